@@ -1,0 +1,159 @@
+"""What a model file says about itself; the daemon takes every number from here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from edge.features import FrontEnd
+from edge.fields import checked
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """How frames become one input of the model."""
+
+    frames: int = checked(minimum=1, maximum=10000)
+    hop_frames: int = checked(minimum=1, maximum=10000)
+
+
+@dataclass(frozen=True, slots=True)
+class Normalisation:
+    """Per coefficient: (x - mean) / deviation, then no lower than `lowest`."""
+
+    mean: tuple[float, ...] = checked()
+    deviation: tuple[float, ...] = checked(minimum=1e-6)
+    lowest: float = checked(maximum=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """An int8 tensor: real = scale * (quantised - zero_point)."""
+
+    shape: tuple[int, ...] = checked(minimum=1)
+    scale: float = checked(minimum=1e-12)
+    zero_point: int = checked(minimum=-128, maximum=127)
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodePolicy:
+    """When smoothed distress becomes an episode, and when it is over.
+
+    A window is positive when the smoothed distress score is at least `onset`. `count` positive
+    windows among the last `among` begin an episode; it ends when the score stays below `offset`, or
+    nobody speaks, for `hold_off_s`.
+    """
+
+    smoothing: float = checked(minimum=0, maximum=1, allowed="a number from 0 (none) to 1")
+    onset: float = checked(minimum=0, maximum=1)
+    offset: float = checked(minimum=0, maximum=1)
+    count: int = checked(minimum=1, maximum=60)
+    among: int = checked(minimum=1, maximum=60)
+    hold_off_s: float = checked(minimum=0, maximum=600)
+
+    def __post_init__(self) -> None:
+        """Raises ValueError where two values contradict each other."""
+        if self.offset > self.onset:
+            raise ValueError(f"offset {self.offset:g} is above onset {self.onset:g}")
+        if self.count > self.among:
+            raise ValueError(f"count {self.count} exceeds among {self.among}")
+
+
+@dataclass(frozen=True, slots=True)
+class Distress:
+    """The distress score, sum of weight * probability, and the policy it was chosen for."""
+
+    weights: dict[str, float] = checked(minimum=0, maximum=1)
+    policy: EpisodePolicy = checked()
+    chosen_for: str = checked(minimum=1, maximum=500)
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """Recordings the model learnt from, and the terms that bind its weights."""
+
+    name: str = checked(minimum=1)
+    clips: int = checked(minimum=1)
+    speakers: int = checked(minimum=1)
+    licence: str = checked(minimum=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """What `bedside-train` leaves beside a Keras model and `bedside-quantize` takes over."""
+
+    name: str = checked(minimum=1, maximum=60, pattern=r"[a-z0-9][a-z0-9._-]*", allowed="letters, digits, . _ -")
+    version: str = checked(pattern=r"\d+\.\d+\.\d+", allowed="a version like 1.0.0")
+    labels: tuple[str, ...] = checked(minimum=1, maximum=30)
+    front_end: FrontEnd = checked()
+    window: Window = checked()
+    normalisation: Normalisation = checked()
+    temperature: float = checked(minimum=0.01, maximum=100)
+    distress: Distress = checked()
+    corpora: tuple[Corpus, ...] = checked()
+    evaluation: dict[str, float] = checked()
+
+    def __post_init__(self) -> None:
+        """Raises ValueError where shapes or names disagree."""
+        coefficients = self.front_end.coefficients
+        for name in ("mean", "deviation"):
+            length = len(getattr(self.normalisation, name))
+            if length != coefficients:
+                raise ValueError(f"normalisation.{name} has {length} values for {coefficients} coefficients")
+        if len(set(self.labels)) != len(self.labels) or len(self.labels) < 2:
+            raise ValueError("labels must be two or more different names")
+        unknown = sorted(set(self.distress.weights) - set(self.labels))
+        if unknown:
+            raise ValueError(f"distress.weights names {', '.join(unknown)}, which labels do not have")
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """manifest.json inside a device model."""
+
+    schema_version: int = checked(minimum=SCHEMA_VERSION, maximum=SCHEMA_VERSION)
+    sha256: str = checked(pattern=r"[0-9a-f]{64}", allowed="64 hexadecimal digits")
+    training: Training = checked()
+    input: Tensor = checked()
+    output: Tensor = checked()
+    tools: dict[str, str] = checked()
+
+    def __post_init__(self) -> None:
+        """Raises ValueError where shapes disagree."""
+        training = self.training
+        expected = (1, training.window.frames, training.front_end.coefficients)
+        if self.input.shape != expected:
+            raise ValueError(f"the input is {self.input.shape}, the front end makes {expected}")
+        if self.output.shape != (1, len(training.labels)):
+            raise ValueError(f"the output is {self.output.shape} for {len(training.labels)} labels")
+
+    @property
+    def title(self) -> str:
+        """Name and version, as people and messages call the model."""
+        return f"{self.training.name} {self.training.version}"
+
+
+def describe(manifest: Manifest) -> list[tuple[str, Any]]:
+    """What a person wants to know of a model, as (name, value) rows."""
+    training, front_end = manifest.training, manifest.training.front_end
+    seconds = training.window.frames * front_end.hop_length / front_end.sample_rate
+    hop = training.window.hop_frames * front_end.hop_length / front_end.sample_rate
+    policy = training.distress.policy
+    return [
+        ("model", manifest.title),
+        ("sha256", manifest.sha256),
+        ("labels", ", ".join(training.labels)),
+        ("front end", f"{front_end.coefficients} MFCC from {front_end.mel_bins} mel bins,"
+         f" {front_end.low_hz:g} to {front_end.high_hz:g} Hz, at {front_end.sample_rate} Hz"),
+        ("window", f"{seconds:g} s every {hop:g} s, shape {'x'.join(map(str, manifest.input.shape))}"),
+        ("distress", " + ".join(f"{weight:g} {name}" for name, weight in training.distress.weights.items())),
+        ("alert", f"{policy.count} of {policy.among} windows at {policy.onset:g} or more,"
+         f" until {policy.hold_off_s:g} s below {policy.offset:g}"),
+        ("chosen for", training.distress.chosen_for),
+        ("learnt from", "; ".join(f"{c.name}, {c.clips} clips, {c.speakers} speakers, {c.licence}"
+                                  for c in training.corpora)),
+        *((f"evaluation {name}", f"{value:.3f}") for name, value in training.evaluation.items()),
+        *((f"made with {name}", value) for name, value in manifest.tools.items()),
+    ]

@@ -1,0 +1,243 @@
+"""What goes over the wire: one frozen dataclass a message, and the topics.
+
+MQTT 5, JSON of at most 1 KiB, closed schemas (`edge/schemas/`, generated from these classes by
+`python -m edge.schemas`). Durable messages (episode, summary) carry `id` and a gapless `seq`:
+(device, boot_id, seq) is the idempotency key. No message names a patient or holds sound.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, ClassVar, TypeVar
+
+from edge.errors import MessageError
+from edge.fields import FieldError, checked, decode, encode
+
+VERSION = 1
+MAX_BYTES = 1024
+MICROPHONE_STATES = ("healthy", "silent", "stalled", "lost", "recovering", "muted", "file")
+PHASES = ("onset", "update", "end")
+
+_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}"
+_TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
+_HEX = r"[0-9a-f]{32}"
+_TIME_WORDS = "UTC like 2026-01-31T23:59:59.000Z"
+M = TypeVar("M")
+
+
+def name_field() -> Any:
+    """A field for a site, ward or device: one level of a topic."""
+    return checked(pattern=_NAME, allowed="1 to 40 letters, digits, . _ - (no slash, space, + or #)")
+
+
+def _id_field() -> Any:
+    return checked(pattern=_HEX, allowed="32 hexadecimal digits")
+
+
+def _time_field() -> Any:
+    return checked(pattern=_TIME, allowed=_TIME_WORDS)
+
+
+def _share_field() -> Any:
+    return checked(minimum=0, maximum=1)
+
+
+def _level_field() -> Any:
+    return checked(minimum=-200, maximum=10)
+
+
+def _count_field() -> Any:
+    return checked(minimum=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """When and where on the device's own time line a message was made.
+
+    `mono_ms` counts from the daemon's start, `boot_id` names that start; the clock may be wrong
+    where `clock_synced` is false, the two others never are.
+    """
+
+    boot_id: str = _id_field()
+    time: str = _time_field()
+    mono_ms: int = _count_field()
+    clock_synced: bool = checked()
+
+    def __post_init__(self) -> None:
+        """Raises ValueError where the time has the form but no such moment exists."""
+        utc_seconds(self.time)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Birth, death and changes of a device; retained, and the will."""
+
+    kind: ClassVar[str] = "state"
+    status: str = checked(choices=("online", "offline"))
+    reason: str = checked(minimum=1, maximum=120)
+    bed: str = checked(minimum=1, maximum=40)
+    microphone: str = checked(choices=MICROPHONE_STATES)
+    model: str = checked(minimum=1, maximum=80)
+    software: str = checked(minimum=1, maximum=40)
+    stamp: Stamp = checked()
+    v: int = checked(minimum=VERSION, maximum=VERSION, default=VERSION)
+
+
+@dataclass(frozen=True, slots=True)
+class Emotion:
+    """One window in which somebody spoke: the live view."""
+
+    kind: ClassVar[str] = "emotion"
+    emotion: str = checked(minimum=1, maximum=40)
+    probabilities: dict[str, float] = _share_field()
+    distress: float = _share_field()
+    speech: float = _share_field()
+    level_db: float = _level_field()
+    window_s: float = checked(minimum=0.1, maximum=60)
+    stamp: Stamp = checked()
+    v: int = checked(minimum=VERSION, maximum=VERSION, default=VERSION)
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """A stretch of distress begins, goes on or ends; durable."""
+
+    kind: ClassVar[str] = "episode"
+    id: str = _id_field()
+    seq: int = checked(minimum=1)
+    episode: str = _id_field()
+    phase: str = checked(choices=PHASES)
+    emotion: str = checked(minimum=1, maximum=40)
+    distress: float = _share_field()
+    peak: float = _share_field()
+    duration_s: float = _count_field()
+    level_db: float = _level_field()
+    reason: str = checked(minimum=1, maximum=120)
+    stamp: Stamp = checked()
+    v: int = checked(minimum=VERSION, maximum=VERSION, default=VERSION)
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """One minute of a bed: windows by emotion, how long somebody spoke, how loud; durable."""
+
+    kind: ClassVar[str] = "summary"
+    id: str = _id_field()
+    seq: int = checked(minimum=1)
+    seconds: float = checked(minimum=0, maximum=3600)
+    speech_s: float = checked(minimum=0, maximum=3600)
+    emotions: dict[str, int] = _count_field()
+    distress_mean: float = _share_field()
+    distress_peak: float = _share_field()
+    level_mean_db: float = _level_field()
+    level_peak_db: float = _level_field()
+    stamp: Stamp = checked()
+    v: int = checked(minimum=VERSION, maximum=VERSION, default=VERSION)
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How the device is doing, every 15 s; also its heartbeat."""
+
+    kind: ClassVar[str] = "health"
+    microphone: str = checked(choices=MICROPHONE_STATES)
+    uptime_s: float = _count_field()
+    frames: int = _count_field()
+    inferences: int = _count_field()
+    overruns: int = _count_field()
+    clipped: int = _count_field()
+    outbox: int = _count_field()
+    cpu_percent: float = _count_field()
+    rss_mb: float = _count_field()
+    stamp: Stamp = checked()
+    temperature_c: float | None = checked(minimum=-60, maximum=150, default=None)
+    v: int = checked(minimum=VERSION, maximum=VERSION, default=VERSION)
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The hub has on disk every message of `boot_id` up to `upto_seq`, but for the ranges in `gaps`.
+
+    A gap is [first, last], both missing and asked for again.
+    """
+
+    kind: ClassVar[str] = "receipt"
+    boot_id: str = _id_field()
+    upto_seq: int = _count_field()
+    gaps: tuple[tuple[int, int], ...] = checked(minimum=1)
+    v: int = checked(minimum=VERSION, maximum=VERSION, default=VERSION)
+
+
+@dataclass(frozen=True, slots=True)
+class HubState:
+    """Whether the hub listens; retained, and its will."""
+
+    kind: ClassVar[str] = "hub-state"
+    status: str = checked(choices=("online", "offline"))
+    time: str = _time_field()
+    software: str = checked(minimum=1, maximum=40)
+    v: int = checked(minimum=VERSION, maximum=VERSION, default=VERSION)
+
+
+Durable = Episode | Summary
+Message = State | Emotion | Episode | Summary | Health | Receipt | HubState
+MESSAGES: dict[str, type[Any]] = {
+    cls.kind: cls for cls in (State, Emotion, Episode, Summary, Health, Receipt, HubState)
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a device stands in the tree of topics."""
+
+    site: str = name_field()
+    ward: str = name_field()
+    device: str = name_field()
+
+    def topic(self, kind: str) -> str:
+        """The topic for messages of this kind, such as `ser/v1/clinic/3b/bed-12/episode`."""
+        return f"ser/v{VERSION}/{self.site}/{self.ward}/{self.device}/{kind}"
+
+
+def hub_topic(site: str) -> str:
+    """The topic of the hub's own retained state."""
+    return f"ser/v{VERSION}/{site}/hub/state"
+
+
+def parse_topic(topic: str) -> tuple[Address, str]:
+    """The device and kind of a device topic; raises MessageError for any other topic."""
+    match = re.fullmatch(rf"ser/v{VERSION}/({_NAME})/({_NAME})/({_NAME})/({'|'.join(MESSAGES)})", topic)
+    if match is None:
+        raise MessageError(f"topic {topic[:120]!r} is no device topic; it must be {Address('SITE', 'WARD', 'DEVICE').topic('KIND')}")
+    return Address(*match.groups()[:3]), match.group(4)
+
+
+def to_json(message: Message) -> bytes:
+    """UTF-8 JSON of a message. Raises MessageError above 1 KiB, which no valid message of ours reaches."""
+    data = json.dumps(encode(message), separators=(",", ":"), ensure_ascii=False).encode()
+    if len(data) > MAX_BYTES:
+        raise MessageError(f"a {message.kind} message has {len(data)} bytes; at most {MAX_BYTES} may be sent")
+    return data
+
+
+def from_json(cls: type[M], data: bytes) -> M:
+    """The message in `data`, every field checked. Raises MessageError, whatever the bytes are."""
+    if len(data) > MAX_BYTES:
+        raise MessageError(f"a message has {len(data)} bytes; at most {MAX_BYTES} are accepted")
+    try:
+        return decode(cls, json.loads(data))
+    except (FieldError, ValueError, RecursionError) as error:
+        raise MessageError(f"not a {cls.__name__.lower()} message: {error}") from error
+
+
+def utc_text(seconds: float) -> str:
+    """RFC 3339 in UTC with milliseconds, from seconds since 1970."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def utc_seconds(text: str) -> float:
+    """Seconds since 1970 from the text `utc_text` makes."""
+    return datetime.fromisoformat(text).timestamp()

@@ -1,0 +1,1 @@
+"""The ward's hub: keeps what devices send, raises alerts, shows the board."""

@@ -1,0 +1,84 @@
+"""Labelled recordings: manifests in, clips and samples out."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+
+from edge.errors import AudioFileError, CorpusError
+from edge.features import FloatArray
+
+REQUIRED_COLUMNS = ("path", "speaker", "emotion")
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """One labelled recording; `speaker` is unique across corpora."""
+
+    path: Path
+    speaker: str
+    emotion: str
+    corpus: str
+
+
+def read_manifest(manifest: Path) -> list[Clip]:
+    """The clips of one manifest.csv, whose paths are relative to its folder.
+
+    Raises CorpusError where the file is missing, lacks a column or has no row.
+    """
+    try:
+        with manifest.open(newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file)
+            missing = [name for name in REQUIRED_COLUMNS if name not in (reader.fieldnames or ())]
+            if missing:
+                raise CorpusError(
+                    f"{manifest} has no column {', '.join(missing)}; a manifest needs"
+                    f" {', '.join(REQUIRED_COLUMNS)} in its first line"
+                )
+            rows = list(reader)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise CorpusError(f"cannot read the manifest {manifest}: {error}; give a readable CSV file") from error
+    if not rows:
+        raise CorpusError(f"{manifest} lists no recording; give one row a recording")
+    corpus = manifest.resolve().parent.name
+    return [
+        Clip(manifest.parent / row["path"], f"{corpus}/{row['speaker']}", row["emotion"], corpus) for row in rows
+    ]
+
+
+def read_manifests(manifests: Iterable[Path], label_map: Mapping[str, str] | None = None) -> list[Clip]:
+    """The clips of several manifests with their emotions renamed; an emotion mapped to "" is left out."""
+    clips = [clip for manifest in manifests for clip in read_manifest(manifest)]
+    mapping = label_map or {}
+    unknown = sorted(set(mapping) - {clip.emotion for clip in clips})
+    if unknown:
+        raise CorpusError(f"the label map names {', '.join(unknown)}, which no manifest has; check --map")
+    renamed = (replace(clip, emotion=mapping.get(clip.emotion, clip.emotion)) for clip in clips)
+    return [clip for clip in renamed if clip.emotion]
+
+
+def labels_of(clips: Iterable[Clip]) -> tuple[str, ...]:
+    """The emotions of these clips in alphabetical order."""
+    return tuple(sorted({clip.emotion for clip in clips}))
+
+
+def read_audio(path: Path, sample_rate: int) -> FloatArray:
+    """One channel of float32 samples at `sample_rate` Hz, full scale 1, shape (samples,).
+
+    Channels are averaged and other rates resampled with soxr. Raises AudioFileError.
+    """
+    try:
+        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    except (soundfile.LibsndfileError, OSError) as error:
+        raise AudioFileError(f"cannot read {path} as sound: {error}; give a WAV or FLAC file") from error
+    mono = samples.mean(axis=1)
+    if mono.size == 0:
+        raise AudioFileError(f"{path} holds no sound; give a recording with at least one sample")
+    resampled = mono if rate == sample_rate else soxr.resample(mono, rate, sample_rate, quality="VHQ")
+    return np.ascontiguousarray(resampled, dtype=np.float32)

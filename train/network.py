@@ -1,0 +1,38 @@
+"""The compact fully convolutional network; every operator has an int8 kernel in TFLite."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+
+from edge.features import dct_matrix
+
+
+def build(window_frames: int, coefficients: int, classes: int, dropout: float = 0.3) -> keras.Model:
+    """MFCC window (window_frames, coefficients), normalised, to one logit a class.
+
+    A cepstrum hides neighbourhood in frequency, which convolutions live on. The first layer, a 1x1
+    convolution started as the inverse DCT, gives it back: its output is a smooth log-mel picture.
+    """
+    layers = keras.layers
+    inputs = keras.Input((window_frames, coefficients), name="mfcc")
+    x = layers.Reshape((window_frames, 1, coefficients))(inputs)
+    undo_dct = layers.Conv2D(coefficients, 1, name="undo_dct")
+    x = undo_dct(x)
+    undo_dct.set_weights(
+        [dct_matrix(coefficients, coefficients).T[None, None], np.zeros(coefficients, np.float32)]
+    )
+    x = layers.Reshape((window_frames, coefficients, 1))(x)
+    for filters, kernel, pool in ((24, 5, (2, 2)), (48, 3, (2, 2)), (64, 3, (2, 2)), (96, 3, (2, 1))):
+        x = layers.Conv2D(filters, kernel, padding="same", use_bias=False)(x)
+        x = layers.BatchNormalization()(x)
+        x = layers.ReLU()(x)
+        x = layers.MaxPooling2D(pool)(x)
+        x = layers.SpatialDropout2D(dropout / 3)(x)
+    # The whole height at once: pitch and formants mean something only together.
+    x = layers.Conv2D(128, (3, x.shape[2]), use_bias=False)(x)
+    x = layers.BatchNormalization()(x)
+    x = layers.ReLU()(x)
+    x = layers.Concatenate()([layers.GlobalAveragePooling2D()(x), layers.GlobalMaxPooling2D()(x)])
+    x = layers.Dropout(dropout)(x)
+    return keras.Model(inputs, layers.Dense(classes, name="logits")(x), name="bedside_cnn")
