@@ -1,0 +1,110 @@
+"""One window of features in, one probability an emotion out: the int8 model on one thread."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.errors import ModelError
+from edge.features import FloatArray
+from edge.manifest import Distress, Normalisation, Tensor
+from edge.model_file import ModelFile
+
+_RUNTIMES = ("tflite_runtime.interpreter", "ai_edge_litert.interpreter")
+
+
+class Classifier:
+    """A loaded model. Never load TensorFlow in the same process: the runtimes clash."""
+
+    def __init__(self, model: ModelFile) -> None:
+        """Raises ModelError where no runtime can run the model or its tensors disagree with its manifest."""
+        self.manifest = model.manifest
+        self._flatbuffer = model.flatbuffer  # the interpreter keeps only a pointer to these bytes
+        try:
+            self._interpreter = _runtime().Interpreter(model_content=self._flatbuffer, num_threads=1)
+            self._interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            raise ModelError(
+                f"the model {self.manifest.title} cannot be run: {error}; convert it again with bedside-quantize"
+            ) from error
+        (inputs,), (outputs,) = self._interpreter.get_input_details(), self._interpreter.get_output_details()
+        _compare("input", inputs, self.manifest.input)
+        _compare("output", outputs, self.manifest.output)
+        self._input, self._output = inputs["index"], outputs["index"]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The emotions, in the order of the probabilities."""
+        return self.manifest.training.labels
+
+    def probabilities(self, window: FloatArray) -> FloatArray:
+        """Probabilities, shape (labels,), of MFCC frames, shape (window frames, coefficients), as computed."""
+        normalised = normalise(window, self.manifest.training.normalisation)
+        logits = dequantise(self.invoke(quantise(normalised, self.manifest.input)), self.manifest.output)
+        return softmax(logits / np.float32(self.manifest.training.temperature))
+
+    def invoke(self, window: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
+        """The int8 output, shape (labels,), for an int8 window, shape (window frames, coefficients)."""
+        self._interpreter.set_tensor(self._input, window[np.newaxis])
+        self._interpreter.invoke()
+        output: npt.NDArray[np.int8] = self._interpreter.get_tensor(self._output)[0]
+        return output
+
+
+def normalise(frames: FloatArray, normalisation: Normalisation) -> FloatArray:
+    """Frames, shape (n, coefficients), per coefficient less the mean, over the deviation, from `lowest` up."""
+    mean = np.asarray(normalisation.mean, np.float32)
+    deviation = np.asarray(normalisation.deviation, np.float32)
+    return np.maximum((frames - mean) / deviation, np.float32(normalisation.lowest))
+
+
+def quantise(values: FloatArray, tensor: Tensor) -> npt.NDArray[np.int8]:
+    """Real numbers as int8, rounded to nearest and held within -128 to 127."""
+    return np.clip(np.rint(values / tensor.scale) + tensor.zero_point, -128, 127).astype(np.int8)
+
+
+def dequantise(values: npt.NDArray[np.int8], tensor: Tensor) -> FloatArray:
+    """The real numbers that int8 values stand for."""
+    return np.float32(tensor.scale) * (values.astype(np.float32) - np.float32(tensor.zero_point))
+
+
+def softmax(logits: FloatArray) -> FloatArray:
+    """Probabilities along the last axis."""
+    exponentials = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    result: FloatArray = exponentials / exponentials.sum(axis=-1, keepdims=True)
+    return result
+
+
+def distress_score(probabilities: FloatArray, labels: tuple[str, ...], distress: Distress) -> float:
+    """Sum of weight * probability, held within 0 to 1."""
+    weights = np.array([distress.weights.get(label, 0.0) for label in labels])
+    return float(np.clip(weights @ probabilities, 0, 1))
+
+
+def runtime_name() -> str:
+    """Name and version of the TFLite runtime in use, such as `tflite_runtime 2.14.0`."""
+    name = _runtime().__name__.split(".")[0]
+    return f"{name} {importlib.import_module(name).__version__}"
+
+
+def _runtime() -> Any:
+    for name in _RUNTIMES:
+        try:
+            return importlib.import_module(name)
+        except ModuleNotFoundError:
+            continue
+    raise ModelError("no TFLite runtime is installed; install tflite-runtime or, from Python 3.12, ai-edge-litert")
+
+
+def _compare(name: str, actual: dict[str, Any], expected: Tensor) -> None:
+    shape, (scale, zero_point) = tuple(int(n) for n in actual["shape"]), actual["quantization"]
+    if actual["dtype"] is not np.int8:
+        raise ModelError(f"the model's {name} is {actual['dtype'].__name__}; the device runs int8 models only")
+    if shape != expected.shape or not np.isclose(scale, expected.scale) or zero_point != expected.zero_point:
+        raise ModelError(
+            f"the model's {name} is {shape}, scale {scale:g}, zero point {zero_point}; its manifest says"
+            f" {expected.shape}, {expected.scale:g}, {expected.zero_point}; convert it again with bedside-quantize"
+        )
