@@ -14,26 +14,30 @@ from edge.manifest import Distress, Normalisation, Tensor
 from edge.model_file import ModelFile
 
 _RUNTIMES = ("tflite_runtime.interpreter", "ai_edge_litert.interpreter")
+_REMEDY = "convert it again with bedside-quantize"
 
 
 class Classifier:
     """A loaded model. Never load TensorFlow in the same process: the runtimes clash."""
 
     def __init__(self, model: ModelFile) -> None:
-        """Raises ModelError where no runtime can run the model or its tensors disagree with its manifest."""
+        """Raises ModelError where no runtime can run the model or its tensors contradict its manifest."""
         self.manifest = model.manifest
         self._flatbuffer = model.flatbuffer  # the interpreter keeps only a pointer to these bytes
         try:
             self._interpreter = _runtime().Interpreter(model_content=self._flatbuffer, num_threads=1)
             self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
+            raise ModelError(f"the model {self.manifest.title} cannot be run: {error}; {_REMEDY}") from error
+        inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
+        if len(inputs) != 1 or len(outputs) != 1:
             raise ModelError(
-                f"the model {self.manifest.title} cannot be run: {error}; convert it again with bedside-quantize"
-            ) from error
-        (inputs,), (outputs,) = self._interpreter.get_input_details(), self._interpreter.get_output_details()
-        _compare("input", inputs, self.manifest.input)
-        _compare("output", outputs, self.manifest.output)
-        self._input, self._output = inputs["index"], outputs["index"]
+                f"the model {self.manifest.title} has {len(inputs)} inputs and {len(outputs)} outputs;"
+                f" the device runs models with one of each; {_REMEDY}"
+            )
+        _compare("input", inputs[0], self.manifest.input)
+        _compare("output", outputs[0], self.manifest.output)
+        self._input, self._output = inputs[0]["index"], outputs[0]["index"]
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -41,7 +45,7 @@ class Classifier:
         return self.manifest.training.labels
 
     def probabilities(self, window: FloatArray) -> FloatArray:
-        """Probabilities, shape (labels,), of MFCC frames, shape (window frames, coefficients), as computed."""
+        """Probabilities, shape (labels,), of MFCC frames as computed, shape (window frames, coefficients)."""
         normalised = normalise(window, self.manifest.training.normalisation)
         logits = dequantise(self.invoke(quantise(normalised, self.manifest.input)), self.manifest.output)
         return softmax(logits / np.float32(self.manifest.training.temperature))
@@ -55,7 +59,7 @@ class Classifier:
 
 
 def normalise(frames: FloatArray, normalisation: Normalisation) -> FloatArray:
-    """Frames, shape (n, coefficients), per coefficient less the mean, over the deviation, from `lowest` up."""
+    """(frames - mean) / deviation per coefficient, no lower than `lowest`; shape (n, coefficients)."""
     mean = np.asarray(normalisation.mean, np.float32)
     deviation = np.asarray(normalisation.deviation, np.float32)
     return np.maximum((frames - mean) / deviation, np.float32(normalisation.lowest))
@@ -63,7 +67,10 @@ def normalise(frames: FloatArray, normalisation: Normalisation) -> FloatArray:
 
 def quantise(values: FloatArray, tensor: Tensor) -> npt.NDArray[np.int8]:
     """Real numbers as int8, rounded to nearest and held within -128 to 127."""
-    return np.clip(np.rint(values / tensor.scale) + tensor.zero_point, -128, 127).astype(np.int8)
+    result: npt.NDArray[np.int8] = np.clip(
+        np.rint(values / tensor.scale) + tensor.zero_point, -128, 127
+    ).astype(np.int8)
+    return result
 
 
 def dequantise(values: npt.NDArray[np.int8], tensor: Tensor) -> FloatArray:
@@ -84,6 +91,16 @@ def distress_score(probabilities: FloatArray, labels: tuple[str, ...], distress:
     return float(np.clip(weights @ probabilities, 0, 1))
 
 
+def tensors(flatbuffer: bytes) -> tuple[Tensor, Tensor]:
+    """Input and output of a bare flatbuffer. Raises ModelError unless it is int8 with one of each."""
+    try:
+        interpreter = _runtime().Interpreter(model_content=flatbuffer, num_threads=1)
+        (inputs,), (outputs,) = interpreter.get_input_details(), interpreter.get_output_details()
+    except (ValueError, RuntimeError) as error:
+        raise ModelError(f"the runtime refuses the model: {error}; convert it again") from error
+    return _tensor("input", inputs), _tensor("output", outputs)
+
+
 def runtime_name() -> str:
     """Name and version of the TFLite runtime in use, such as `tflite_runtime 2.14.0`."""
     name = _runtime().__name__.split(".")[0]
@@ -96,15 +113,24 @@ def _runtime() -> Any:
             return importlib.import_module(name)
         except ModuleNotFoundError:
             continue
-    raise ModelError("no TFLite runtime is installed; install tflite-runtime or, from Python 3.12, ai-edge-litert")
+    raise ModelError(
+        "no TFLite runtime is installed; install tflite-runtime or, from Python 3.12, ai-edge-litert"
+    )
 
 
-def _compare(name: str, actual: dict[str, Any], expected: Tensor) -> None:
-    shape, (scale, zero_point) = tuple(int(n) for n in actual["shape"]), actual["quantization"]
-    if actual["dtype"] is not np.int8:
-        raise ModelError(f"the model's {name} is {actual['dtype'].__name__}; the device runs int8 models only")
-    if shape != expected.shape or not np.isclose(scale, expected.scale) or zero_point != expected.zero_point:
+def _compare(name: str, details: dict[str, Any], expected: Tensor) -> None:
+    actual = _tensor(name, details)
+    same_numbers = np.isclose(actual.scale, expected.scale) and actual.zero_point == expected.zero_point
+    if actual.shape != expected.shape or not same_numbers:
         raise ModelError(
-            f"the model's {name} is {shape}, scale {scale:g}, zero point {zero_point}; its manifest says"
-            f" {expected.shape}, {expected.scale:g}, {expected.zero_point}; convert it again with bedside-quantize"
+            f"the model's {name} is {actual}; its manifest says {expected}; convert it again with bedside-quantize"
         )
+
+
+def _tensor(name: str, details: dict[str, Any]) -> Tensor:
+    if details["dtype"] is not np.int8:
+        raise ModelError(
+            f"the model's {name} is {np.dtype(details['dtype']).name}; the device runs int8: convert it again"
+        )
+    scale, zero_point = details["quantization"]
+    return Tensor(tuple(int(size) for size in details["shape"]), float(scale), int(zero_point))

@@ -8,6 +8,7 @@ logarithm of the frame's whole energy in place of coefficient 0.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +19,11 @@ from edge.fields import checked
 FloatArray = npt.NDArray[np.float32]
 Samples = npt.NDArray[np.int16] | npt.NDArray[np.float32] | npt.NDArray[np.float64]
 
-_WINDOWS = {"hamming": np.hamming, "hanning": np.hanning, "rectangular": np.ones}
+_WINDOWS: dict[str, Callable[[int], npt.NDArray[np.float64]]] = {
+    "hamming": np.hamming,
+    "hanning": np.hanning,
+    "rectangular": np.ones,
+}
 _BLOCK_FRAMES = 256  # bounds memory when somebody feeds an hour at once
 
 
@@ -75,7 +80,8 @@ def dct_matrix(inputs: int, outputs: int) -> FloatArray:
     n, k = np.arange(inputs)[:, None], np.arange(outputs)[None, :]
     matrix = np.sqrt(2 / inputs) * np.cos(np.pi * k * (2 * n + 1) / (2 * inputs))
     matrix[:, 0] /= np.sqrt(2)
-    return matrix.astype(np.float32)
+    result: FloatArray = matrix.astype(np.float32)
+    return result
 
 
 def lifter_weights(front_end: FrontEnd) -> FloatArray:
@@ -83,7 +89,8 @@ def lifter_weights(front_end: FrontEnd) -> FloatArray:
     if front_end.lifter == 0:
         return np.ones(front_end.coefficients, np.float32)
     n = np.arange(front_end.coefficients)
-    return (1 + front_end.lifter / 2 * np.sin(np.pi * n / front_end.lifter)).astype(np.float32)
+    weights: FloatArray = (1 + front_end.lifter / 2 * np.sin(np.pi * n / front_end.lifter)).astype(np.float32)
+    return weights
 
 
 class MfccStream:
@@ -129,7 +136,7 @@ class MfccStream:
         return result
 
     def flush(self) -> FloatArray:
-        """End the stream: the last samples as one frame filled up with zeros, shape (0 or 1, coefficients)."""
+        """End the stream: the last samples as one frame filled with zeros, shape (0 or 1, coefficients)."""
         overlap = max(0, self.front_end.frame_length - self.front_end.hop_length) if self._frames else 0
         if self._pending.size <= overlap:
             result = np.zeros((0, self.front_end.coefficients), np.float32)

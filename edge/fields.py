@@ -12,7 +12,7 @@ import math
 import re
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -61,7 +61,7 @@ def decode(cls: type[T], data: object, where: str = "") -> T:
     """
     if not isinstance(data, Mapping):
         raise FieldError(f"{where or cls.__name__} is {_show(data)}; it must be a table of keys")
-    specs = _specs(cls)
+    specs = _specs(typing.cast("Hashable", cls))
     for key in data:
         if key not in specs:
             raise FieldError(f"unknown key {_join(where, str(key))}; allowed here: {', '.join(specs)}")
@@ -92,7 +92,7 @@ def encode(value: Any) -> Any:
 def schema(cls: type[Any]) -> dict[str, Any]:
     """The closed JSON Schema (2020-12) of the dataclass `cls`."""
     properties, required = {}, []
-    for key, (field, annotation) in _specs(cls).items():
+    for key, (field, annotation) in _specs(typing.cast("Hashable", cls)).items():
         properties[key] = _schema_of(annotation, field.metadata)
         if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
             required.append(key)
@@ -106,7 +106,7 @@ def schema(cls: type[Any]) -> dict[str, Any]:
 
 
 @functools.cache
-def _specs(cls: type[Any]) -> dict[str, tuple[dataclasses.Field[Any], Any]]:
+def _specs(cls: Any) -> dict[str, tuple[dataclasses.Field[Any], Any]]:
     hints = typing.get_type_hints(cls)
     return {field.name: (field, hints[field.name]) for field in dataclasses.fields(cls)}
 
@@ -117,7 +117,7 @@ def _value(annotation: Any, value: object, where: str, limits: Mapping[str, Any]
         return None if value is None else _value(inner, value, where, limits)
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if dataclasses.is_dataclass(annotation):
-        return decode(typing.cast(type[Any], annotation), value, where)
+        return decode(typing.cast("type[Any]", annotation), value, where)
     if origin is tuple:
         if not isinstance(value, (list, tuple)):
             raise FieldError(f"{where} is {_show(value)}; it must be a list")
@@ -127,21 +127,20 @@ def _value(annotation: Any, value: object, where: str, limits: Mapping[str, Any]
     if origin is dict:
         if not isinstance(value, Mapping):
             raise FieldError(f"{where} is {_show(value)}; it must be a table of keys")
-        return {str(key): _value(arguments[1], item, _join(where, str(key)), limits)
-                for key, item in value.items()}
+        if not all(isinstance(key, str) and _is_text(key) for key in value):
+            raise FieldError(f"{where} has a key that is no text")
+        return {key: _value(arguments[1], item, _join(where, key), limits) for key, item in value.items()}
     return _scalar(annotation, value, where, limits)
 
 
 def _scalar(annotation: type[Any], value: object, where: str, limits: Mapping[str, Any]) -> Any:
-    fits = (
-        isinstance(value, annotation)
-        if annotation is not float
-        else isinstance(value, (int, float)) and math.isfinite(value)
-    )
-    if annotation is not bool and isinstance(value, bool):
-        fits = False
-    if fits and annotation is float:
-        value = float(typing.cast(float, value))
+    if annotation is float and isinstance(value, int) and not isinstance(value, bool):
+        value = _as_float(value)
+    fits = isinstance(value, annotation) and (annotation is bool or not isinstance(value, bool))
+    if isinstance(value, float):
+        fits = fits and math.isfinite(value)
+    if isinstance(value, str):
+        fits = fits and _is_text(value)
     size = len(value) if isinstance(value, str) else value
     if fits and annotation is not bool:
         fits = (
@@ -153,6 +152,18 @@ def _scalar(annotation: type[Any], value: object, where: str, limits: Mapping[st
     if not fits:
         raise FieldError(f"{where} is {_show(value)}; it must be {_describe(annotation, limits)}")
     return value
+
+
+def _as_float(value: int) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
+
+
+def _is_text(value: str) -> bool:
+    """Half a surrogate pair is legal in a JSON escape, but no file, database or socket takes it."""
+    return not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 def _describe(annotation: Any, limits: Mapping[str, Any]) -> str:
@@ -179,7 +190,7 @@ def _schema_of(annotation: Any, limits: Mapping[str, Any]) -> dict[str, Any]:
     annotation = _without_none(annotation)
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if dataclasses.is_dataclass(annotation):
-        return schema(typing.cast(type[Any], annotation))
+        return schema(typing.cast("type[Any]", annotation))
     if origin is tuple:
         array: dict[str, Any] = {"type": "array", "items": _schema_of(arguments[0], limits)}
         if arguments[-1] is not Ellipsis:

@@ -84,7 +84,9 @@ class Corpus:
 class Training:
     """What `bedside-train` leaves beside a Keras model and `bedside-quantize` takes over."""
 
-    name: str = checked(minimum=1, maximum=60, pattern=r"[a-z0-9][a-z0-9._-]*", allowed="letters, digits, . _ -")
+    name: str = checked(
+        minimum=1, maximum=60, pattern=r"[a-z0-9][a-z0-9._-]*", allowed="letters, digits, . _ -"
+    )
     version: str = checked(pattern=r"\d+\.\d+\.\d+", allowed="a version like 1.0.0")
     labels: tuple[str, ...] = checked(minimum=1, maximum=30)
     front_end: FrontEnd = checked()
@@ -141,19 +143,29 @@ def describe(manifest: Manifest) -> list[tuple[str, Any]]:
     seconds = training.window.frames * front_end.hop_length / front_end.sample_rate
     hop = training.window.hop_frames * front_end.hop_length / front_end.sample_rate
     policy = training.distress.policy
+    bands = (
+        f"{front_end.coefficients} MFCC from {front_end.mel_bins} mel bins,"
+        f" {front_end.low_hz:g} to {front_end.high_hz:g} Hz, at {front_end.sample_rate} Hz"
+    )
+    alert = (
+        f"{policy.count} of {policy.among} windows at {policy.onset:g} or more,"
+        f" until {policy.hold_off_s:g} s below {policy.offset:g}"
+    )
     return [
         ("model", manifest.title),
         ("sha256", manifest.sha256),
         ("labels", ", ".join(training.labels)),
-        ("front end", f"{front_end.coefficients} MFCC from {front_end.mel_bins} mel bins,"
-         f" {front_end.low_hz:g} to {front_end.high_hz:g} Hz, at {front_end.sample_rate} Hz"),
+        ("front end", bands),
         ("window", f"{seconds:g} s every {hop:g} s, shape {'x'.join(map(str, manifest.input.shape))}"),
         ("distress", " + ".join(f"{weight:g} {name}" for name, weight in training.distress.weights.items())),
-        ("alert", f"{policy.count} of {policy.among} windows at {policy.onset:g} or more,"
-         f" until {policy.hold_off_s:g} s below {policy.offset:g}"),
+        ("alert", alert),
         ("chosen for", training.distress.chosen_for),
-        ("learnt from", "; ".join(f"{c.name}, {c.clips} clips, {c.speakers} speakers, {c.licence}"
-                                  for c in training.corpora)),
+        (
+            "learnt from",
+            "; ".join(
+                f"{c.name}, {c.clips} clips, {c.speakers} speakers, {c.licence}" for c in training.corpora
+            ),
+        ),
         *((f"evaluation {name}", f"{value:.3f}") for name, value in training.evaluation.items()),
         *((f"made with {name}", value) for name, value in manifest.tools.items()),
     ]

@@ -24,6 +24,7 @@ PHASES = ("onset", "update", "end")
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}"
 _TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
 _HEX = r"[0-9a-f]{32}"
+_MAX_INTEGER = 2**53 - 1  # the largest every JSON reader and every database keeps exactly
 _TIME_WORDS = "UTC like 2026-01-31T23:59:59.000Z"
 M = TypeVar("M")
 
@@ -49,8 +50,8 @@ def _level_field() -> Any:
     return checked(minimum=-200, maximum=10)
 
 
-def _count_field() -> Any:
-    return checked(minimum=0)
+def _count_field(minimum: int = 0) -> Any:
+    return checked(minimum=minimum, maximum=_MAX_INTEGER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,7 @@ class Episode:
 
     kind: ClassVar[str] = "episode"
     id: str = _id_field()
-    seq: int = checked(minimum=1)
+    seq: int = _count_field(1)
     episode: str = _id_field()
     phase: str = checked(choices=PHASES)
     emotion: str = checked(minimum=1, maximum=40)
@@ -126,7 +127,7 @@ class Summary:
 
     kind: ClassVar[str] = "summary"
     id: str = _id_field()
-    seq: int = checked(minimum=1)
+    seq: int = _count_field(1)
     seconds: float = checked(minimum=0, maximum=3600)
     speech_s: float = checked(minimum=0, maximum=3600)
     emotions: dict[str, int] = _count_field()
@@ -167,7 +168,7 @@ class Receipt:
     kind: ClassVar[str] = "receipt"
     boot_id: str = _id_field()
     upto_seq: int = _count_field()
-    gaps: tuple[tuple[int, int], ...] = checked(minimum=1)
+    gaps: tuple[tuple[int, int], ...] = _count_field(1)
     v: int = checked(minimum=VERSION, maximum=VERSION, default=VERSION)
 
 
@@ -211,7 +212,8 @@ def parse_topic(topic: str) -> tuple[Address, str]:
     """The device and kind of a device topic; raises MessageError for any other topic."""
     match = re.fullmatch(rf"ser/v{VERSION}/({_NAME})/({_NAME})/({_NAME})/({'|'.join(MESSAGES)})", topic)
     if match is None:
-        raise MessageError(f"topic {topic[:120]!r} is no device topic; it must be {Address('SITE', 'WARD', 'DEVICE').topic('KIND')}")
+        form = f"ser/v{VERSION}/SITE/WARD/DEVICE/KIND"
+        raise MessageError(f"topic {topic[:120]!r} is no device topic; it must be {form}")
     return Address(*match.groups()[:3]), match.group(4)
 
 

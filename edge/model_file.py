@@ -9,7 +9,9 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import struct
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +24,10 @@ _MAX_MANIFEST_BYTES = 1024 * 1024
 _MANIFEST, _LABELS = "manifest.json", "labels.txt"
 _TFLITE_IDENTIFIER = b"TFL3"  # file_identifier of the TFLite schema, at byte 4
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a ZIP can hold: same inputs, same bytes
+
+
+# What zipfile and json raise for bytes that are damaged in one way or another.
+_UNREADABLE = (ValueError, RuntimeError, NotImplementedError, OSError, EOFError, zlib.error, struct.error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +73,13 @@ def unpack(data: bytes, name: str) -> ModelFile:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as members:
             start = min((member.header_offset for member in members.infolist()), default=len(data))
-            if members.getinfo(_MANIFEST).file_size > _MAX_MANIFEST_BYTES:
+            if max(members.getinfo(one).file_size for one in (_MANIFEST, _LABELS)) > _MAX_MANIFEST_BYTES:
                 raise ModelError(f"the manifest in {name} is too large; {remedy}")
             plain = json.loads(members.read(_MANIFEST))
             labels = tuple(members.read(_LABELS).decode().split("\n")[:-1])
     except (zipfile.BadZipFile, KeyError) as error:
         raise ModelError(f"{name} carries no manifest; {remedy}") from error
-    except (ValueError, RecursionError, NotImplementedError, RuntimeError, OSError, EOFError) as error:
+    except _UNREADABLE as error:
         raise ModelError(f"the manifest in {name} cannot be read: {error}; {remedy}") from error
     try:
         manifest = decode(Manifest, plain)

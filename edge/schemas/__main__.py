@@ -52,7 +52,8 @@ def _asyncapi() -> dict[str, Any]:
         "info": {
             "title": "bedside-ser",
             "version": f"{VERSION}.0.0",
-            "description": "What a bedside device sends (send) and what it receives from the hub (receive), MQTT 5.",
+            "description": "What a bedside device sends (send) and what it receives from the hub (receive),"
+            " MQTT 5.",
         },
         "channels": channels,
         "operations": operations,

@@ -1,0 +1,182 @@
+"""The daemon's configuration: a TOML file, checked key by key."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edge.errors import ConfigError
+from edge.fields import FieldError, checked, decode
+from edge.manifest import EpisodePolicy
+from edge.messages import Address, name_field
+
+DEFAULT_PORT = 1883
+DEFAULT_TLS_PORT = 8883
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """[model]: what listens."""
+
+    path: str = checked(minimum=1, maximum=4096)
+    """The .tflite file; relative paths start at the configuration file's folder, here and below."""
+
+
+@dataclass(frozen=True, slots=True)
+class Microphone:
+    """[microphone]: what it listens to."""
+
+    device: str = checked(maximum=200, default="")
+    """Part of the device's name, or its number in `bedside-edge devices`; empty: the system's default."""
+    rate: int = checked(
+        minimum=0, maximum=192000, allowed="0 (automatic) or a rate from 8000 to 192000 Hz", default=0
+    )
+    """Hz to open the device at; 0: 16000 where the device can, else its own."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a rate no voice fits into."""
+        if 0 < self.rate < 8000:
+            raise ValueError(f"rate is {self.rate}; it must be 0 (automatic) or from 8000 to 192000 Hz")
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """[broker]: the MQTT broker that takes the messages to the hub."""
+
+    host: str = checked(minimum=1, maximum=253)
+    port: int = checked(minimum=0, maximum=65535, allowed="a port from 1 to 65535", default=0)
+    """0: 1883, with `ca_file` 8883."""
+    username: str = checked(maximum=200, default="")
+    password_file: str = checked(maximum=4096, default="")
+    """The password is this file's first line: a file can be kept from other users' eyes."""
+    ca_file: str = checked(maximum=4096, default="")
+    """The authority that signed the broker's certificate; naming it turns TLS on."""
+    cert_file: str = checked(maximum=4096, default="")
+    key_file: str = checked(maximum=4096, default="")
+    keepalive_s: int = checked(minimum=5, maximum=600, default=15)
+
+    def __post_init__(self) -> None:
+        """Raises ValueError where two values contradict each other."""
+        if bool(self.cert_file) != bool(self.key_file):
+            given, missing = ("cert_file", "key_file") if self.cert_file else ("key_file", "cert_file")
+            raise ValueError(f"{given} is {getattr(self, given)!r} without {missing}; give both or neither")
+        if self.cert_file and not self.ca_file:
+            raise ValueError(f"cert_file is {self.cert_file!r} without ca_file; TLS needs ca_file")
+        if self.password_file and not self.username:
+            raise ValueError(f"password_file is {self.password_file!r} without username; give username too")
+
+    @property
+    def effective_port(self) -> int:
+        """The port to connect to."""
+        return self.port or (DEFAULT_TLS_PORT if self.ca_file else DEFAULT_PORT)
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """[storage]: what must survive a power cut."""
+
+    folder: str = checked(minimum=1, maximum=4096)
+    """Holds outbox.sqlite: messages the hub has no receipt for yet. Never sound."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """[gate]: what counts as speech."""
+
+    min_level_db: float = checked(minimum=-100, maximum=0, default=-65.0)
+    """A frame below this level (dBFS, 250 Hz and up) is no speech."""
+    aggressiveness: int = checked(minimum=0, maximum=3, default=2)
+    """webrtcvad's mode: 0 lets most through, 3 least."""
+    min_speech: float = checked(minimum=0.01, maximum=1, default=0.15)
+    """The share of a window's frames that must be speech for the window to be judged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Episodes:
+    """[episodes]: this bed's exceptions from the model's own episode policy."""
+
+    smoothing: float | None = checked(minimum=0, maximum=0.95, default=None)
+    onset: float | None = checked(minimum=0.05, maximum=0.99, default=None)
+    offset: float | None = checked(minimum=0.01, maximum=0.99, default=None)
+    count: int | None = checked(minimum=1, maximum=30, default=None)
+    among: int | None = checked(minimum=1, maximum=60, default=None)
+    hold_off_s: float | None = checked(minimum=2, maximum=120, default=None)
+
+    def policy(self, base: EpisodePolicy) -> EpisodePolicy:
+        """The model's policy with the exceptions put in. Raises ConfigError where both contradict."""
+        given = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        try:
+            return dataclasses.replace(
+                base, **{name: value for name, value in given.items() if value is not None}
+            )
+        except ValueError as error:
+            raise ConfigError(
+                f"episodes: {error}, once put into the model's own policy; change or remove one of the two"
+            ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything one bedside device is told."""
+
+    site: str = name_field()
+    ward: str = name_field()
+    device: str = name_field()
+    bed: str = checked(minimum=1, maximum=40)
+    model: Model = checked()
+    broker: Broker = checked()
+    storage: Storage = checked()
+    microphone: Microphone = checked(default=Microphone())
+    gate: Gate = checked(default=Gate())
+    episodes: Episodes = checked(default=Episodes())
+
+    @property
+    def address(self) -> Address:
+        """Where the device stands in the tree of topics."""
+        return Address(self.site, self.ward, self.device)
+
+
+_PATHS = {
+    "model": ("path",),
+    "broker": ("password_file", "ca_file", "cert_file", "key_file"),
+    "storage": ("folder",),
+}
+
+
+def load(path: Path) -> Config:
+    """The configuration in the file `path`, its paths made absolute. Raises ConfigError."""
+    try:
+        plain = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read the configuration {path}: {error.strerror}") from error
+    except ValueError as error:  # no UTF-8, or no TOML
+        raise ConfigError(f"{path} is no valid TOML: {error}") from error
+    try:
+        config = decode(Config, plain)
+    except FieldError as error:
+        raise ConfigError(f"{path}: {error}") from error
+    config = _absolute(config, path.absolute().parent)
+    for key in _PATHS["broker"]:
+        _check_readable(getattr(config.broker, key), f"{path}: broker.{key}")
+    return config
+
+
+def _absolute(config: Config, folder: Path) -> Config:
+    for section, keys in _PATHS.items():
+        table: Any = getattr(config, section)
+        paths = {key: str(folder / getattr(table, key)) for key in keys if getattr(table, key)}
+        config = dataclasses.replace(config, **{section: dataclasses.replace(table, **paths)})
+    return config
+
+
+def _check_readable(file: str, where: str) -> None:
+    if not file:
+        return
+    try:
+        with Path(file).open("rb"):
+            pass
+    except OSError as error:
+        raise ConfigError(f"{where} is {file!r}; it must be a readable file ({error.strerror})") from error
