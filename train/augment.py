@@ -13,14 +13,15 @@ SNR_DB = (5.0, 30.0)
 NOISE_SHARE = 0.5
 
 
-def augment_samples(samples: FloatArray, rng: np.random.Generator) -> FloatArray:
+def augment_samples(samples: FloatArray, sample_rate: int, rng: np.random.Generator) -> FloatArray:
     """The recording at another speed and gain, half of the time with coloured noise; shape (n',)."""
     speed = 1 + rng.uniform(-SPEED, SPEED)
-    changed = soxr.resample(samples, 16000 * speed, 16000, quality="MQ")
+    changed = soxr.resample(samples, sample_rate * speed, sample_rate, quality="MQ")
     if rng.random() < NOISE_SHARE:
         changed = add_noise(changed, coloured_noise(changed.size, rng), rng.uniform(*SNR_DB))
     gain = 10 ** (rng.uniform(-GAIN_DB, GAIN_DB) / 20)
-    return np.clip(changed * gain, -1, 1).astype(np.float32)
+    louder: FloatArray = np.clip(changed * gain, -1, 1).astype(np.float32)
+    return louder
 
 
 def coloured_noise(size: int, rng: np.random.Generator) -> FloatArray:
@@ -28,7 +29,8 @@ def coloured_noise(size: int, rng: np.random.Generator) -> FloatArray:
     spectrum = np.fft.rfft(rng.standard_normal(size))
     frequencies = np.maximum(np.arange(spectrum.size), 1)
     noise = np.fft.irfft(spectrum / frequencies ** rng.uniform(0, 1), size)
-    return (noise / np.abs(noise).max()).astype(np.float32)
+    scaled: FloatArray = (noise / np.abs(noise).max()).astype(np.float32)
+    return scaled
 
 
 def add_noise(samples: FloatArray, noise: FloatArray, snr_db: float) -> FloatArray:
@@ -37,7 +39,8 @@ def add_noise(samples: FloatArray, noise: FloatArray, snr_db: float) -> FloatArr
     if signal_power == 0 or noise_power == 0:
         return samples
     scale = np.sqrt(signal_power / noise_power / 10 ** (snr_db / 10))
-    return (samples + scale * noise).astype(np.float32)
+    mixed: FloatArray = (samples + scale * noise).astype(np.float32)
+    return mixed
 
 
 def crop(frames: FloatArray, length: int, padding: FloatArray, rng: np.random.Generator) -> FloatArray:

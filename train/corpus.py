@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import csv
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ import soxr
 
 from edge.errors import AudioFileError, CorpusError
 from edge.features import FloatArray
+from edge.manifest import Corpus
 
 REQUIRED_COLUMNS = ("path", "speaker", "emotion")
 
@@ -25,6 +27,7 @@ class Clip:
     speaker: str
     emotion: str
     corpus: str
+    licence: str
 
 
 def read_manifest(manifest: Path) -> list[Clip]:
@@ -43,12 +46,15 @@ def read_manifest(manifest: Path) -> list[Clip]:
                 )
             rows = list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise CorpusError(f"cannot read the manifest {manifest}: {error}; give a readable CSV file") from error
+        raise CorpusError(
+            f"cannot read the manifest {manifest}: {error}; give a readable CSV file"
+        ) from error
     if not rows:
         raise CorpusError(f"{manifest} lists no recording; give one row a recording")
-    corpus = manifest.resolve().parent.name
+    corpus, licence = manifest.resolve().parent.name, _licence_beside(manifest)
     return [
-        Clip(manifest.parent / row["path"], f"{corpus}/{row['speaker']}", row["emotion"], corpus) for row in rows
+        Clip(manifest.parent / row["path"], f"{corpus}/{row['speaker']}", row["emotion"], corpus, licence)
+        for row in rows
     ]
 
 
@@ -63,9 +69,37 @@ def read_manifests(manifests: Iterable[Path], label_map: Mapping[str, str] | Non
     return [clip for clip in renamed if clip.emotion]
 
 
+def parse_label_map(text: str) -> dict[str, str]:
+    """`calm=neutral,none=` as a dict; raises argparse's error for anything else."""
+    pairs = [item.partition("=") for item in text.split(",") if item]
+    if not pairs or any(not old or not sign for old, sign, _ in pairs):
+        raise argparse.ArgumentTypeError(f"{text!r} is no label map; write OLD=NEW,OLD=NEW")
+    return {old: new for old, _, new in pairs}
+
+
 def labels_of(clips: Iterable[Clip]) -> tuple[str, ...]:
     """The emotions of these clips in alphabetical order."""
     return tuple(sorted({clip.emotion for clip in clips}))
+
+
+def corpora_of(clips: Iterable[Clip]) -> tuple[Corpus, ...]:
+    """What a model learns from these clips; the licence is the "Licence" line of a corpus's SOURCE.md."""
+    groups: dict[str, list[Clip]] = {}
+    for clip in clips:
+        groups.setdefault(clip.corpus, []).append(clip)
+    return tuple(
+        Corpus(name, len(group), len({clip.speaker for clip in group}), group[0].licence)
+        for name, group in sorted(groups.items())
+    )
+
+
+def _licence_beside(manifest: Path) -> str:
+    try:
+        text = (manifest.parent / "SOURCE.md").read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return "not stated"
+    stated = (line.split(":", 1)[1].strip() for line in text.splitlines() if line.startswith("Licence"))
+    return next(stated, "not stated")
 
 
 def read_audio(path: Path, sample_rate: int) -> FloatArray:

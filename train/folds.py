@@ -30,7 +30,9 @@ def speaker_folds(clips: Sequence[Clip], folds: int, seed: int) -> list[Split]:
     """
     speakers = sorted({clip.speaker for clip in clips})
     if len(speakers) < folds:
-        raise CorpusError(f"{folds} speaker-disjoint folds need {folds} speakers; these clips have {len(speakers)}")
+        raise CorpusError(
+            f"{folds} speaker-disjoint folds need {folds} speakers; these clips have {len(speakers)}"
+        )
     by_name = {speaker.rsplit("/", 1)[-1]: speaker for speaker in speakers}
     published = {name for group in RAVDESS_FOLDS for name in group}
     if folds == len(RAVDESS_FOLDS) and set(by_name) == published and len(speakers) == len(published):

@@ -1,0 +1,88 @@
+"""`bedside-train`: fit, crossval, evaluate."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from edge.errors import BedsideError
+from train import commands
+from train.corpus import parse_label_map
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; returns its exit status."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    options = _parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except BedsideError as error:
+        print(f"bedside-train: {error}", file=sys.stderr)
+        return error.exit_status
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="bedside-train", description="Train and judge emotion models.")
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+
+    corpora = argparse.ArgumentParser(add_help=False)
+    corpora.add_argument(
+        "--manifest",
+        type=Path,
+        action="append",
+        required=True,
+        metavar="FILE",
+        help="manifest.csv with the columns path, speaker, emotion; may be repeated",
+    )
+    corpora.add_argument(
+        "--map",
+        type=parse_label_map,
+        default={},
+        metavar="OLD=NEW,…",
+        help="rename emotions; OLD= leaves one out",
+    )
+
+    schedule = argparse.ArgumentParser(add_help=False)
+    schedule.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="where results go")
+    schedule.add_argument("--cache", type=Path, default=Path(".cache"), help="where features are kept")
+    schedule.add_argument("--epochs", type=int, help="instead of the recipe's")
+    schedule.add_argument("--seed", type=int, default=0)
+
+    crossval = verbs.add_parser(
+        "crossval", parents=[corpora, schedule], help="judge a recipe on unheard speakers"
+    )
+    crossval.add_argument("--folds", type=int, default=5, help="speaker-disjoint folds (default 5)")
+    crossval.add_argument(
+        "--random-split",
+        action="store_true",
+        help="also the random 80/20 split of the literature, which leaks speakers",
+    )
+    crossval.add_argument(
+        "--int8", action="store_true", help="also convert each fold's network and judge that"
+    )
+    crossval.set_defaults(run=commands.crossval)
+
+    fit = verbs.add_parser("fit", parents=[corpora, schedule], help="train on every recording given")
+    fit.add_argument(
+        "--crossval",
+        type=Path,
+        metavar="FOLDER",
+        help="what crossval wrote: gives temperature, thresholds and figures",
+    )
+    fit.add_argument("--name", default="bedside-ser")
+    fit.add_argument("--version", default="0.1.0")
+    fit.set_defaults(run=commands.fit)
+
+    evaluate = verbs.add_parser("evaluate", parents=[corpora], help="put recordings through a device model")
+    evaluate.add_argument("--model", type=Path, required=True, help="the .tflite file")
+    evaluate.add_argument("--out", type=Path, metavar="FOLDER", help="also report.json and pictures")
+    evaluate.set_defaults(run=commands.evaluate)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,172 @@
+"""What the verbs of `bedside-train` do."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge import model_file
+from edge.classifier import Classifier, softmax
+from edge.errors import ConversionError, CorpusError
+from train import figures, metadata, metrics, operating_point, scoring
+from train.corpus import Clip, corpora_of, labels_of, read_manifests
+from train.folds import random_split, speaker_folds
+from train.recipe import DISTRESS_EMOTIONS, FRONT_END, WINDOW, Recipe
+
+RESULTS, PREDICTIONS = "results.json", "predictions.npz"
+
+
+def crossval(options: argparse.Namespace) -> None:
+    """Judge the recipe on speakers its networks never heard; finished folds are not trained again."""
+    from train import crossval as validation  # noqa: PLC0415 - loads TensorFlow, which evaluate must not
+    from train.dataset import clip_features  # noqa: PLC0415
+
+    clips, recipe = read_manifests(options.manifest, options.map), _recipe(options)
+    labels = _several_labels(clips)
+    splits = speaker_folds(clips, options.folds, options.seed)
+    features = clip_features(clips, FRONT_END, recipe.variants, options.cache)
+    folders = [options.out / f"fold-{number}" for number in range(1, len(splits) + 1)]
+    folds = [
+        validation.run_fold(clips, features, split, recipe, folder, folder.name)
+        for split, folder in zip(splits, folders, strict=True)
+    ]
+    reports = [validation.judge(clips, *fold) for fold in folds]
+    results: dict[str, Any] = _spread("uar", [report.uar for report in reports])
+    results |= _spread("accuracy", [report.accuracy for report in reports])
+    held = validation.out_of_fold(clips, folds)
+    temperature, distress = operating_point.choose(held, DISTRESS_EMOTIONS)
+    probabilities = metrics.mean_by_owner(softmax(held.logits / np.float32(temperature)), held.owner)
+    pooled = metrics.report(probabilities, held.truths, labels, DISTRESS_EMOTIONS)
+    results |= {"recipe": asdict(recipe), "pooled": asdict(pooled), "onset": distress.policy.onset}
+    if options.int8:
+        results |= _int8(folders)
+    if options.random_split:
+        fold = validation.run_fold(
+            clips, features, random_split(clips, 0.2, options.seed), recipe,
+            options.out / "random-split", "random split",
+        )  # fmt: skip
+        report = validation.judge(clips, *fold)
+        results |= {"random_split_uar": report.uar, "random_split_accuracy": report.accuracy}
+    np.savez(options.out / PREDICTIONS, logits=held.logits, owner=held.owner, truths=held.truths)
+    (options.out / RESULTS).write_text(json.dumps(results, indent=1) + "\n")
+    _pictures(options.out, probabilities, held.truths, pooled, labels)
+    histories = [json.loads((folder / "history.json").read_text()) for folder in folders]
+    figures.training_curves(histories, "training side of each fold", options.out / "training.png")
+    _print_report(pooled)
+    for name, value in results.items():
+        if isinstance(value, float):
+            print(f"{name:<26}{value:.4f}")
+
+
+def fit(options: argparse.Namespace) -> None:
+    """Train on every recording and leave model.keras and model.json for bedside-quantize."""
+    from train import fit as fitting  # noqa: PLC0415 - loads TensorFlow, which evaluate must not
+    from train.dataset import clip_features, normalisation_of  # noqa: PLC0415
+
+    clips, recipe = read_manifests(options.manifest, options.map), _recipe(options)
+    labels = _several_labels(clips)
+    features = clip_features(clips, FRONT_END, recipe.variants, options.cache)
+    targets = np.array([labels.index(clip.emotion) for clip in clips])
+    normalisation = normalisation_of(features, recipe.lowest)
+    training = metadata.unmeasured(labels, normalisation, corpora_of(clips))
+    training = replace(training, name=options.name, version=options.version)
+    if options.crossval:
+        training = _measured(training, options.crossval)
+    fitted = fitting.fit(
+        features, targets, len(labels), normalisation, WINDOW, FRONT_END, recipe, "all recordings"
+    )
+    fitting.save(fitted, options.out)
+    metadata.write(training, options.out)
+    model = options.out / "model.keras"
+    print(f"written {model}; next: bedside-quantize {model} --calibration MANIFEST")
+
+
+def evaluate(options: argparse.Namespace) -> None:
+    """Report on a device model; TensorFlow is never loaded."""
+    classifier = Classifier(model_file.read(options.model))
+    clips = read_manifests(options.manifest, options.map)
+    probabilities, report = scoring.evaluate(classifier, clips)
+    _print_report(report)
+    if options.out:
+        options.out.mkdir(parents=True, exist_ok=True)
+        (options.out / "report.json").write_text(json.dumps(asdict(report), indent=1) + "\n")
+        truths = np.array([classifier.labels.index(clip.emotion) for clip in clips])
+        _pictures(options.out, probabilities, truths, report, classifier.labels)
+
+
+def _recipe(options: argparse.Namespace) -> Recipe:
+    recipe = Recipe(seed=options.seed)
+    return replace(recipe, epochs=options.epochs) if options.epochs else recipe
+
+
+def _several_labels(clips: Sequence[Clip]) -> tuple[str, ...]:
+    labels = labels_of(clips)
+    if len(labels) < 2:
+        raise CorpusError(f"the manifests have {len(labels)} emotion; a classifier needs at least 2")
+    return labels
+
+
+def _measured(training: Any, folder: Path) -> Any:
+    """`training` with the temperature, thresholds and figures of a cross-validation of the same recipe."""
+    try:
+        results = json.loads((folder / RESULTS).read_text())
+        with np.load(folder / PREDICTIONS) as stored:
+            held = operating_point.Held(training.labels, stored["logits"], stored["owner"], stored["truths"])
+    except OSError as error:
+        raise CorpusError(
+            f"{folder} holds no finished cross-validation; run bedside-train crossval first"
+        ) from error
+    temperature, distress = operating_point.choose(held, DISTRESS_EMOTIONS)
+    kept = {name: round(value, 4) for name, value in results.items() if isinstance(value, float)}
+    pooled = {
+        f"pooled_{name}": round(results["pooled"][name], 4) for name in ("calibration_error", "distress_auc")
+    }
+    return replace(training, temperature=temperature, distress=distress, evaluation=kept | pooled)
+
+
+def _int8(folders: Sequence[Path]) -> dict[str, float]:
+    """UAR of each fold's converted network on that fold's test speakers, in processes of their own."""
+    values, agreements = [], []
+    for folder in folders:
+        comparison = folder / "quantize.json"
+        command: list[str | Path] = [sys.executable, "-m", "convert.quantize"]
+        command += [folder / "model.keras", "--out", folder / "model.tflite", "--json", comparison]
+        command += ["--calibration", folder / "train.csv", "--evaluation", folder / "test.csv"]
+        done = subprocess.run(command, check=False, stdout=subprocess.DEVNULL)  # noqa: S603
+        if done.returncode != 0:
+            raise ConversionError(f"bedside-quantize failed on {folder}; its reason stands above")
+        measured = json.loads(comparison.read_text())
+        values.append(measured["int8_uar"])
+        agreements.append(measured["agreement"])
+    return _spread("int8_uar", values) | {"int8_agreement": float(np.mean(agreements))}
+
+
+def _spread(name: str, values: Sequence[float]) -> dict[str, float]:
+    return {name: float(np.mean(values)), f"{name}_deviation": float(np.std(values))}
+
+
+def _pictures(
+    out: Path, probabilities: Any, truths: Any, report: metrics.Report, labels: Sequence[str]
+) -> None:
+    title = f"{report.clips} recordings, UAR {report.uar:.3f}"
+    figures.confusion_matrix(report.confusion, labels, title, out / "confusion.png")
+    figures.roc_curves(probabilities, truths, labels, title, out / "roc.png")
+
+
+def _print_report(report: metrics.Report) -> None:
+    print(f"{'emotion':<14}{'clips':>7}{'precision':>11}{'recall':>9}{'AUC':>7}")
+    for name, one in report.classes.items():
+        area = "-" if one.auc is None else f"{one.auc:.3f}"
+        print(f"{name:<14}{one.clips:>7}{one.precision:>11.3f}{one.recall:>9.3f}{area:>7}")
+    distress = "-" if report.distress_auc is None else f"{report.distress_auc:.3f}"
+    print(f"clips {report.clips}  UAR {report.uar:.4f}  accuracy {report.accuracy:.4f}")
+    print(f"macro F1 {report.macro_f1:.4f}  calibration error {report.calibration_error:.4f}")
+    print(f"distress AUC {distress}")

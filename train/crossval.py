@@ -1,0 +1,83 @@
+"""Cross-validation: every recording is judged once by a network that never heard its speaker."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.classifier import softmax
+from edge.features import FloatArray
+from train import fit, metadata, metrics, operating_point
+from train.corpus import Clip, corpora_of, labels_of
+from train.dataset import ClipFeatures, normalisation_of, windows_of
+from train.folds import Split
+from train.recipe import DISTRESS_EMOTIONS, FRONT_END, WINDOW, Recipe
+
+
+def run_fold(
+    clips: Sequence[Clip],
+    features: Sequence[ClipFeatures],
+    split: Split,
+    recipe: Recipe,
+    folder: Path,
+    title: str,
+) -> tuple[FloatArray, npt.NDArray[np.intp]]:
+    """Train on one side of `split`, judge the other; the result is kept in `folder` and found there again.
+
+    Returns the logits of the test windows, shape (windows, labels), and the index in `clips` of the
+    recording each window is from.
+    """
+    labels = labels_of(clips)
+    targets = np.array([labels.index(clip.emotion) for clip in clips])
+    training, tested = split
+    stored = folder / "logits.npz"
+    wanted = json.dumps(asdict(recipe) | {"tested": [str(clips[i].path) for i in tested]}, sort_keys=True)
+    if stored.exists() and (folder / "recipe.json").read_text() == wanted:
+        with np.load(stored) as kept:
+            return kept["logits"], kept["owner"]
+    normalisation = normalisation_of([features[i] for i in training], recipe.lowest)
+    fitted = fit.fit(
+        [features[i] for i in training], targets[training], len(labels), normalisation,
+        WINDOW, FRONT_END, recipe, title,
+    )  # fmt: skip
+    fit.save(fitted, folder)
+    windows, position = windows_of([features[i] for i in tested], WINDOW, FRONT_END)
+    logits, owner = fit.logits_of(fitted.network, windows, normalisation), tested[position]
+    metadata.write(metadata.unmeasured(labels, normalisation, corpora_of(clips[i] for i in training)), folder)
+    _write_manifest([clips[i] for i in training], folder / "train.csv")
+    _write_manifest([clips[i] for i in tested], folder / "test.csv")
+    np.savez(stored, logits=logits, owner=owner)
+    (folder / "recipe.json").write_text(wanted)  # last: its presence says the fold is whole
+    return logits, owner
+
+
+def judge(clips: Sequence[Clip], logits: FloatArray, owner: npt.NDArray[np.intp]) -> metrics.Report:
+    """The report on the recordings that `owner` names: a recording's probabilities are its windows' mean."""
+    labels = labels_of(clips)
+    tested, position = np.unique(owner, return_inverse=True)
+    truths = np.array([labels.index(clips[i].emotion) for i in tested])
+    probabilities = metrics.mean_by_owner(softmax(logits), position)
+    return metrics.report(probabilities, truths, labels, DISTRESS_EMOTIONS)
+
+
+def out_of_fold(
+    clips: Sequence[Clip], folds: Sequence[tuple[FloatArray, npt.NDArray[np.intp]]]
+) -> operating_point.Held:
+    """The test windows of all folds together, in the order of the recordings."""
+    logits = np.concatenate([fold[0] for fold in folds])
+    owner = np.concatenate([fold[1] for fold in folds])
+    order = np.argsort(owner, kind="stable")
+    labels = labels_of(clips)
+    truths = np.array([labels.index(clip.emotion) for clip in clips])
+    return operating_point.Held(labels, logits[order], owner[order], truths)
+
+
+def _write_manifest(clips: Sequence[Clip], file: Path) -> None:
+    absolute = (replace(clip, path=clip.path.resolve()) for clip in clips)
+    lines = [f"{clip.path},{clip.speaker},{clip.emotion}" for clip in absolute]
+    file.write_text("\n".join(["path,speaker,emotion", *lines]) + "\n")

@@ -1,0 +1,91 @@
+"""Recordings as features, with their augmented variants, kept on disk between runs."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from tqdm import tqdm
+
+from edge.features import FloatArray, FrontEnd, mfcc
+from edge.manifest import Normalisation, Window
+from edge.windows import recording_windows, silence_frame
+from train import augment
+from train.corpus import Clip, read_audio
+
+
+@dataclass(frozen=True, slots=True)
+class ClipFeatures:
+    """MFCC frames of one recording, shape (frames, coefficients), and of its augmented variants."""
+
+    frames: FloatArray
+    variants: tuple[FloatArray, ...]
+
+
+def clip_features(
+    clips: Sequence[Clip], front_end: FrontEnd, variants: int, cache: Path | None = None
+) -> list[ClipFeatures]:
+    """Features of each clip and of `variants` augmented copies; the same clips give the same features."""
+    file = cache / f"features-{_fingerprint(clips, front_end, variants)}.npz" if cache else None
+    if file and file.exists():
+        return _load(file, variants + 1)
+    features = []
+    for number, clip in enumerate(tqdm(clips, desc="features", unit="clip")):
+        samples = read_audio(clip.path, front_end.sample_rate)
+        rng = np.random.default_rng([number, variants])
+        copies = (augment.augment_samples(samples, front_end.sample_rate, rng) for _ in range(variants))
+        features.append(
+            ClipFeatures(mfcc(samples, front_end), tuple(mfcc(copy, front_end) for copy in copies))
+        )
+    if file:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        arrays = [array for clip in features for array in (clip.frames, *clip.variants)]
+        partial = file.with_suffix(".partial.npz")
+        np.savez(partial, lengths=[len(array) for array in arrays], frames=np.concatenate(arrays))
+        partial.replace(file)
+    return features
+
+
+def normalisation_of(features: Sequence[ClipFeatures], lowest: float) -> Normalisation:
+    """Mean and deviation a coefficient over all frames of these recordings."""
+    frames = np.concatenate([clip.frames for clip in features])
+    mean, deviation = frames.mean(axis=0), frames.std(axis=0)
+    return Normalisation(
+        mean=tuple(round(float(value), 5) for value in mean),
+        deviation=tuple(round(float(value), 5) + 1e-3 for value in deviation),
+        lowest=lowest,
+    )
+
+
+def windows_of(
+    features: Sequence[ClipFeatures], window: Window, front_end: FrontEnd
+) -> tuple[FloatArray, npt.NDArray[np.intp]]:
+    """All windows of these recordings as the device cuts them, and the recording each is from.
+
+    Shapes (windows, frames, coefficients) and (windows,).
+    """
+    cut = [recording_windows(clip.frames, window, front_end) for clip in features]
+    owner = np.repeat(np.arange(len(cut)), [len(windows) for windows in cut])
+    return np.concatenate(cut), owner
+
+
+def silence(front_end: FrontEnd) -> FloatArray:
+    """The frame of digital silence, shape (coefficients,)."""
+    return silence_frame(front_end)
+
+
+def _fingerprint(clips: Sequence[Clip], front_end: FrontEnd, variants: int) -> str:
+    code = Path(augment.__file__).read_bytes()
+    names = "\n".join(f"{clip.path} {clip.path.stat().st_size}" for clip in clips)
+    return hashlib.sha256(code + f"{front_end}{variants}{names}".encode()).hexdigest()[:16]
+
+
+def _load(file: Path, per_clip: int) -> list[ClipFeatures]:
+    with np.load(file) as stored:
+        arrays = np.split(stored["frames"], np.cumsum(stored["lengths"])[:-1])
+    groups = [arrays[at : at + per_clip] for at in range(0, len(arrays), per_clip)]
+    return [ClipFeatures(group[0], tuple(group[1:])) for group in groups]

@@ -1,0 +1,71 @@
+"""Pictures of an evaluation, as PNG files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+from sklearn.metrics import roc_curve
+
+from edge.features import FloatArray
+from train.metrics import Truths, auc
+
+mpl.rcParams.update({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False})
+_METADATA = {"Software": None}  # no version inside, so that the same numbers give the same file
+
+
+def confusion_matrix(counts: Sequence[Sequence[int]], labels: Sequence[str], title: str, file: Path) -> None:
+    """Rows are truths, in shares of the row; columns are guesses."""
+    matrix = np.asarray(counts, float)
+    shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    figure = Figure(figsize=(6.2, 5.4), layout="constrained")
+    axes = figure.subplots()
+    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    axes.set_xticks(range(len(labels)), labels, rotation=45, ha="right")
+    axes.set_yticks(range(len(labels)), labels)
+    axes.set(xlabel="taken for", ylabel="spoken as", title=title)
+    for row, column in np.ndindex(*shares.shape):
+        share = shares[row, column]
+        axes.text(
+            column,
+            row,
+            f"{share * 100:.0f}",
+            ha="center",
+            va="center",
+            color="white" if share > 0.5 else "black",
+        )
+    figure.colorbar(image, ax=axes, label="share of the row")
+    figure.savefig(file, dpi=130, metadata=_METADATA)
+
+
+def training_curves(histories: Sequence[dict[str, list[float]]], title: str, file: Path) -> None:
+    """Loss and accuracy on the (augmented) training side, one line a fold."""
+    figure = Figure(figsize=(8, 3.2), layout="constrained")
+    for axes, name in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
+        for fold, history in enumerate(histories, 1):
+            axes.plot(range(1, len(history[name]) + 1), history[name], label=f"fold {fold}")
+        axes.set(xlabel="epoch", ylabel=f"training {name}")
+        axes.legend(frameon=False)
+    figure.suptitle(title)
+    figure.savefig(file, dpi=130, metadata=_METADATA)
+
+
+def roc_curves(
+    probabilities: FloatArray, truths: Truths, labels: Sequence[str], title: str, file: Path
+) -> None:
+    """Each emotion against all others, with its area under the curve."""
+    figure = Figure(figsize=(5.6, 5.2), layout="constrained")
+    axes = figure.subplots()
+    for i, label in enumerate(labels):
+        area = auc(probabilities[:, i], truths == i)
+        if area is None:
+            continue
+        false_rate, true_rate, _ = roc_curve(truths == i, probabilities[:, i])
+        axes.plot(false_rate, true_rate, label=f"{label} (AUC {area:.2f})")
+    axes.plot((0, 1), (0, 1), color="grey", linewidth=0.8, linestyle=":")
+    axes.set(xlabel="false positive rate", ylabel="true positive rate", title=title)
+    axes.legend(frameon=False, loc="lower right")
+    figure.savefig(file, dpi=130, metadata=_METADATA)

@@ -1,0 +1,146 @@
+"""Train one network on some of the recordings."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+from tqdm import tqdm
+
+from edge.classifier import normalise
+from edge.features import FloatArray, FrontEnd
+from edge.manifest import Normalisation, Window
+from train.augment import crop, mask_time
+from train.dataset import ClipFeatures, silence
+from train.network import build
+from train.recipe import Recipe
+
+Targets = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A trained network and its training curve: one value an epoch, by name."""
+
+    network: Any
+    history: dict[str, list[float]]
+
+
+class Batches(keras.utils.PyDataset):  # type: ignore[misc]
+    """Augmented training windows, drawn anew each epoch."""
+
+    def __init__(
+        self,
+        features: Sequence[ClipFeatures],
+        targets: Targets,
+        classes: int,
+        normalisation: Normalisation,
+        window: Window,
+        front_end: FrontEnd,
+        recipe: Recipe,
+    ) -> None:
+        super().__init__()
+        self._targets, self._classes, self._recipe = targets, classes, recipe
+        self._frames = window.frames
+        self._padding = normalise(silence(front_end)[np.newaxis], normalisation)[0]
+        self._clips = [
+            [normalise(frames, normalisation) for frames in (clip.frames, *clip.variants)]
+            for clip in features
+        ]
+        self._rng = np.random.default_rng(recipe.seed)
+        self._order = self._rng.permutation(len(self._clips))
+
+    def __len__(self) -> int:
+        """Full batches only: batch normalisation dislikes a small last one."""
+        return max(1, len(self._clips) // self._recipe.batch)
+
+    def on_epoch_end(self) -> None:
+        """Shuffle."""
+        self._order = self._rng.permutation(len(self._clips))
+
+    def __getitem__(self, index: int) -> tuple[FloatArray, FloatArray]:
+        """Windows, shape (batch, frames, coefficients), and class shares, shape (batch, classes)."""
+        size = self._recipe.batch
+        chosen = self._order[index * size : (index + 1) * size]
+        windows = np.stack([self._draw(self._clips[clip]) for clip in chosen])
+        targets = np.eye(self._classes, dtype=np.float32)[self._targets[chosen]]
+        if self._recipe.mixup == 0:
+            return windows, targets
+        # Mixup, Zhang et al. (2018)
+        share = self._rng.beta(self._recipe.mixup, self._recipe.mixup, len(chosen)).astype(np.float32)
+        other = self._rng.permutation(len(chosen))
+        windows = share[:, None, None] * windows + (1 - share)[:, None, None] * windows[other]
+        return windows, share[:, None] * targets + (1 - share)[:, None] * targets[other]
+
+    def _draw(self, variants: list[FloatArray]) -> FloatArray:
+        frames = variants[self._rng.integers(len(variants))]
+        window = crop(frames, self._frames, self._padding, self._rng)
+        return mask_time(window, np.zeros_like(self._padding), self._rng)
+
+
+def fit(
+    features: Sequence[ClipFeatures],
+    targets: Targets,
+    classes: int,
+    normalisation: Normalisation,
+    window: Window,
+    front_end: FrontEnd,
+    recipe: Recipe,
+    title: str,
+) -> Fitted:
+    """A network trained on these recordings alone, by the recipe's fixed schedule."""
+    keras.utils.set_random_seed(recipe.seed)
+    batches = Batches(features, targets, classes, normalisation, window, front_end, recipe)
+    steps = len(batches)
+    warm_up = steps * min(recipe.warm_up_epochs, recipe.epochs - 1)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        0.0, max(1, steps * recipe.epochs - warm_up), warmup_target=recipe.learning_rate, warmup_steps=warm_up
+    )
+    network = build(window.frames, front_end.coefficients, classes)
+    network.compile(
+        keras.optimizers.AdamW(
+            schedule, weight_decay=recipe.weight_decay, use_ema=True, ema_momentum=recipe.averaging
+        ),
+        keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=recipe.label_smoothing),
+        metrics=["accuracy"],
+    )
+    with tqdm(total=recipe.epochs, desc=title, unit="epoch") as bar:
+        history = network.fit(batches, epochs=recipe.epochs, verbose=0, callbacks=[_Progress(bar)]).history
+    # fit() leaves the averaged weights in place, but batch statistics belong to the last raw ones.
+    curve = {name: [round(float(value), 5) for value in values] for name, values in history.items()}
+    return Fitted(network, curve)
+
+
+class _Progress(keras.callbacks.Callback):  # type: ignore[misc]
+    def __init__(self, bar: Any) -> None:
+        super().__init__()
+        self._bar = bar
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        del epoch
+        self._bar.set_postfix({name: f"{value:.3f}" for name, value in (logs or {}).items()})
+        self._bar.update()
+
+
+def logits_of(network: Any, windows: FloatArray, normalisation: Normalisation) -> FloatArray:
+    """Logits, shape (windows, classes), of windows as the front end makes them."""
+    result: FloatArray = network.predict(normalise_all(windows, normalisation), batch_size=64, verbose=0)
+    return result
+
+
+def normalise_all(windows: FloatArray, normalisation: Normalisation) -> FloatArray:
+    """`normalise` over a stack of windows, shape kept."""
+    return normalise(windows.reshape(-1, windows.shape[-1]), normalisation).reshape(windows.shape)
+
+
+def save(fitted: Fitted, folder: Path) -> None:
+    """model.keras and history.json in `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    fitted.network.save(folder / "model.keras")
+    (folder / "history.json").write_text(json.dumps(fitted.history, indent=1) + "\n")

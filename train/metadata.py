@@ -1,0 +1,51 @@
+"""model.json: what training knows of a network, left beside model.keras for the conversion."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from edge.errors import CorpusError
+from edge.fields import FieldError, decode, encode
+from edge.manifest import Corpus, Distress, EpisodePolicy, Normalisation, Training
+from train.recipe import DISTRESS_EMOTIONS, FRONT_END, WINDOW
+
+FILE = "model.json"
+
+
+def unmeasured(
+    labels: tuple[str, ...], normalisation: Normalisation, corpora: tuple[Corpus, ...]
+) -> Training:
+    """The metadata of a network nobody has measured yet, such as one fold of a cross-validation."""
+    policy = EpisodePolicy(smoothing=0.3, onset=0.9, offset=0.75, count=2, among=3, hold_off_s=6.0)
+    weights = {label: 1.0 for label in labels if label in DISTRESS_EMOTIONS}
+    return Training(
+        name="unmeasured",
+        version="0.0.0",
+        labels=labels,
+        front_end=FRONT_END,
+        window=WINDOW,
+        normalisation=normalisation,
+        temperature=1.0,
+        distress=Distress(weights, policy, "nothing: the thresholds are placeholders, not measured"),
+        corpora=corpora,
+        evaluation={},
+    )
+
+
+def write(training: Training, folder: Path) -> None:
+    """model.json in `folder`."""
+    (folder / FILE).write_text(json.dumps(encode(training), indent=1) + "\n", encoding="utf-8")
+
+
+def read(file: Path) -> Training:
+    """The metadata in `file`; raises CorpusError where it is missing or wrong."""
+    try:
+        return decode(Training, json.loads(file.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise CorpusError(
+            f"cannot read {file}: {error.strerror}; it describes the model's front end and labels:"
+            " keep the model.json that bedside-train writes beside model.keras"
+        ) from error
+    except (FieldError, ValueError) as error:
+        raise CorpusError(f"{file} is wrong: {error}; train again or correct it") from error

@@ -1,0 +1,40 @@
+"""Put recordings through a finished device model, exactly as the device does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from tqdm import tqdm
+
+from edge.classifier import Classifier
+from edge.errors import CorpusError
+from edge.features import FloatArray, mfcc
+from edge.windows import recording_windows
+from train.corpus import Clip, read_audio
+from train.metrics import Report, report
+
+
+def score(classifier: Classifier, clips: Sequence[Clip]) -> FloatArray:
+    """Probabilities of each recording, the mean over its windows, shape (clips, labels)."""
+    training = classifier.manifest.training
+    rows = []
+    for clip in tqdm(clips, desc="scoring", unit="clip"):
+        frames = mfcc(read_audio(clip.path, training.front_end.sample_rate), training.front_end)
+        windows = recording_windows(frames, training.window, training.front_end)
+        rows.append(np.mean([classifier.probabilities(window) for window in windows], axis=0))
+    return np.array(rows, np.float32)
+
+
+def evaluate(classifier: Classifier, clips: Sequence[Clip]) -> tuple[FloatArray, Report]:
+    """Probabilities and report; raises CorpusError where a recording has a label the model lacks."""
+    unknown = sorted({clip.emotion for clip in clips} - set(classifier.labels))
+    if unknown:
+        raise CorpusError(
+            f"the manifest has {', '.join(unknown)}, the model knows {', '.join(classifier.labels)};"
+            f" rename with --map {unknown[0]}=LABEL or leave out with --map {unknown[0]}="
+        )
+    probabilities = score(classifier, clips)
+    truths = np.array([classifier.labels.index(clip.emotion) for clip in clips])
+    distress = tuple(classifier.manifest.training.distress.weights)
+    return probabilities, report(probabilities, truths, classifier.labels, distress)
