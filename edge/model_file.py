@@ -40,17 +40,18 @@ class ModelFile:
 
 def pack(flatbuffer: bytes, manifest: Manifest) -> bytes:
     """The bytes of a model file; the same inputs give the same bytes."""
-    archive = io.BytesIO()
+    # Appending makes the offsets count from the start of the file, as unzip expects.
+    archive = io.BytesIO(flatbuffer)
     texts = {
         _LABELS: "\n".join(manifest.training.labels) + "\n",
         _MANIFEST: json.dumps(encode(manifest), indent=1, ensure_ascii=False) + "\n",
     }
-    with zipfile.ZipFile(archive, "w") as members:
+    with zipfile.ZipFile(archive, "a") as members:
         for name, text in texts.items():
             member = zipfile.ZipInfo(name, _EPOCH)
             member.external_attr = 0o644 << 16
             members.writestr(member, text.encode(), zipfile.ZIP_DEFLATED)
-    return flatbuffer + archive.getvalue()
+    return archive.getvalue()
 
 
 def read(path: Path) -> ModelFile:
