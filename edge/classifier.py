@@ -122,9 +122,7 @@ def _compare(name: str, details: dict[str, Any], expected: Tensor) -> None:
     actual = _tensor(name, details)
     same_numbers = np.isclose(actual.scale, expected.scale) and actual.zero_point == expected.zero_point
     if actual.shape != expected.shape or not same_numbers:
-        raise ModelError(
-            f"the model's {name} is {actual}; its manifest says {expected}; convert it again with bedside-quantize"
-        )
+        raise ModelError(f"the model's {name} is {actual}; its manifest says {expected}; {_REMEDY}")
 
 
 def _tensor(name: str, details: dict[str, Any]) -> Tensor:

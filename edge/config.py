@@ -90,7 +90,7 @@ class Gate:
     """A frame below this level (dBFS, 250 Hz and up) is no speech."""
     aggressiveness: int = checked(minimum=0, maximum=3, default=2)
     """webrtcvad's mode: 0 lets most through, 3 least."""
-    min_speech: float = checked(minimum=0.01, maximum=1, default=0.15)
+    min_speech: float = checked(minimum=0.01, maximum=1, default=0.1)
     """The share of a window's frames that must be speech for the window to be judged."""
 
 
