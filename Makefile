@@ -1,0 +1,62 @@
+# make run    installs what is missing, then shows a bed on the board at http://127.0.0.1:8080
+# make test   installs what is missing, then checks and tests everything
+# make lint | bench | model | schemas | clean
+
+PYTHON ?= python3
+SOURCE ?=
+MANIFEST ?=
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
+CODE := convert edge hub train tests
+
+.PHONY: run test lint bench model schemas clean packages-run packages-test
+.DELETE_ON_ERROR:
+
+run: $(VENV)/run.stamp
+	@deploy/demo.sh $(SOURCE)
+
+test: $(VENV)/test.stamp lint
+	$(BIN)/pytest
+
+lint: $(VENV)/test.stamp
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/mypy convert edge hub train
+
+bench: $(VENV)/test.stamp
+	$(BIN)/python -m tests.bench
+
+# Hours on two cores. MANIFEST is the manifest.csv of RAVDESS speech; finished folds are kept.
+model: $(VENV)/test.stamp
+	@test -n "$(MANIFEST)" || { echo "Say which recordings: make model MANIFEST=.../manifest.csv" >&2; exit 64; }
+	$(BIN)/bedside-train crossval --manifest $(MANIFEST) --out out/crossval --int8 --random-split
+	$(BIN)/bedside-train fit --manifest $(MANIFEST) --crossval out/crossval --out out/final
+	$(BIN)/bedside-quantize out/final/model.keras --calibration $(MANIFEST) --out model/bedside-ser.tflite
+	$(BIN)/bedside-train card --model model/bedside-ser.tflite --crossval out/crossval --out model
+
+schemas: $(VENV)/run.stamp
+	$(BIN)/python -m edge.schemas
+
+clean:
+	rm -rf $(VENV) .run .cache out build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +
+
+packages-run packages-test:
+	@deploy/install-packages.sh $(@:packages-%=%)
+
+$(BIN)/python: | packages-run
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or newer is needed; $(PYTHON) is older: make PYTHON=python3.11" >&2; exit 69; }
+	@echo "==> Making the virtual environment $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/run.stamp: setup.cfg pyproject.toml constraints.txt $(BIN)/python | packages-run
+	@echo "==> Installing the Python packages of edge and hub"
+	@$(PIP) -e '.[edge,hub]'
+	@touch $@
+
+$(VENV)/test.stamp: $(VENV)/run.stamp | packages-test
+	@echo "==> Installing the Python packages for training, conversion and tests"
+	@$(PIP) -e '.[edge,hub,train,test]'
+	@touch $@

@@ -1,0 +1,35 @@
+#!/bin/sh
+# Install the Debian packages that are missing. Usage: install-packages.sh run|test
+set -eu
+
+run="gcc libsystemd-dev mosquitto pkg-config portaudio19-dev python3-dev python3-venv"
+test="chromium libasound2-plugins mosquitto-clients pulseaudio pulseaudio-utils"
+
+case "${1:-}" in
+    run) wanted=$run ;;
+    test) wanted="$run $test" ;;
+    *) echo "usage: $0 run|test" >&2; exit 64 ;;
+esac
+
+missing=""
+for package in $wanted; do
+    status=$(dpkg-query -W -f '${Status}' "$package" 2>/dev/null || true)
+    [ "$status" = "install ok installed" ] || missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+if [ "$(id -u)" = 0 ]; then
+    as_root=""
+elif command -v sudo >/dev/null; then
+    as_root="sudo"
+else
+    as_root="none"
+fi
+if [ "$as_root" = none ] || ! command -v apt-get >/dev/null; then
+    echo "These system packages are missing and cannot be installed from here:$missing; install them, then run make again." >&2
+    exit 69
+fi
+
+echo "==> Installing system packages:$missing"
+$as_root apt-get update -q
+DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -q --no-install-recommends $missing
