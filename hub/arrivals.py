@@ -1,0 +1,291 @@
+"""What reached the hub, checked, and its way into the database: the ingest's half of the store."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, delete, select, update
+from sqlalchemy.dialects.sqlite import insert
+
+from edge.errors import MessageError
+from edge.fields import encode
+from edge.messages import (
+    MESSAGES,
+    Address,
+    Emotion,
+    Episode,
+    Health,
+    Receipt,
+    State,
+    Summary,
+    from_json,
+    parse_topic,
+    utc_seconds,
+)
+from hub.sequences import Range, add, holds, receipts
+from hub.store import count, next_revision
+from hub.tables import Boot, Device, Held, Record, Reject
+
+KEPT_REJECTS = 1000
+FROM_DEVICES = ("state", "emotion", "episode", "summary", "health")
+_LARGEST = 2**53  # what every JSON reader and both databases hold exactly
+_LONGEST_S = 30 * 86400.0
+
+DeviceMessage = State | Emotion | Episode | Summary | Health
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """Bytes from the broker; `at` is the hub's clock, `retained` an old state the broker had kept."""
+
+    topic: str
+    payload: bytes
+    retained: bool
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A message that keeps the contract."""
+
+    address: Address
+    message: DeviceMessage
+    retained: bool
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A message that breaks it, and how."""
+
+    arrival: Arrival
+    reason: str
+
+
+def check(arrival: Arrival) -> Accepted | Rejected:
+    """The arrival as a message, or the reason why it is none."""
+    try:
+        address, kind = parse_topic(arrival.topic)
+        if kind not in FROM_DEVICES:
+            return Rejected(arrival, f"a device sends no {kind} messages")
+        message: DeviceMessage = from_json(MESSAGES[kind], arrival.payload)
+        _storable(message)
+    except (MessageError, UnicodeError) as error:
+        return Rejected(arrival, str(error).encode(errors="backslashreplace").decode()[:300])
+    return Accepted(address, message, arrival.retained, arrival.at)
+
+
+def _storable(message: DeviceMessage) -> None:
+    """Refuses what the schema lets through and no database holds: huge numbers, halves of characters, NUL."""
+    if "\\u0000" in _text(message):
+        raise MessageError("a text holds the character NUL")
+    numbers = [message.stamp.mono_ms]
+    if isinstance(message, Episode | Summary):
+        numbers.append(message.seq)
+    if isinstance(message, Health):
+        numbers += [message.outbox, message.frames, message.inferences, message.overruns]
+    if max(numbers) > _LARGEST:
+        raise MessageError(f"a whole number is above {_LARGEST}")
+    if isinstance(message, Episode) and message.duration_s > _LONGEST_S:
+        raise MessageError(f"duration_s is {message.duration_s:g}; an episode lasts at most {_LONGEST_S:g} s")
+
+
+def _text(message: DeviceMessage) -> str:
+    """JSON of a message; may exceed the wire's 1 KiB, because 1 is written 1.0 here. Raises UnicodeError."""
+    text = json.dumps(encode(message), separators=(",", ":"), ensure_ascii=False)
+    text.encode()
+    return text
+
+
+def save(connection: Connection, batch: Sequence[Accepted]) -> list[tuple[Address, Receipt]]:
+    """Writes a batch and returns the receipts to send once the transaction has been committed."""
+    if not batch:
+        return []
+    ids = _device_ids(connection, batch)
+    origins = _origins(connection, batch, ids)
+    answers: list[tuple[Address, Receipt]] = []
+    durable = [item for item in batch if isinstance(item.message, Episode | Summary)]
+
+    def boot(item: Accepted) -> tuple[Address, str]:
+        return item.address, item.message.stamp.boot_id
+
+    durable.sort(key=lambda item: (item.address.topic(""), item.message.stamp.boot_id))
+    for (address, boot_id), group in itertools.groupby(durable, key=boot):
+        device_id = ids[address]
+        found = _keep(connection, device_id, boot_id, list(group), origins[device_id, boot_id])
+        answers += [(address, receipt) for receipt in found]
+    _update_devices(connection, batch, ids, origins)
+    return answers
+
+
+def set_aside(connection: Connection, rejects: Sequence[Rejected]) -> None:
+    """Counts messages that break the contract and keeps the newest of them."""
+    if not rejects:
+        return
+    rows = [
+        {
+            "received_at": item.arrival.at,
+            "topic": item.arrival.topic[:300].encode(errors="backslashreplace").decode(),
+            "reason": item.reason,
+            "payload": item.arrival.payload[:1024],
+        }
+        for item in rejects[-KEPT_REJECTS:]
+    ]
+    connection.execute(insert(Reject), rows)
+    count(connection, "rejects", len(rejects))
+    newest = select(Reject.id).order_by(Reject.id.desc()).limit(1).scalar_subquery()
+    connection.execute(delete(Reject).where(Reject.id <= newest - KEPT_REJECTS))
+
+
+def _device_ids(connection: Connection, batch: Sequence[Accepted]) -> dict[Address, int]:
+    ids: dict[Address, int] = {}
+    query = select(Device.id)
+    for item in batch:
+        address = item.address
+        if address in ids:
+            continue
+        row = connection.scalar(query.where(Device.ward == address.ward, Device.name == address.device))
+        if row is None:
+            values = {
+                "ward": address.ward,
+                "name": address.device,
+                "bed": address.device,
+                "status": "unknown",
+                "status_at": item.at,
+                "status_reason": "",
+                "microphone": "unknown",
+                "microphone_at": item.at,
+                "heard_at": item.at,
+                "revision": 0,
+            }
+            row = connection.execute(insert(Device).values(values).returning(Device.id)).scalar_one()
+        ids[address] = row
+    return ids
+
+
+def _origins(
+    connection: Connection, batch: Sequence[Accepted], ids: dict[Address, int]
+) -> dict[tuple[int, str], float]:
+    """The hub's time at each boot's millisecond 0: the quickest message of that boot knows it best."""
+    best: dict[tuple[int, str], float] = {}
+    for item in batch:
+        key = ids[item.address], item.message.stamp.boot_id
+        best[key] = min(best.get(key, item.at), item.at - item.message.stamp.mono_ms / 1000)
+    for (device_id, boot_id), origin in best.items():
+        known = connection.scalar(
+            select(Boot.origin).where(Boot.device_id == device_id, Boot.boot_id == boot_id)
+        )
+        if known is None:
+            connection.execute(insert(Boot).values(device_id=device_id, boot_id=boot_id, origin=origin))
+        elif origin < known - 0.05:
+            where = (Boot.device_id == device_id, Boot.boot_id == boot_id)
+            connection.execute(update(Boot).where(*where).values(origin=origin))
+        else:
+            best[device_id, boot_id] = known
+    return best
+
+
+def _made_at(item: Accepted, origin: float) -> float:
+    """When a message was made, by the hub's clock; never after it arrived."""
+    stamp = item.message.stamp
+    made = utc_seconds(stamp.time) if stamp.clock_synced else origin + stamp.mono_ms / 1000
+    return min(made, item.at)
+
+
+def _keep(
+    connection: Connection, device_id: int, boot_id: str, group: Sequence[Accepted], origin: float
+) -> list[Receipt]:
+    where = (Held.device_id == device_id, Held.boot_id == boot_id)
+    rows = connection.execute(select(Held.first, Held.last).where(*where).order_by(Held.first))
+    held: list[Range] = [(row.first, row.last) for row in rows]
+    new: dict[int, dict[str, Any]] = {}
+    arrived = set()
+    for item in group:
+        if not isinstance(item.message, Episode | Summary):
+            continue
+        seq = item.message.seq
+        arrived.add(seq)
+        if seq in new or holds(held, seq):
+            continue
+        new[seq] = {
+            "device_id": device_id,
+            "boot_id": boot_id,
+            "seq": seq,
+            "kind": item.message.kind,
+            "at": _made_at(item, origin),
+            "received_at": item.at,
+            "body": _text(item.message),
+        }
+    if new:
+        connection.execute(insert(Record), list(new.values()))
+        now_held = add(held, new)
+        gone, come = set(held) - set(now_held), set(now_held) - set(held)
+        for first, _ in gone:
+            connection.execute(delete(Held).where(*where, Held.first == first))
+        for first, last in come:
+            values = {"device_id": device_id, "boot_id": boot_id, "first": first, "last": last}
+            connection.execute(insert(Held).values(values))
+        held = now_held
+    return receipts(boot_id, held, arrived)
+
+
+def _update_devices(
+    connection: Connection,
+    batch: Sequence[Accepted],
+    ids: dict[Address, int],
+    origins: dict[tuple[int, str], float],
+) -> None:
+    latest: dict[int, dict[str, Any]] = {}
+    for item in batch:
+        device_id = ids[item.address]
+        values = latest.setdefault(device_id, {})
+        values |= _tile(item, _made_at(item, origins[device_id, item.message.stamp.boot_id]))
+    revision = next_revision(connection)
+    for device_id, values in latest.items():
+        row = connection.execute(select(Device).where(Device.id == device_id)).one()
+        if values.get("microphone") == row.microphone:
+            values.pop("microphone_at", None)
+        died_again = row.status == "offline" and row.heard_at > row.status_at
+        if values.get("status") == row.status and not died_again:
+            values.pop("status_at", None)
+        connection.execute(update(Device).where(Device.id == device_id).values(**values, revision=revision))
+
+
+def _tile(item: Accepted, made_at: float) -> dict[str, Any]:
+    """The columns of the device's row that a message brings up to date."""
+    message = item.message
+    values: dict[str, Any] = {} if item.retained else {"heard_at": item.at}
+    match message:
+        case State():
+            values |= {
+                "status": message.status,
+                "status_at": item.at,
+                "status_reason": message.reason,
+                "bed": message.bed,
+                "microphone": message.microphone,
+                "microphone_at": item.at,
+                "model": message.model,
+                "software": message.software,
+            }
+            if message.status == "offline":  # the broker's voice, or the device's last word
+                values.pop("heard_at", None)
+        case Emotion():
+            values |= {
+                "emotion": message.emotion,
+                "emotion_at": made_at,
+                "distress": message.distress,
+                "level_db": message.level_db,
+            }
+        case Health():
+            values |= {
+                "microphone": message.microphone,
+                "microphone_at": item.at,
+                "outbox": message.outbox,
+            }
+        case _:
+            pass
+    return values

@@ -1,0 +1,154 @@
+"""What the board shows and what people do there: the web process's half of the database."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, Select, or_, select, update
+from sqlalchemy.dialects.sqlite import insert
+
+from hub.alerts import ENDED, TECHNICAL
+from hub.store import next_revision, revision
+from hub.tables import ActionRow, AlertRow, Device, Process
+
+RECENT = 20
+_ALERT: tuple[Any, ...] = (
+    AlertRow.id,
+    AlertRow.device_id,
+    AlertRow.ward,
+    AlertRow.bed,
+    AlertRow.kind,
+    AlertRow.priority,
+    AlertRow.condition,
+    AlertRow.missed,
+    AlertRow.opened_at,
+    AlertRow.ended_at,
+    AlertRow.episodes,
+    AlertRow.emotion,
+    AlertRow.peak,
+    AlertRow.reason,
+    AlertRow.merged_into,
+    AlertRow.accepted_by,
+    AlertRow.accepted_at,
+    AlertRow.closed_by,
+    AlertRow.closed_at,
+    AlertRow.outcome,
+)
+_BED: tuple[Any, ...] = (
+    Device.id,
+    Device.ward,
+    Device.name,
+    Device.bed,
+    Device.status,
+    Device.status_at,
+    Device.heard_at,
+    Device.microphone,
+    Device.emotion,
+    Device.emotion_at,
+    Device.distress,
+    Device.level_db,
+    Device.outbox,
+)
+
+
+class ActionError(Exception):
+    """An action that does not fit the alert any more; one sentence for the nurse."""
+
+
+def snapshot(connection: Connection) -> dict[str, Any]:
+    """The whole board: every bed, every open alert, the latest that are over."""
+    open_ones = select(*_ALERT).where(_open())
+    over = select(*_ALERT).where(~_open(), AlertRow.merged_into.is_(None))
+    over = over.order_by(AlertRow.revision.desc()).limit(RECENT)
+    return {
+        "full": True,
+        "revision": revision(connection),
+        "beds": _rows(connection, select(*_BED)),
+        "alerts": _alerts(connection, open_ones) + _alerts(connection, over),
+    }
+
+
+def changes(connection: Connection, after: int) -> dict[str, Any]:
+    """The beds and alerts that have changed since revision `after`, in their present state."""
+    return {
+        "full": False,
+        "revision": revision(connection),
+        "beds": _rows(connection, select(*_BED).where(Device.revision > after)),
+        "alerts": _alerts(connection, select(*_ALERT).where(AlertRow.revision > after)),
+    }
+
+
+def signs_of_life(connection: Connection) -> dict[str, tuple[float, bool]]:
+    """When each process last gave a sign of life, and whether it could do its work."""
+    rows = connection.execute(select(Process.name, Process.at, Process.working))
+    return {row.name: (row.at, row.working) for row in rows}
+
+
+def accept(connection: Connection, alert_id: int, person: str, now: float) -> None:
+    """A named person takes an alert on. Raises ActionError where it is taken or over."""
+    row = _alert(connection, alert_id)
+    if row.accepted_by is not None:
+        raise ActionError(f"{row.accepted_by} has already accepted this alert")
+    _act(connection, alert_id, {"accepted_by": person, "accepted_at": now}, "accept", None)
+
+
+def close(connection: Connection, alert_id: int, person: str, outcome: str, now: float) -> None:
+    """A named person ends an accepted alert with its outcome. Raises ActionError where that cannot be."""
+    row = _alert(connection, alert_id)
+    if row.accepted_by is None:
+        raise ActionError("nobody has accepted this alert yet; accept it first")
+    _act(
+        connection,
+        alert_id,
+        {"closed_by": person, "closed_at": now, "outcome": outcome},
+        "close",
+        outcome,
+    )
+
+
+def _alert(connection: Connection, alert_id: int) -> Any:
+    row = connection.execute(select(*_ALERT).where(AlertRow.id == alert_id)).one_or_none()
+    if row is None:
+        raise ActionError("there is no such alert")
+    if row.closed_by is not None:
+        raise ActionError(f"{row.closed_by} has already closed this alert: {row.outcome}")
+    if row.merged_into is not None:
+        raise ActionError("this alert has become part of another one of the same bed")
+    if _state(row) == "resolved":
+        raise ActionError("this technical alert is over: its cause has gone")
+    return row
+
+
+def _act(
+    connection: Connection, alert_id: int, values: dict[str, Any], action: str, outcome: str | None
+) -> None:
+    person, now = list(values.values())[:2]
+    connection.execute(
+        insert(ActionRow).values(alert_id=alert_id, at=now, person=person, action=action, outcome=outcome)
+    )
+    values = values | {"revision": next_revision(connection)}
+    connection.execute(update(AlertRow).where(AlertRow.id == alert_id).values(values))
+
+
+def _open() -> Any:
+    resolved = (AlertRow.priority == TECHNICAL) & (AlertRow.condition == ENDED)
+    return ~or_(resolved, AlertRow.closed_at.is_not(None), AlertRow.merged_into.is_not(None))
+
+
+def _rows(connection: Connection, query: Select[Any]) -> list[dict[str, Any]]:
+    return [dict(row._mapping) for row in connection.execute(query)]  # noqa: SLF001  (its public name)
+
+
+def _alerts(connection: Connection, query: Select[Any]) -> list[dict[str, Any]]:
+    return [dict(row._mapping) | {"state": _state(row)} for row in connection.execute(query)]  # noqa: SLF001
+
+
+def _state(row: Any) -> str:
+    """Where an alert stands, in one word: waiting, accepted, closed, resolved or merged."""
+    if row.merged_into is not None:
+        return "merged"
+    if row.closed_at is not None:
+        return "closed"
+    if row.priority == TECHNICAL and row.condition == ENDED:
+        return "resolved"
+    return "waiting" if row.accepted_at is None else "accepted"

@@ -1,0 +1,154 @@
+"""The connection to the broker: reconnects for ever, and says in one sentence when it is down."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import ssl
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from edge.errors import ConfigError
+from edge.messages import VERSION, hub_topic
+from hub.config import Broker, Settings
+
+log = logging.getLogger(__name__)
+
+KEEPALIVE_S = 10
+RETRY_S = (1, 30)
+_OUR_KINDS = ("receipt", "command")
+
+
+class Receiver(Protocol):
+    """Takes a message in the broker's thread; `durable` where it must not be dropped."""
+
+    def __call__(self, topic: str, payload: bytes, *, retained: bool, durable: bool) -> None: ...  # noqa: D102
+
+
+class Connection:
+    """Subscribed to every device of the site whenever `connected` is true."""
+
+    def __init__(
+        self, settings: Settings, *, on_message: Receiver, birth: Callable[[], bytes], will: bytes
+    ) -> None:
+        self._broker = settings.broker
+        self._filter = f"ser/v{VERSION}/{settings.site}/+/+/+"
+        self._state_topic = hub_topic(settings.site)
+        self._on_message = on_message
+        self._birth = birth
+        self._told: str | None = None
+        self.connected = False
+        client = mqtt.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=f"bedside-hub-{settings.site}",
+            protocol=mqtt.MQTTv5,
+        )
+        client.reconnect_delay_set(*RETRY_S)
+        client.will_set(self._state_topic, will, qos=1, retain=True)
+        client.on_connect = self._connected
+        client.on_connect_fail = self._failed
+        client.on_disconnect = self._disconnected
+        client.on_subscribe = self._subscribed
+        client.on_message = self._message
+        if self._broker.username is not None:
+            client.username_pw_set(self._broker.username, self._broker.password())
+        _use_tls(client, self._broker)
+        self._client = client
+
+    def start(self) -> None:
+        """Connects in a thread of its own and keeps trying."""
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        properties.ReceiveMaximum = 65535
+        self._client.connect_async(
+            self._broker.host, self._broker.port, keepalive=KEEPALIVE_S, properties=properties
+        )
+        self._client.loop_start()
+
+    def stop(self, goodbye: bytes) -> None:
+        """Says goodbye, where somebody listens, and ends the thread."""
+        if self.connected:
+            self._client.publish(self._state_topic, goodbye, qos=1, retain=True).wait_for_publish(0.5)
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def publish(self, topic: str, payload: bytes) -> None:
+        """Sends once, if connected: whoever misses it asks again by resending."""
+        if self.connected:
+            self._client.publish(topic, payload, qos=1)
+
+    def _connected(
+        self, client: mqtt.Client, _data: Any, _flags: Any, code: ReasonCode, _properties: Any
+    ) -> None:
+        if code.is_failure:
+            self._tell(f"refuses us: {code}; check broker.username, its password file and the certificates")
+            return
+        options = SubscribeOptions(qos=1, noLocal=True)
+        client.subscribe(self._filter, options=options)
+
+    def _subscribed(
+        self, client: mqtt.Client, _data: Any, _mid: int, codes: list[ReasonCode], _properties: Any
+    ) -> None:
+        if any(code.is_failure for code in codes):
+            self._tell(f"refuses the subscription to {self._filter}: {codes[0]}; check its access list")
+            return
+        self.connected = True
+        self._told = None
+        log.info("listening to %s on the broker %s:%d", self._filter, self._broker.host, self._broker.port)
+        client.publish(self._state_topic, self._birth(), qos=1, retain=True)
+
+    def _failed(self, _client: mqtt.Client, _data: Any) -> None:
+        self._tell("cannot be reached; check that it runs and that broker.host and broker.port are right")
+
+    def _disconnected(
+        self, _client: mqtt.Client, _data: Any, _flags: Any, code: ReasonCode, _properties: Any
+    ) -> None:
+        if self.connected:
+            self.connected = False
+            if code.is_failure:
+                self._tell(f"is gone ({code})")
+
+    def _tell(self, what: str) -> None:
+        if what != self._told:
+            self._told = what
+            address = f"{self._broker.host}:{self._broker.port}"
+            log.warning("the broker %s %s; trying again until it answers", address, what)
+
+    def _message(self, _client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            topic = repr(message)
+        if topic.endswith(_OUR_KINDS):
+            return
+        self._on_message(topic, bytes(message.payload), retained=message.retain, durable=message.qos > 0)
+
+
+def _use_tls(client: mqtt.Client, broker: Broker) -> None:
+    if broker.tls is None:
+        return
+    try:
+        context = ssl.create_default_context(cafile=broker.tls.ca)
+        if broker.tls.certificate is not None:
+            context.load_cert_chain(broker.tls.certificate, broker.tls.key)
+    except OSError as error:  # ssl.SSLError is one
+        raise ConfigError(f"broker.tls cannot be used: {error.strerror or error}; check its files") from error
+    client.tls_set_context(context)
+
+
+def port_is_free(host: str, port: int) -> bool:
+    """Whether a server could listen there now."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True

@@ -1,0 +1,69 @@
+"""The command `bedside-hub`: the whole hub under a supervisor, or one of its processes alone."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from edge.errors import BedsideError
+from hub import __version__, config, engine, ingest, supervisor, web
+from hub.service import Stop, clock, start_logging
+from hub.store import Store
+
+log = logging.getLogger(__name__)
+
+PROCESSES: dict[str, Callable[..., None]] = {"ingest": ingest.run, "alerts": engine.run, "web": web.run}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a verb; returns its exit status (edge.errors names them)."""
+    options = _parser().parse_args(arguments)
+    start_logging(options.verb, "info")
+    try:
+        return _run(options)
+    except BedsideError as error:
+        print(f"bedside-hub {options.verb}: {error}", file=sys.stderr)
+        return error.exit_status
+
+
+def _run(options: Any) -> int:
+    settings = config.load(options.config)
+    start_logging(options.verb, settings.log_level)
+    stop = Stop()
+    stop.listen()
+    if options.verb == "run":
+        Store(settings.database).close()  # made here once, before three processes reach for it
+        return supervisor.run(settings, Path(options.config), stop)
+    store = Store(settings.database)
+    try:
+        PROCESSES[options.verb](settings, store, stop, clock)
+    finally:
+        store.close()
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="bedside-hub",
+        description="The ward's hub: keeps what bedside devices send, raises alerts, shows the board. "
+        "A secondary aid, never a replacement for the nurse call and no diagnosis.",
+    )
+    parser.add_argument("--version", action="version", version=f"bedside-hub {__version__}")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    for name, text in (
+        ("run", "everything under one supervisor (the usual way)"),
+        ("ingest", "only ingest: broker to database, receipts to devices"),
+        ("alerts", "only the alert engine"),
+        ("web", "only the board"),
+    ):
+        verb = verbs.add_parser(name, help=text, description=text)
+        verb.add_argument("--config", required=True, metavar="FILE", help="the TOML file")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,112 @@
+"""The hub's one TOML file, read into frozen dataclasses; a wrong value is named with what is allowed."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from edge.errors import ConfigError
+from edge.fields import FieldError, checked, decode
+from edge.messages import name_field
+from hub.alerts import Timers
+
+LOG_LEVELS = ("debug", "info", "warning", "error")
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+def _path_field() -> str | None:
+    path: str | None = checked(minimum=1, maximum=4096, default=None)
+    return path
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """Files in PEM form for the broker's TLS listener; certificate and key only together."""
+
+    ca: str = checked(minimum=1, maximum=4096)
+    certificate: str | None = _path_field()
+    key: str | None = _path_field()
+
+    def __post_init__(self) -> None:
+        """Raises ValueError where only one of certificate and key is given."""
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("certificate and key belong together; give both or neither")
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """Where mosquitto listens; with `start` the supervisor runs one of its own there, on loopback."""
+
+    host: str = checked(minimum=1, maximum=253, default="127.0.0.1")
+    port: int = checked(minimum=1, maximum=65535, default=1883)
+    start: bool = checked(default=False)
+    username: str | None = checked(minimum=1, maximum=128, default=None)
+    password_file: str | None = _path_field()
+    tls: Tls | None = None
+
+    def __post_init__(self) -> None:
+        """Raises ValueError where the settings contradict each other."""
+        if self.start and self.host not in LOOPBACK:
+            raise ValueError(
+                f"start is true and host is {self.host!r}; a broker started here has no passwords "
+                f"and must stay on {', '.join(LOOPBACK)}"
+            )
+        if self.start and self.tls is not None:
+            raise ValueError("start is true and tls is given; a broker started here speaks plain MQTT")
+        if self.password_file is not None and self.username is None:
+            raise ValueError("password_file is given without username; give both")
+
+    def password(self) -> str | None:
+        """The first line of the password file. Raises ConfigError where it cannot be read."""
+        if self.password_file is None:
+            return None
+        try:
+            return Path(self.password_file).read_text(encoding="utf-8").splitlines()[0]
+        except (OSError, UnicodeError, IndexError) as error:
+            raise ConfigError(
+                f"broker.password_file is {self.password_file!r}, which holds no readable password: "
+                f"{getattr(error, 'strerror', None) or 'it is empty or not text'}"
+            ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Web:
+    """Where the board is served; host 0.0.0.0 opens it to the ward's network."""
+
+    host: str = checked(minimum=1, maximum=253, default="127.0.0.1")
+    port: int = checked(minimum=1, maximum=65535, default=8080)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything the hub is told; paths are relative to the folder the command runs in."""
+
+    site: str = name_field()
+    data: str = checked(minimum=1, maximum=4096, default="bedside-hub-data")
+    nurses: tuple[str, ...] = checked(minimum=1, maximum=60, default=())
+    log_level: str = checked(choices=LOG_LEVELS, default="info")
+    broker: Broker = field(default_factory=Broker)
+    web: Web = field(default_factory=Web)
+    timers: Timers = field(default_factory=Timers)
+
+    @property
+    def database(self) -> Path:
+        """The SQLite file in the data folder."""
+        return Path(self.data) / "hub.sqlite3"
+
+
+def load(path: str | Path) -> Settings:
+    """The settings in a TOML file. Raises ConfigError in one sentence, whatever the file holds."""
+    try:
+        data = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read the configuration file {path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not TOML: {error}") from error
+    try:
+        settings = decode(Settings, data)
+    except FieldError as error:
+        raise ConfigError(f"{path}: {error}") from error
+    settings.broker.password()
+    return settings

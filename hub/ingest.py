@@ -1,0 +1,149 @@
+"""Ingest: from the broker through a bounded queue into the database, then a receipt to the device.
+
+A receipt leaves only after the commit that holds its messages. Durable messages wait at most
+`DURABLE_WAIT_S` for company in a commit, live ones `LIVE_WAIT_S`.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from edge.errors import StorageError
+from edge.messages import Address, HubState, Receipt, to_json, utc_text
+from hub import __version__
+from hub.arrivals import Accepted, Arrival, Rejected, check, save, set_aside
+from hub.broker import Connection
+from hub.config import Settings
+from hub.service import Stop
+from hub.store import Store, beat, begin_work, count
+
+log = logging.getLogger(__name__)
+
+DURABLE_WAIT_S = 0.02
+LIVE_WAIT_S = 0.25
+BATCH = 1000
+QUEUE = 20_000
+BEAT_S = 2.0
+
+
+class Ingest:
+    """The inbox between the broker's thread, which puts, and the committing loop, which takes."""
+
+    def __init__(self, settings: Settings, store: Store, clock: Callable[[], float]) -> None:
+        self._store = store
+        self._clock = clock
+        self._inbox: queue.Queue[Arrival] = queue.Queue(QUEUE)
+        self._dropped = 0
+        self._closing = False
+        self._was_connected = False
+        self._connection = Connection(
+            settings,
+            on_message=self._receive,
+            birth=lambda: to_json(self._state("online")),
+            will=to_json(self._state("offline")),
+        )
+
+    def run(self, stop: Stop) -> None:
+        """Takes messages until asked to stop, then says goodbye to the broker."""
+        self._connection.start()
+        next_beat = 0.0
+        try:
+            while not stop.is_set():
+                batch = self._gather()
+                if batch:
+                    self._commit_until_done(batch, stop)
+                if time.monotonic() >= next_beat or self._connection.connected != self._was_connected:
+                    next_beat = time.monotonic() + BEAT_S
+                    self._beat()
+        finally:
+            self._closing = True
+            self._connection.stop(to_json(self._state("offline")))
+
+    def commit(self, batch: Sequence[Arrival]) -> list[tuple[Address, Receipt]]:
+        """Writes a batch in one transaction; the receipts it returns are true from then on."""
+        checked = [check(arrival) for arrival in batch]
+        rejects = [item for item in checked if isinstance(item, Rejected)]
+        with self._store.write() as connection:
+            answers = save(connection, [item for item in checked if isinstance(item, Accepted)])
+            set_aside(connection, rejects)
+            if self._dropped:
+                count(connection, "dropped", self._dropped)
+                self._dropped = 0
+        for item in rejects[:3]:
+            log.warning("a message on %.120r is set aside: %s", item.arrival.topic, item.reason)
+        if len(rejects) > 3:
+            log.warning("%d more messages are set aside", len(rejects) - 3)
+        return answers
+
+    def _receive(self, topic: str, payload: bytes, *, retained: bool, durable: bool) -> None:
+        """In the broker's thread. A full inbox holds back durable messages and drops live ones."""
+        arrival = Arrival(topic, payload, retained, self._clock())
+        while not self._closing:
+            try:
+                self._inbox.put(arrival, block=durable, timeout=0.5)
+            except queue.Full:
+                if not durable:
+                    self._dropped += 1
+                    return
+            else:
+                return
+
+    def _gather(self) -> list[Arrival]:
+        try:
+            batch = [self._inbox.get(timeout=LIVE_WAIT_S)]
+        except queue.Empty:
+            return []
+        started = time.monotonic()
+        until = started + (DURABLE_WAIT_S if _durable(batch[0]) else LIVE_WAIT_S)
+        while len(batch) < BATCH:
+            try:
+                batch.append(self._inbox.get(timeout=max(0.0, until - time.monotonic())))
+            except queue.Empty:
+                break
+            if _durable(batch[-1]):
+                until = min(until, time.monotonic() + DURABLE_WAIT_S)
+        return batch
+
+    def _commit_until_done(self, batch: Sequence[Arrival], stop: Stop) -> None:
+        """A full disk or a locked file must not lose what the broker already counts as delivered."""
+        pause = 0.5
+        while True:
+            try:
+                answers = self.commit(batch)
+                break
+            except StorageError as error:
+                log.error("%s; trying again in %g s", error, pause)  # noqa: TRY400
+                if stop.wait(pause):
+                    return
+                pause = min(pause * 2, 10.0)
+        for address, receipt in answers:
+            self._connection.publish(address.topic("receipt"), to_json(receipt))
+
+    def _beat(self) -> None:
+        connected = self._connection.connected
+        try:
+            with self._store.write() as connection:
+                if connected and not self._was_connected:
+                    begin_work(connection, "ingest", self._clock())
+                else:
+                    beat(connection, "ingest", self._clock(), working=connected)
+        except StorageError as error:
+            log.error("%s", error)  # noqa: TRY400
+        else:
+            self._was_connected = connected
+
+    def _state(self, status: str) -> HubState:
+        return HubState(status=status, time=utc_text(self._clock()), software=__version__)
+
+
+def _durable(arrival: Arrival) -> bool:
+    return arrival.topic.endswith(("/episode", "/summary"))
+
+
+def run(settings: Settings, store: Store, stop: Stop, clock: Callable[[], float], **_: Any) -> None:
+    """The ingest process."""
+    Ingest(settings, store, clock).run(stop)

@@ -1,0 +1,239 @@
+"""The alert engine's half of the database: episodes and alerts in and out of hub.alerts' values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, fields
+from typing import Any
+
+from sqlalchemy import Connection, func, or_, select, update
+from sqlalchemy.dialects.sqlite import insert
+
+from edge import messages
+from edge.messages import from_json
+from hub.alerts import ENDED, PRESENT, TECHNICAL, Assessment, Distress, Episode, Fault, Link, Shown
+from hub.store import count, counter, next_revision
+from hub.tables import AlertRow, Device, EpisodeRow, Process, Record
+
+BATCH = 2000
+MEMORY_S = 3600.0  # older episodes no longer count towards anything that can still change
+
+_EPISODE_COLUMNS: tuple[Any, ...] = tuple(getattr(EpisodeRow, field.name) for field in fields(Episode))
+Known = tuple[int, str, str]
+
+
+def has_news(connection: Connection) -> bool:
+    """Whether records wait that the engine has not taken in."""
+    newest = connection.scalar(select(func.max(Record.id))) or 0
+    return newest > counter(connection, "cursor")
+
+
+def take_in(connection: Connection) -> tuple[set[int], bool]:
+    """Joins the next records into their episodes; the devices touched, and whether more wait."""
+    cursor = counter(connection, "cursor")
+    rows = connection.execute(
+        select(Record.id, Record.device_id, Record.kind, Record.at, Record.received_at, Record.body)
+        .where(Record.id > cursor)
+        .order_by(Record.id)
+        .limit(BATCH)
+    ).all()
+    touched = set()
+    for row in rows:
+        if row.kind == messages.Episode.kind:
+            _join(connection, row.device_id, _episode(row.body, row.at, row.received_at))
+            touched.add(row.device_id)
+    if rows:
+        count(connection, "cursor", rows[-1].id - cursor)
+    return touched, len(rows) == BATCH
+
+
+def _episode(body: str, made_at: float, received_at: float) -> Episode:
+    message = from_json(messages.Episode, body.encode())
+    return Episode(
+        id=message.episode,
+        onset_at=made_at - message.duration_s,
+        last_at=made_at,
+        seq=message.seq,
+        ended=message.phase == "end",
+        emotion=message.emotion,
+        distress=message.distress,
+        peak=max(message.peak, message.distress),
+        level_db=message.level_db,
+        reason=message.reason,
+        received_at=received_at,
+        lag_s=received_at - made_at,
+    )
+
+
+def _join(connection: Connection, device_id: int, episode: Episode) -> None:
+    row = connection.execute(
+        select(*_EPISODE_COLUMNS).where(EpisodeRow.device_id == device_id, EpisodeRow.id == episode.id)
+    ).one_or_none()
+    joined = episode if row is None else Episode(*row).join(episode)
+    values = asdict(joined)
+    statement = insert(EpisodeRow).values(device_id=device_id, **values)
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=[EpisodeRow.device_id, EpisodeRow.id], set_=values)
+    )
+
+
+def episodes(connection: Connection, device_id: int, now: float) -> list[Episode]:
+    """A bed's episodes that can still change an alert."""
+    open_alerts = select(AlertRow.id).where(AlertRow.device_id == device_id, _alive())
+    rows = connection.execute(
+        select(*_EPISODE_COLUMNS).where(
+            EpisodeRow.device_id == device_id,
+            or_(
+                EpisodeRow.last_at >= now - MEMORY_S,
+                EpisodeRow.received_at >= now - MEMORY_S,
+                EpisodeRow.alert_id.in_(open_alerts),
+            ),
+        )
+    )
+    return [Episode(*row) for row in rows]
+
+
+def _alive() -> Any:
+    """Alerts that are open, or closed while their condition goes on."""
+    return AlertRow.merged_into.is_(None) & or_(AlertRow.closed_at.is_(None), AlertRow.condition != ENDED)
+
+
+def shown(connection: Connection, device_id: int, known: Iterable[Episode]) -> list[Shown]:
+    """A bed's distress alerts that those episodes may belong to."""
+    ids = [episode.id for episode in known]
+    rows = connection.execute(
+        select(AlertRow.id, AlertRow.anchor, AlertRow.accepted_at, AlertRow.closed_at).where(
+            AlertRow.device_id == device_id,
+            AlertRow.kind == "distress",
+            AlertRow.merged_into.is_(None),
+            AlertRow.anchor.in_(ids),
+        )
+    )
+    return [Shown(*row) for row in rows]
+
+
+def write(connection: Connection, device_id: int, result: Assessment, now: float) -> list[int]:
+    """Makes the alerts of a bed those of the assessment; returns the rows that are new."""
+    new = []
+    for alert in result.alerts:
+        row = alert.row
+        if row is None:
+            row = _insert(connection, device_id, alert, now)
+            new.append(row)
+        else:
+            _update(connection, row, _columns(alert))
+        for absorbed in alert.absorbed:
+            _update(connection, absorbed, {"merged_into": row})
+        connection.execute(
+            update(EpisodeRow)
+            .where(EpisodeRow.device_id == device_id, EpisodeRow.id.in_(alert.episodes))
+            .values(alert_id=row)
+        )
+    connection.execute(update(Device).where(Device.id == device_id).values(due_at=result.due_at))
+    return new
+
+
+def _columns(alert: Distress) -> dict[str, Any]:
+    values = asdict(alert)
+    values["episodes"] = len(alert.episodes)
+    del values["row"], values["absorbed"]
+    return values
+
+
+def _insert(connection: Connection, device_id: int, alert: Distress, now: float) -> int:
+    device = connection.execute(select(Device.ward, Device.bed).where(Device.id == device_id)).one()
+    values = _columns(alert) | {"kind": "distress", "anchor": alert.anchor, "raised_at": now}
+    values |= {"ward": device.ward, "bed": device.bed, "device_id": device_id}
+    statement = insert(AlertRow).values(**values, revision=next_revision(connection))
+    return connection.execute(statement.returning(AlertRow.id)).scalar_one()
+
+
+def _update(connection: Connection, row: int, values: dict[str, Any]) -> None:
+    """Writes only what differs, so that the board is told only of changes."""
+    before = connection.execute(select(AlertRow).where(AlertRow.id == row)).one()
+    changed = {name: value for name, value in values.items() if getattr(before, name) != value}
+    if changed:
+        changed["revision"] = next_revision(connection)
+        connection.execute(update(AlertRow).where(AlertRow.id == row).values(changed))
+
+
+def due(connection: Connection, now: float) -> list[int]:
+    """Devices whose alerts the passing of time may have changed."""
+    return list(connection.scalars(select(Device.id).where(Device.due_at <= now)))
+
+
+def links(connection: Connection) -> dict[int, Link]:
+    """What is known of every device's liveness."""
+    rows = connection.execute(
+        select(
+            Device.id,
+            Device.status,
+            Device.status_at,
+            Device.status_reason,
+            Device.heard_at,
+            Device.microphone,
+            Device.microphone_at,
+        )
+    )
+    return {row[0]: Link(*row[1:]) for row in rows}
+
+
+def listening_since(connection: Connection, now: float, grace_s: float) -> float | None:
+    """Since when ingest has been able to hear devices; None where it cannot, or gives no sign of life."""
+    row = connection.execute(
+        select(Process.at, Process.working, Process.since).where(Process.name == "ingest")
+    ).one_or_none()
+    if row is None or not row.working or now - row.at > grace_s:
+        return None
+    return float(row.since)
+
+
+def faults(connection: Connection) -> dict[int | None, Known]:
+    """The technical alerts whose condition goes on: by device (None: the hub) row, kind and reason."""
+    rows = connection.execute(
+        select(AlertRow.device_id, AlertRow.id, AlertRow.kind, AlertRow.reason).where(
+            AlertRow.priority == TECHNICAL, AlertRow.condition == PRESENT
+        )
+    )
+    return {row.device_id: (row.id, row.kind, row.reason) for row in rows}
+
+
+def write_fault(
+    connection: Connection, device_id: int | None, known: Known | None, fault: Fault | None, now: float
+) -> int | None:
+    """Opens, rewords or ends a device's technical alert; returns the row if it is new."""
+    if known is not None:
+        row, kind, reason = known
+        if fault is not None and fault.kind == kind:
+            if fault.reason != reason:
+                _update(connection, row, {"reason": fault.reason})
+            return None
+        _update(connection, row, {"condition": ENDED, "ended_at": now})
+    if fault is None:
+        return None
+    ward, bed = "", "Hub"
+    if device_id is not None:
+        ward, bed = connection.execute(select(Device.ward, Device.bed).where(Device.id == device_id)).one()
+    values: dict[str, Any] = {
+        "device_id": device_id,
+        "ward": ward,
+        "bed": bed,
+        "kind": fault.kind,
+        "anchor": "",
+        "priority": TECHNICAL,
+        "condition": PRESENT,
+        "missed": False,
+        "opened_at": fault.since,
+        "raised_at": now,
+        "episodes": 0,
+        "emotion": "",
+        "peak": 0.0,
+        "reason": fault.reason,
+        "revision": next_revision(connection),
+    }
+    return connection.execute(insert(AlertRow).values(values).returning(AlertRow.id)).scalar_one()
+
+
+def alert_ids(rows: Sequence[int]) -> str:
+    """Row numbers for a log line."""
+    return ", ".join(f"#{row}" for row in rows)

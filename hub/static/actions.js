@@ -1,0 +1,38 @@
+// A nurse's answers on their way to the hub. A refusal is shown in the hub's own words.
+
+import { byId } from "./dom.js";
+
+const TOAST_MS = 6000;
+const WAIT_MS = 8000;
+let hiding = 0;
+
+export async function post(path, body) {
+  try {
+    const response = await fetch(path, {
+      method: "POST",
+      headers: { "Content-Type": "application/json", "X-Requested-With": "bedside" },
+      body: JSON.stringify(body),
+      signal: AbortSignal.timeout(WAIT_MS),
+    });
+    if (response.ok) return true;
+    const answer = await response.json().catch(() => ({}));
+    toast(typeof answer.detail === "string" ? sentence(answer.detail) : "The hub did not understand that.");
+  } catch {
+    toast("The hub does not answer. Nothing was recorded; try again.");
+  }
+  return false;
+}
+
+export function toast(text) {
+  const node = byId("toast");
+  node.textContent = text;
+  node.hidden = false;
+  clearTimeout(hiding);
+  hiding = setTimeout(() => {
+    node.hidden = true;
+  }, TOAST_MS);
+}
+
+function sentence(text) {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+}

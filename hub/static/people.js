@@ -1,0 +1,79 @@
+// Who stands before the board: picked or typed once, remembered in this browser, shown at the top.
+
+import { byId, icon } from "./dom.js";
+
+const KEY = "bedside.person";
+const LONGEST = 60;
+
+export class People {
+  constructor() {
+    this.dialog = byId("people");
+    this.button = byId("you");
+    this.input = byId("people-other");
+    this.resolve = null;
+    this.person = recall();
+    this.button.addEventListener("click", () => this.ask());
+    byId("people-cancel").addEventListener("click", () => this.dialog.close());
+    this.dialog.addEventListener("close", () => this.answer(null));
+    this.dialog.addEventListener("click", (event) => {
+      const name = event.target.closest?.(".name");
+      if (name) this.choose(name.dataset.name);
+    });
+    byId("people-form").addEventListener("submit", (event) => {
+      event.preventDefault();
+      const name = this.input.value.trim().slice(0, LONGEST);
+      if (name) this.choose(name);
+      else this.input.focus();
+    });
+    this.show();
+  }
+
+  // The person's name; asks first where nobody has said who they are. null after a cancel.
+  async name() {
+    return this.person || this.ask();
+  }
+
+  ask() {
+    this.answer(null);
+    this.input.value = "";
+    for (const button of this.dialog.querySelectorAll(".name")) {
+      button.setAttribute("aria-pressed", String(button.dataset.name === this.person));
+    }
+    this.dialog.showModal();
+    return new Promise((resolve) => {
+      this.resolve = resolve;
+    });
+  }
+
+  choose(name) {
+    this.person = name;
+    try {
+      localStorage.setItem(KEY, name);
+    } catch {
+      // a browser without storage forgets the name at the next reload; nothing worse
+    }
+    this.show();
+    this.answer(name);
+    this.dialog.close();
+  }
+
+  answer(name) {
+    const resolve = this.resolve;
+    this.resolve = null;
+    if (resolve) resolve(name);
+  }
+
+  show() {
+    const text = document.createElement("span");
+    text.textContent = this.person ? `You are ${this.person}` : "Who are you?";
+    this.button.replaceChildren(icon("person"), text);
+  }
+}
+
+function recall() {
+  try {
+    return (localStorage.getItem(KEY) || "").trim().slice(0, LONGEST) || null;
+  } catch {
+    return null;
+  }
+}

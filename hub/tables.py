@@ -1,0 +1,166 @@
+"""The hub's tables. Times are seconds since 1970 in UTC by the hub's clock, as floats.
+
+`revision` on a row is the board's: every transaction that changes what the board shows takes the next
+number, so "all that changed since number N" is one query, also after a reload or a night's sleep.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import ForeignKey, Index, LargeBinary, UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase):
+    """Root of the schema."""
+
+
+class Device(Base):
+    """A bedside device and the latest of everything it said; one tile of the board."""
+
+    __tablename__ = "devices"
+    __table_args__ = (UniqueConstraint("ward", "name"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    ward: Mapped[str]
+    name: Mapped[str]
+    bed: Mapped[str]
+    status: Mapped[str]  # online, offline; "unknown" until its first state
+    status_at: Mapped[float]  # since when it is so
+    status_reason: Mapped[str]
+    microphone: Mapped[str]  # edge.messages.MICROPHONE_STATES, or "unknown"
+    microphone_at: Mapped[float]  # since when it is so
+    heard_at: Mapped[float]
+    model: Mapped[str | None]
+    software: Mapped[str | None]
+    emotion: Mapped[str | None]
+    emotion_at: Mapped[float | None]
+    distress: Mapped[float | None]
+    level_db: Mapped[float | None]
+    outbox: Mapped[int | None]
+    due_at: Mapped[float | None] = mapped_column(index=True)  # when the alert engine must look again
+    revision: Mapped[int] = mapped_column(index=True)
+
+
+class Boot(Base):
+    """One start of a device's daemon; `origin` is the hub's time at that daemon's millisecond 0."""
+
+    __tablename__ = "boots"
+    device_id: Mapped[int] = mapped_column(ForeignKey("devices.id"), primary_key=True)
+    boot_id: Mapped[str] = mapped_column(primary_key=True)
+    origin: Mapped[float]
+
+
+class Held(Base):
+    """A run of sequence numbers of one boot that are on disk; outlives the records themselves."""
+
+    __tablename__ = "held"
+    device_id: Mapped[int] = mapped_column(ForeignKey("devices.id"), primary_key=True)
+    boot_id: Mapped[str] = mapped_column(primary_key=True)
+    first: Mapped[int] = mapped_column(primary_key=True)
+    last: Mapped[int]
+
+
+class Record(Base):
+    """A durable message as it came; `at` is when it was made, `received_at` when it reached the hub."""
+
+    __tablename__ = "records"
+    __table_args__ = (UniqueConstraint("device_id", "boot_id", "seq"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    device_id: Mapped[int] = mapped_column(ForeignKey("devices.id"))
+    boot_id: Mapped[str]
+    seq: Mapped[int]
+    kind: Mapped[str]
+    at: Mapped[float]
+    received_at: Mapped[float]
+    body: Mapped[str]
+
+
+class Reject(Base):
+    """A message that breaks the contract, kept aside for the administrator; the newest only."""
+
+    __tablename__ = "rejects"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    received_at: Mapped[float]
+    topic: Mapped[str]
+    reason: Mapped[str]
+    payload: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class Counter(Base):
+    """A named whole number: revision, cursor (the engine's place in records), rejects, dropped."""
+
+    __tablename__ = "counters"
+    name: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[int]
+
+
+class Process(Base):
+    """A process's sign of life; `since` is from when on it has been able to do its work."""
+
+    __tablename__ = "processes"
+    name: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[float]
+    working: Mapped[bool]
+    since: Mapped[float]
+
+
+class EpisodeRow(Base):
+    """The join of an episode's messages (hub.alerts.Episode) and the alert it belongs to."""
+
+    __tablename__ = "episodes"
+    device_id: Mapped[int] = mapped_column(ForeignKey("devices.id"), primary_key=True)
+    id: Mapped[str] = mapped_column(primary_key=True)
+    onset_at: Mapped[float]
+    last_at: Mapped[float]
+    seq: Mapped[int]
+    ended: Mapped[bool]
+    emotion: Mapped[str]
+    distress: Mapped[float]
+    peak: Mapped[float]
+    level_db: Mapped[float]
+    reason: Mapped[str]
+    received_at: Mapped[float]
+    lag_s: Mapped[float]
+    alert_id: Mapped[int | None] = mapped_column(ForeignKey("alerts.id"), index=True)
+
+
+class AlertRow(Base):
+    """An alert. The engine writes the condition, people the acknowledgement; neither touches the other."""
+
+    __tablename__ = "alerts"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    device_id: Mapped[int | None] = mapped_column(ForeignKey("devices.id"), index=True)  # None: the hub
+    ward: Mapped[str]
+    bed: Mapped[str]  # where the device stood when the alert was raised
+    kind: Mapped[str]  # distress; link, microphone, hub
+    anchor: Mapped[str]  # the episode it was raised for
+    priority: Mapped[str]
+    condition: Mapped[str]
+    missed: Mapped[bool]
+    opened_at: Mapped[float]
+    raised_at: Mapped[float]
+    ended_at: Mapped[float | None]
+    episodes: Mapped[int]
+    emotion: Mapped[str]
+    peak: Mapped[float]
+    level_db: Mapped[float | None]
+    reason: Mapped[str]
+    merged_into: Mapped[int | None]
+    accepted_by: Mapped[str | None]
+    accepted_at: Mapped[float | None]
+    closed_by: Mapped[str | None]
+    closed_at: Mapped[float | None]
+    outcome: Mapped[str | None]
+    revision: Mapped[int] = mapped_column(index=True)
+
+
+class ActionRow(Base):
+    """What a person did about an alert; append-only, which triggers enforce."""
+
+    __tablename__ = "actions"
+    __table_args__ = (Index("actions_by_alert", "alert_id"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    alert_id: Mapped[int] = mapped_column(ForeignKey("alerts.id"))
+    at: Mapped[float]
+    person: Mapped[str]
+    action: Mapped[str]  # accept, close
+    outcome: Mapped[str | None]

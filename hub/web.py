@@ -1,0 +1,207 @@
+"""The web process: the board, its event stream and the two actions of a nurse."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import logging
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+import uvicorn
+from fastapi import FastAPI, Header, HTTPException, Request
+from fastapi.responses import HTMLResponse, JSONResponse, Response
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+from fastapi.staticfiles import StaticFiles
+from fastapi.templating import Jinja2Templates
+from pydantic import BaseModel, ConfigDict, StringConstraints
+
+from edge.errors import StorageError, UnavailableError
+from hub import __version__, board
+from hub.alerts import OUTCOMES
+from hub.config import Settings
+from hub.service import Stop
+from hub.store import Store
+from hub.stream import SILENT_S, Stream
+
+log = logging.getLogger(__name__)
+
+HERE = Path(__file__).parent
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'"
+    ),
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+}
+Person = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60)]
+
+
+class Accept(BaseModel):
+    """Who takes the alert on."""
+
+    model_config = ConfigDict(extra="forbid")
+    person: Person
+
+
+class Close(BaseModel):
+    """Who ends the alert, and what it was."""
+
+    model_config = ConfigDict(extra="forbid")
+    person: Person
+    outcome: Literal["distress", "other need", "false alarm", "could not tell"]
+
+
+def create_app(settings: Settings, store: Store, clock: Callable[[], float]) -> FastAPI:
+    """The application; `app.state.stream` is its event stream, to be closed before the server stops."""
+    stream: Stream | None = None
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        nonlocal stream
+        app.state.stream = stream = Stream(store, clock)
+        watcher = asyncio.create_task(stream.watch(), name="watch the database")
+        yield
+        await stream.close()
+        await watcher
+
+    app = FastAPI(title="bedside-ser hub", version=__version__, lifespan=lifespan, openapi_url=None)
+    app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
+    templates = Jinja2Templates(directory=HERE / "templates")
+
+    @app.middleware("http")
+    async def harden(request: Request, call_next: Any) -> Response:
+        if request.method not in ("GET", "HEAD") and not _is_ours(request):
+            return JSONResponse({"detail": "this action must come from the board itself"}, 403)
+        response: Response = await call_next(request)
+        response.headers.update(HEADERS)
+        return response
+
+    @app.exception_handler(StorageError)
+    async def storage(_request: Request, error: StorageError) -> JSONResponse:
+        log.error("%s", error)
+        return JSONResponse({"detail": "the hub cannot use its database now; nothing was recorded"}, 503)
+
+    @app.get("/", response_class=HTMLResponse)
+    async def page(request: Request) -> HTMLResponse:
+        context = {
+            "site": settings.site,
+            "nurses": settings.nurses,
+            "outcomes": OUTCOMES,
+            "stale_s": settings.timers.stale_s,
+            "silent_s": SILENT_S,
+            "version": __version__,
+        }
+        return templates.TemplateResponse(request, "board.html", context)
+
+    @app.get("/api/stream", response_class=EventSourceResponse)
+    async def events(
+        last_event_id: Annotated[str | None, Header()] = None,
+    ) -> AsyncIterator[ServerSentEvent]:
+        if stream is not None:
+            async for event in stream.listen(last_event_id):
+                yield event
+
+    @app.get("/api/board")
+    def whole() -> dict[str, Any]:
+        with store.read() as connection:
+            return board.snapshot(connection)
+
+    @app.post("/api/alerts/{alert_id}/accept")
+    def accept(alert_id: int, body: Accept) -> dict[str, str]:
+        with _refused_as_conflict(), store.write() as connection:
+            board.accept(connection, alert_id, body.person, clock())
+        log.info("alert #%d accepted by %s", alert_id, body.person)
+        return {"state": "accepted"}
+
+    @app.post("/api/alerts/{alert_id}/close")
+    def close(alert_id: int, body: Close) -> dict[str, str]:
+        with _refused_as_conflict(), store.write() as connection:
+            board.close(connection, alert_id, body.person, body.outcome, clock())
+        log.info("alert #%d closed by %s: %s", alert_id, body.person, body.outcome)
+        return {"state": "closed"}
+
+    @app.get("/healthz")
+    def health() -> JSONResponse:
+        with store.read() as connection:
+            signs = board.signs_of_life(connection)
+        now = clock()
+        processes = {
+            name: {"age_s": round(now - at, 1), "working": working and now - at <= SILENT_S}
+            for name, (at, working) in signs.items()
+        }
+        well = all(processes.get(name, {}).get("working", False) for name in ("ingest", "engine"))
+        body = {"ok": well, "version": __version__, "site": settings.site, "processes": processes}
+        return JSONResponse(body, 200 if well else 503)
+
+    return app
+
+
+def _is_ours(request: Request) -> bool:
+    """A header no form can send, and where the browser names an origin, our own."""
+    origin = request.headers.get("origin")
+    same = origin is None or urlsplit(origin).netloc == request.headers.get("host")
+    return same and request.headers.get("x-requested-with") == "bedside"
+
+
+@contextlib.contextmanager
+def _refused_as_conflict() -> Iterator[None]:
+    try:
+        yield
+    except board.ActionError as error:
+        raise HTTPException(409, str(error)) from error
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket for the board. Raises UnavailableError in one sentence where the port cannot be had."""
+    try:
+        info = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        server = socket.socket(info[0], socket.SOCK_STREAM)
+    except OSError as error:
+        raise UnavailableError(f"web.host is {host!r}, no address of this machine: {error}") from error
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        server.bind(info[4])
+        server.listen(256)
+    except OSError as error:
+        server.close()
+        if error.errno == errno.EADDRINUSE:
+            why = "another program uses it; stop that one or choose another web.port"
+        else:
+            why = error.strerror or str(error)
+        raise UnavailableError(f"cannot serve the board on {host} port {port}: {why}") from error
+    return server
+
+
+class _Server(uvicorn.Server):
+    """Leaves the signals to hub.service.Stop."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def run(settings: Settings, store: Store, stop: Stop, clock: Callable[[], float], **_: Any) -> None:
+    """The web process."""
+    server_socket = listen(settings.web.host, settings.web.port)
+    app = create_app(settings, store, clock)
+    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=1, ws="none")
+    server = _Server(config)
+
+    async def serve() -> None:
+        serving = asyncio.create_task(server.serve([server_socket]), name="serve")
+        while not serving.done() and not await asyncio.to_thread(stop.wait, 0.2):
+            pass
+        if hasattr(app.state, "stream"):
+            await app.state.stream.close()  # or its listeners would hold the server open
+        server.should_exit = True
+        await serving
+
+    with server_socket:
+        log.info("the board is on http://%s:%d", settings.web.host, settings.web.port)
+        asyncio.run(serve())
