@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import logging
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from edge.errors import BedsideError
-from hub import __version__, config, engine, ingest, supervisor, web
+from hub import __version__, config, supervisor
 from hub.service import Stop, clock, start_logging
 from hub.store import Store
 
 log = logging.getLogger(__name__)
 
-PROCESSES: dict[str, Callable[..., None]] = {"ingest": ingest.run, "alerts": engine.run, "web": web.run}
+# Imported only in the process that needs it: ingest and the alert engine stay small without a web server.
+PROCESSES = {"ingest": "hub.ingest", "alerts": "hub.engine", "web": "hub.web"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,7 +42,7 @@ def _run(options: Any) -> int:
         return supervisor.run(settings, Path(options.config), stop)
     store = Store(settings.database)
     try:
-        PROCESSES[options.verb](settings, store, stop, clock)
+        importlib.import_module(PROCESSES[options.verb]).run(settings, store, stop, clock)
     finally:
         store.close()
     return 0

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Collection
-from typing import Any
 
 from sqlalchemy import Connection
 
@@ -112,6 +111,6 @@ def _matches(known: tuple[int, str, str] | None, fault: Fault | None) -> bool:
     return known is not None and fault is not None and known[1:] == (fault.kind, fault.reason)
 
 
-def run(settings: Settings, store: Store, stop: Stop, clock: Callable[[], float], **_: Any) -> None:
+def run(settings: Settings, store: Store, stop: Stop, clock: Callable[[], float]) -> None:
     """The alert engine process."""
     Engine(store, settings.timers, clock).run(stop)

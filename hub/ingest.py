@@ -10,7 +10,6 @@ import logging
 import queue
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from edge.errors import StorageError
 from edge.messages import Address, HubState, Receipt, to_json, utc_text
@@ -144,6 +143,6 @@ def _durable(arrival: Arrival) -> bool:
     return arrival.topic.endswith(("/episode", "/summary"))
 
 
-def run(settings: Settings, store: Store, stop: Stop, clock: Callable[[], float], **_: Any) -> None:
+def run(settings: Settings, store: Store, stop: Stop, clock: Callable[[], float]) -> None:
     """The ingest process."""
     Ingest(settings, store, clock).run(stop)

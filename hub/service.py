@@ -47,3 +47,4 @@ def start_logging(name: str, level: str) -> None:
         format=f"bedside-hub {name}: %(levelname)s %(message)s",
         force=True,
     )
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)

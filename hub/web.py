@@ -186,7 +186,7 @@ class _Server(uvicorn.Server):
         yield
 
 
-def run(settings: Settings, store: Store, stop: Stop, clock: Callable[[], float], **_: Any) -> None:
+def run(settings: Settings, store: Store, stop: Stop, clock: Callable[[], float]) -> None:
     """The web process."""
     server_socket = listen(settings.web.host, settings.web.port)
     app = create_app(settings, store, clock)

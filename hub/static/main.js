@@ -84,8 +84,7 @@ function arrange(groups) {
   alarmed.sort(([, a], [, b]) => byUrgency([...a].sort(byUrgency)[0], [...b].sort(byUrgency)[0]));
   const calm = [...groups].filter(([, own]) => own.length === 0).map(([key]) => key);
   calm.sort((a, b) => bedName(a).localeCompare(bedName(b), undefined, { numeric: true }));
-  place(byId("attention"), alarmed.map(([key]) => key));
-  place(byId("ward"), calm);
+  place(byId("beds"), [...alarmed.map(([key]) => key), ...calm]);
   byId("empty").hidden = !live.ready || tiles.size > 0;
 }
 
@@ -101,7 +100,6 @@ function place(section, keys) {
     const node = tiles.get(key).node;
     if (section.children[index] !== node) section.insertBefore(node, section.children[index] || null);
   });
-  section.hidden = keys.length === 0;
   if (held && held !== document.activeElement && held.isConnected) held.focus({ preventScroll: true });
 }
 

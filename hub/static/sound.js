@@ -101,6 +101,7 @@ export class Sound {
 
   show() {
     this.bar.hidden = this.on;
+    this.button.hidden = !this.on;
     const text = document.createElement("span");
     text.textContent = this.on ? "Sound on" : "Sound off";
     this.button.dataset.on = this.on ? "yes" : "no";

@@ -12,10 +12,21 @@ export class Tile {
     this.key = key;
     this.act = act;
     this.alerts = new Map();
+    this.sign = icon("medium");
     this.name = el("h2", { class: "bed" });
     this.ward = el("span", { class: "ward-name" });
+    this.word = el("strong", { class: "word" });
+    this.waiting = el("span", { class: "waiting" });
     this.mic = chip();
     this.link = chip();
+    this.states = el("div", { class: "states" }, this.mic.node, this.link.node);
+    const title = el(
+      "div",
+      { class: "title" },
+      el("div", { class: "place" }, this.name, this.ward),
+      el("div", { class: "kind-line" }, this.word, this.waiting),
+    );
+    this.head = el("header", {}, this.sign, title, this.states);
     this.alertBox = el("div", { class: "alerts" });
     this.face = icon("quiet");
     this.emotion = el("span", { class: "emotion" });
@@ -23,27 +34,31 @@ export class Tile {
     this.fill = el("span", { class: "fill" });
     this.bar = el("div", { class: "bar", role: "meter", "aria-valuemin": "0", "aria-valuemax": "100", "aria-label": "Distress level" }, this.fill);
     this.number = el("span", { class: "number" });
-    this.live = el(
-      "div",
-      { class: "live" },
-      el("div", { class: "mood" }, this.face, el("div", {}, this.emotion, this.fresh)),
-      el("div", { class: "level" }, el("span", { class: "level-word" }, "Distress"), this.bar, this.number),
-    );
-    this.states = el("div", { class: "states" }, this.mic.node, this.link.node);
-    this.head = el("header", {}, el("div", { class: "title" }, this.name, this.ward), this.states);
+    const mood = el("div", { class: "mood" }, this.face, el("div", {}, this.emotion, this.fresh));
+    const level = el("div", { class: "level" }, el("span", { class: "level-word" }, "Distress"), this.bar, this.number);
+    this.live = el("div", { class: "live" }, mood, level);
     this.node = el("article", { class: "tile" }, this.head, this.alertBox, this.live);
   }
 
   // `bed` is null for the hub's own alert; `alerts` are this tile's open ones.
   update(bed, alerts, now, staleS) {
-    const name = bed ? bed.bed : alerts[0]?.bed || "";
-    setText(this.name, name);
+    const sorted = [...alerts].sort(byUrgency);
+    const first = sorted[0];
+    setText(this.name, bed ? bed.bed : first?.bed || "");
     setText(this.ward, bed ? bed.ward : "");
     this.live.hidden = this.states.hidden = !bed;
-    this.updateAlerts(alerts, now, name);
-    const first = [...alerts].sort(byUrgency)[0];
+    this.sign.toggleAttribute("hidden", !first);
+    this.word.hidden = this.waiting.hidden = !first;
     setData(this.node, "priority", first ? rankName(first) : "none");
     setData(this.node, "state", first ? first.state : "calm");
+    if (first) {
+      setIcon(this.sign, words.alertIcon(first));
+      setText(this.word, words.alertWord(first));
+      const waited = now - first.opened_at;
+      setText(this.waiting, first.state === "accepted" ? "attended" : words.watch(waited));
+      if (this.waiting.title !== "how long it has waited") this.waiting.title = "how long it has waited";
+    }
+    this.updateAlerts(sorted, now);
     if (bed) this.updateLive(bed, now, staleS);
   }
 
@@ -71,18 +86,20 @@ export class Tile {
     setText(this.number, speaking ? String(level) : "–");
   }
 
-  updateAlerts(alerts, now, name) {
+  updateAlerts(alerts, now) {
     const seen = new Set();
-    for (const alert of [...alerts].sort(byUrgency)) {
+    alerts.forEach((alert, index) => {
       seen.add(alert.id);
       let card = this.alerts.get(alert.id);
       if (!card) {
         card = new AlertCard(alert.id, this.act);
         this.alerts.set(alert.id, card);
-        this.alertBox.append(card.node);
       }
-      card.update(alert, now, name);
-    }
+      if (this.alertBox.children[index] !== card.node) {
+        this.alertBox.insertBefore(card.node, this.alertBox.children[index] || null);
+      }
+      card.update(alert, now);
+    });
     for (const [id, card] of this.alerts) {
       if (!seen.has(id)) {
         card.node.remove();
@@ -94,28 +111,32 @@ export class Tile {
 
 class AlertCard {
   constructor(id, act) {
-    this.id = id;
-    this.act = act;
     this.sign = icon("medium");
-    this.word = el("strong", { class: "word" });
-    this.waiting = el("span", { class: "waiting" });
+    this.word = el("strong", {});
     this.reason = el("p", { class: "reason" });
     this.since = el("p", { class: "since" });
-    this.accept = el("button", { type: "button", class: "accept", onclick: () => act.accept(id) }, icon("person"), el("span", {}, "Accept"));
+    this.accept = el("button", { type: "button", class: "accept", onclick: () => act.accept(id) }, "Accept");
     this.who = el("p", { class: "who" });
-    this.closers = words.OUTCOMES.map(([value, text]) =>
-      el("button", { type: "button", class: "outcome", "data-outcome": value, onclick: () => act.close(id, value) }, text),
+    this.outcomes = el(
+      "div",
+      { class: "outcomes", role: "group" },
+      ...words.OUTCOMES.map(([value, text]) =>
+        el("button", { type: "button", class: "outcome", "data-outcome": value, onclick: () => act.close(id, value) }, text),
+      ),
     );
-    this.closing = el("div", { class: "closing" }, this.who, el("p", { class: "ask" }, "Close – what was it?"), el("div", { class: "outcomes", role: "group" }, ...this.closers));
+    this.closing = el("div", { class: "closing" }, this.who, el("p", { class: "ask" }, "Close it – what was it?"), this.outcomes);
     this.node = el(
       "div",
       { class: "alert", "data-alert": String(id) },
-      el("div", { class: "band" }, this.sign, this.word, this.waiting),
-      el("div", { class: "body" }, this.reason, this.since, this.accept, this.closing),
+      el("p", { class: "kind" }, this.sign, this.word),
+      this.reason,
+      this.since,
+      this.accept,
+      this.closing,
     );
   }
 
-  update(alert, now, name) {
+  update(alert, now) {
     setData(this.node, "priority", rankName(alert));
     setData(this.node, "state", alert.state);
     setIcon(this.sign, words.alertIcon(alert));
@@ -123,18 +144,17 @@ class AlertCard {
     setText(this.reason, words.reason(alert));
     setText(this.since, condition(alert, now));
     const accepted = alert.state === "accepted";
-    setText(this.waiting, accepted ? "being attended" : `waiting ${words.span(now - alert.opened_at)}`);
-    setText(this.who, accepted ? `${alert.accepted_by} is on the way since ${words.time(alert.accepted_at)}` : "");
+    setText(this.who, accepted ? `${alert.accepted_by} accepted at ${words.time(alert.accepted_at)}` : "");
     this.accept.hidden = accepted;
     this.closing.hidden = !accepted;
-    this.accept.setAttribute("aria-label", `Accept: ${name}, ${words.alertWord(alert)}`);
-    this.closing.lastChild.setAttribute("aria-label", `Close the alert of ${name}`);
+    this.accept.setAttribute("aria-label", `Accept ${alert.bed}: ${words.alertWord(alert)}`);
+    this.outcomes.setAttribute("aria-label", `Close ${alert.bed}: ${words.alertWord(alert)}`);
   }
 }
 
 function chip() {
   const sign = icon("mic");
-  const text = el("span", {});
+  const text = el("span", { class: "chip-word" });
   const node = el("span", { class: "chip" }, sign, text);
   return {
     node,
@@ -142,13 +162,14 @@ function chip() {
       setIcon(sign, state.icon);
       setText(text, state.word);
       setData(node, "tone", state.tone);
+      if (node.title !== state.word) node.title = state.word;
     },
   };
 }
 
 function condition(alert, now) {
   if (alert.priority === "technical") return `since ${words.time(alert.opened_at)}`;
-  if (alert.missed) return `${words.time(alert.opened_at)} – the device was cut off; look in and review`;
+  if (alert.missed) return `at ${words.time(alert.opened_at)}, reported late: look in and review`;
   if (alert.condition === "present") return "still going on";
   return `ended ${words.ago(now - alert.ended_at)}`;
 }

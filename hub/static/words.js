@@ -66,6 +66,15 @@ export function span(seconds) {
   return `${Math.floor(s / 86400)} d`;
 }
 
+// Like a stop watch: 0:07, 12:40, then 2 h 05.
+export function watch(seconds) {
+  const s = Math.max(0, Math.floor(seconds));
+  const pair = (number) => String(number).padStart(2, "0");
+  if (s < 3600) return `${Math.floor(s / 60)}:${pair(s % 60)}`;
+  if (s < 86400) return `${Math.floor(s / 3600)} h ${pair(Math.floor((s % 3600) / 60))}`;
+  return `${Math.floor(s / 86400)} d`;
+}
+
 export function ago(seconds) {
   if (seconds < 3) return "now";
   if (seconds < 60) return `${Math.floor(seconds)} s ago`;

@@ -1,0 +1,306 @@
+"""The pure alert engine: examples by hand, then its laws for any messages in any order."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hub.alerts import (
+    ENDED,
+    HIGH,
+    MEDIUM,
+    PRESENT,
+    Assessment,
+    Distress,
+    Episode,
+    Link,
+    Shown,
+    Timers,
+    assess,
+    device_fault,
+)
+
+T = Timers()
+T0 = 1_700_000_000.0
+
+
+def view(name: str, onset: float, last: float, *, ended: bool = False, lag: float = 0.1) -> Episode:
+    """An episode as one message told it, in seconds after T0."""
+    return Episode(
+        id=name,
+        onset_at=T0 + onset,
+        last_at=T0 + last,
+        seq=int(last * 10) + 1,
+        ended=ended,
+        emotion="fearful",
+        distress=0.8,
+        peak=0.8,
+        level_db=-20.0,
+        reason="frightened",
+        received_at=T0 + last + lag,
+        lag_s=lag,
+    )
+
+
+def at(now: float, *episodes: Episode, shown: tuple[Shown, ...] = ()) -> Assessment:
+    return assess(episodes, shown, T0 + now, T)
+
+
+def only(result: Assessment) -> Distress:
+    assert len(result.alerts) == 1
+    return result.alerts[0]
+
+
+def test_an_episode_is_pending_for_the_condition_delay_and_then_an_alert() -> None:
+    onset = view("a", 0, 1)
+    early = at(4.9, onset)
+    assert early.alerts == ()
+    assert early.due_at == T0 + 5
+    alert = only(at(5, onset))
+    assert (alert.condition, alert.priority, alert.missed) == (PRESENT, MEDIUM, False)
+
+
+def test_a_shorter_episode_is_none() -> None:
+    assert at(60, view("a", 0, 4.9, ended=True)).alerts == ()
+
+
+def test_an_alert_once_shown_stays_however_short_its_episode_proves() -> None:
+    alert = only(at(60, view("a", 0, 3, ended=True), shown=(Shown(1, "a"),)))
+    assert alert.row == 1
+    assert alert.condition == ENDED
+
+
+def test_the_end_leaves_the_alert_and_ends_the_condition_after_the_hold_off() -> None:
+    over = view("a", 0, 10, ended=True)
+    assert only(at(29.9, over)).condition == PRESENT
+    result = at(30, over)
+    assert only(result).condition == ENDED
+    assert only(result).ended_at == T0 + 10
+    assert result.due_at is None
+
+
+def test_repeats_within_two_minutes_are_one_alert_and_later_ones_another() -> None:
+    first, again = view("a", 0, 10, ended=True), view("b", 130, 140, ended=True)
+    assert only(at(200, first, again)).episodes == ("a", "b")
+    assert len(at(200, first, view("b", 130.1, 140, ended=True)).alerts) == 2
+
+
+def test_a_minute_without_a_break_is_high_at_its_own_moment() -> None:
+    onset = view("a", 0, 1)
+    before = at(59.9, onset)
+    assert only(before).priority == MEDIUM
+    assert before.due_at == T0 + 60
+    assert only(at(60, onset)).priority == HIGH
+
+
+def test_three_in_ten_minutes_are_high_also_when_the_first_two_are_closed() -> None:
+    three = [view(name, onset, onset + 8, ended=True) for name, onset in (("a", 0), ("b", 200), ("c", 400))]
+    shown = (Shown(1, "a", T0 + 20, T0 + 30), Shown(2, "b", T0 + 220, T0 + 230))
+    assert [alert.priority for alert in at(410, *three, shown=shown).alerts] == [MEDIUM, MEDIUM, HIGH]
+    apart = [view(name, onset, onset + 8, ended=True) for name, onset in (("a", 0), ("b", 300), ("c", 600))]
+    assert {alert.priority for alert in at(700, *apart).alerts} == {MEDIUM}
+
+
+def test_what_happens_after_the_closing_is_a_new_alert_even_at_once() -> None:
+    shown = (Shown(1, "a", T0 + 12, T0 + 15),)
+    result = at(40, view("a", 0, 10, ended=True), view("b", 20, 30), shown=shown)
+    assert [alert.row for alert in result.alerts] == [1, None]
+
+
+def test_what_arrives_after_the_closing_never_hides_in_the_closed_alert() -> None:
+    shown = (Shown(1, "a", T0 + 12, T0 + 15),)
+    late = view("b", 2, 9, ended=True, lag=600)
+    result = at(620, view("a", 0, 10, ended=True), late, shown=shown)
+    assert {(alert.row, alert.missed) for alert in result.alerts} == {(1, False), (None, True)}
+
+
+def test_older_than_five_minutes_is_missed_but_not_while_it_still_goes_on() -> None:
+    assert only(at(400, view("a", 0, 10, ended=True, lag=301))).missed
+    assert not only(at(400, view("a", 0, 10, ended=True, lag=300))).missed
+    old, fresh = view("a", 0, 10, lag=390), view("a", 0, 399, lag=0.2)
+    assert not only(at(400, old.join(fresh))).missed
+
+
+def test_an_episode_nobody_reports_any_more_ends_by_itself() -> None:
+    lost = view("a", 0, 10)
+    assert only(at(10 + T.episode_silence_s - 1, lost)).condition == PRESENT
+    over = only(at(10 + T.episode_silence_s + T.end_holdoff_s, lost))
+    assert over.condition == ENDED
+
+
+def test_alerts_that_flow_together_keep_the_one_nobody_answered() -> None:
+    a, b, c = view("a", 0, 10, ended=True), view("b", 110, 200, ended=True), view("c", 300, 310, ended=True)
+    shown = (Shown(1, "a", accepted_at=T0 + 20), Shown(2, "c"))
+    assert [alert.row for alert in at(400, a, c, shown=shown).alerts] == [1, 2]
+    alert = only(at(400, a, b, c, shown=shown))
+    assert (alert.row, alert.absorbed) == (2, (1,))
+
+
+def link(**changes: object) -> Link:
+    well = Link("online", T0, "started", T0 + 100, "healthy", T0)
+    return replace(well, **changes)  # type: ignore[arg-type]
+
+
+def test_a_well_device_has_no_fault() -> None:
+    assert device_fault(link(), T0, T0 + 110, T) is None
+
+
+def test_a_device_not_heard_of_for_45_s() -> None:
+    assert device_fault(link(), T0, T0 + 144.9, T) is None
+    fault = device_fault(link(), T0, T0 + 145, T)
+    assert fault is not None
+    assert fault.kind == "link"
+
+
+def test_nobody_is_silent_for_longer_than_the_hub_could_listen() -> None:
+    assert device_fault(link(), T0 + 1000, T0 + 1040, T) is None
+    assert device_fault(link(), T0 + 1000, T0 + 1045, T) is not None
+
+
+def test_an_offline_device_and_a_lost_microphone_are_technical() -> None:
+    gone = link(status="offline", status_at=T0 + 101, reason="power lost")
+    assert device_fault(gone, T0, T0 + 105.9, T) is None
+    fault = device_fault(gone, T0, T0 + 106, T)
+    assert fault is not None
+    assert "power lost" in fault.reason
+    assert device_fault(replace(gone, heard_at=T0 + 102), T0, T0 + 110, T) is None
+    for state in ("lost", "stalled", "silent"):
+        dead = device_fault(link(microphone=state, microphone_at=T0 + 100), T0, T0 + 105, T)
+        assert dead is not None
+        assert dead.kind == "microphone"
+    assert device_fault(link(microphone="muted"), T0, T0 + 110, T) is None
+
+
+# Laws
+
+
+@st.composite
+def deliveries(draw: st.DrawFn) -> list[Episode]:
+    """The messages of up to six episodes, each of at least the condition delay, in order of making."""
+    messages: list[Episode] = []
+    clock = 0.0
+    seq = 0
+    for number in range(draw(st.integers(1, 6))):
+        clock += draw(st.sampled_from([1.0, 30.0, 119.0, 120.0, 121.0, 400.0]))
+        onset = clock
+        parts = draw(st.integers(1, 4))
+        for part in range(parts):
+            clock += draw(st.sampled_from([5.0, 20.0, 61.0]))
+            seq += 1
+            ended = part == parts - 1 and draw(st.booleans())
+            lag = draw(st.sampled_from([0.1, 100.0, 299.0, 301.0, 5000.0]))
+            message = view(f"e{number}", onset, clock, ended=ended, lag=lag)
+            messages.append(replace(message, seq=seq))
+    return messages
+
+
+def joined(messages: list[Episode]) -> dict[str, Episode]:
+    known: dict[str, Episode] = {}
+    for message in messages:
+        known[message.id] = known[message.id].join(message) if message.id in known else message
+    return known
+
+
+def content(alert: Distress) -> tuple[object, ...]:
+    """An alert without the row it happens to stand in."""
+    return (*(getattr(alert, name) for name in alert.__slots__ if name not in ("row", "absorbed")),)
+
+
+@given(deliveries(), st.data(), st.floats(0, 3000))
+def test_any_order_and_any_repeats_give_the_same_alerts(
+    messages: list[Episode], data: st.DataObject, later: float
+) -> None:
+    again = data.draw(st.lists(st.sampled_from(messages), max_size=10))
+    shuffled = data.draw(st.permutations([*messages, *again]))
+    now = T0 + later
+    expected = assess(joined(messages).values(), (), now, T)
+    assert assess(joined(shuffled).values(), (), now, T) == expected
+
+
+class Hub:
+    """The engine's process without a database: rows are kept as engine.py keeps them."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, Episode] = {}
+        self.rows: dict[int, Shown] = {}
+        self.merged: dict[int, int] = {}
+        self.last: tuple[Distress, ...] = ()
+
+    def look(self, now: float) -> None:
+        self.last = assess(self.known.values(), tuple(self.rows.values()), now, T).alerts
+        for alert in self.last:
+            row = alert.row
+            if row is None:
+                row = len(self.rows) + len(self.merged) + 1
+                self.rows[row] = Shown(row, alert.anchor)
+            for absorbed in alert.absorbed:
+                del self.rows[absorbed]
+                self.merged[absorbed] = row
+
+    def take(self, message: Episode) -> None:
+        known = self.known.get(message.id)
+        self.known[message.id] = message if known is None else known.join(message)
+
+
+@settings(max_examples=300)
+@given(deliveries(), st.data())
+def test_looking_in_between_changes_nothing_and_loses_nothing(
+    messages: list[Episode], data: st.DataObject
+) -> None:
+    order = data.draw(
+        st.permutations([*messages, *data.draw(st.lists(st.sampled_from(messages), max_size=6))])
+    )
+    end = max(message.received_at for message in messages)
+    hub = Hub()
+    shown_so_far: set[int] = set()
+    for message in order:
+        hub.take(message)
+        hub.look(data.draw(st.floats(message.last_at, end)))
+        shown_so_far |= set(hub.rows)
+        assert shown_so_far == set(hub.rows) | set(hub.merged)
+    hub.look(end + 10)
+    hub.look(end + 10)
+    expected = assess(joined(messages).values(), (), end + 10, T).alerts
+    assert sorted(map(content, hub.last)) == sorted(map(content, expected))
+    assert {alert.row for alert in hub.last} == set(hub.rows)
+
+
+@settings(max_examples=300)
+@given(deliveries(), st.data())
+def test_every_episode_stands_in_an_alert_a_person_has_seen_or_will_see(
+    messages: list[Episode], data: st.DataObject
+) -> None:
+    """People accept and close at any time: whatever arrives after a closing is in an alert not closed."""
+    hub = Hub()
+    now = T0
+    for message in sorted(messages, key=lambda message: message.received_at):
+        now = max(now, message.received_at)
+        hub.take(message)
+        hub.look(now)
+        for row in data.draw(st.lists(st.sampled_from(sorted(hub.rows)), max_size=2, unique=True)):
+            known = hub.rows[row]
+            if known.closed_at is None:
+                accepted = replace(known, accepted_at=known.accepted_at or now)
+                hub.rows[row] = data.draw(st.sampled_from([accepted, replace(accepted, closed_at=now)]))
+    hub.look(now + 1)
+    hub.look(now + 1)
+    covered = {name: alert for alert in hub.last for name in alert.episodes}
+    for episode in hub.known.values():
+        row = covered[episode.id].row
+        assert row is not None
+        closed_at = hub.rows[row].closed_at
+        assert closed_at is None or episode.received_at <= closed_at
+
+
+@given(deliveries(), st.floats(0, 2000), st.floats(0, 2000))
+def test_nothing_changes_by_itself_before_the_moment_it_is_due(
+    messages: list[Episode], first: float, more: float
+) -> None:
+    known = joined(messages).values()
+    start = T0 + max(message.last_at for message in messages) - T0 + first
+    result = assess(known, (), start, T)
+    later = start + more
+    if result.due_at is None or later < result.due_at:
+        assert assess(known, (), later, T).alerts == result.alerts

@@ -1,0 +1,311 @@
+"""Saving batches, receipts from the disk, rejects, the engine over a real database, append-only actions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from simulate import Device
+from sqlalchemy import func, select, text
+
+from edge.errors import StorageError
+from edge.fields import encode
+from edge.messages import Episode, Message, Receipt, to_json, utc_text
+from hub import board
+from hub.alerts import Timers
+from hub.arrivals import KEPT_REJECTS, Accepted, Arrival, Rejected, check, save, set_aside
+from hub.engine import DEAF_GRACE_S, Engine
+from hub.store import Store, beat, begin_work, counter
+from hub.stream import Stream
+from hub.tables import Record, Reject
+
+T0 = 1_700_000_000.0
+
+
+class Loose:
+    """Stands in for a connection: keeps what a device sends."""
+
+    site = "test"
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, bytes]] = []
+
+    def send(self, topic: str, payload: bytes, qos: int = 1, *, retain: bool = False) -> None:
+        self.sent.append((topic, payload))
+
+
+@pytest.fixture
+def device() -> Device:
+    return Device(Loose(), "bed-1", "Bed 1")  # type: ignore[arg-type]
+
+
+def arrival(device: Device, message: Message, at: float = T0, **changes: Any) -> Arrival:
+    message = restamped(message, at, **changes)
+    return Arrival(device.address.topic(message.kind), to_json(message), retained=False, at=at)
+
+
+def restamped(message: Any, at: float, *, synced: bool = True, made_at: float | None = None) -> Any:
+    made = at if made_at is None else made_at
+    stamp = replace(
+        message.stamp, time=utc_text(made), mono_ms=int((made - T0 + 1000) * 1000), clock_synced=synced
+    )
+    return replace(message, stamp=stamp)
+
+
+def put(store: Store, *arrivals: Arrival) -> list[Receipt]:
+    checked = [check(item) for item in arrivals]
+    with store.write() as connection:
+        answers = save(connection, [item for item in checked if isinstance(item, Accepted)])
+        set_aside(connection, [item for item in checked if isinstance(item, Rejected)])
+    return [receipt for _, receipt in answers]
+
+
+def scalar(store: Store, statement: Any) -> Any:
+    with store.read() as connection:
+        return connection.scalar(statement)
+
+
+def test_repeats_and_any_order_are_stored_once(store: Store, device: Device) -> None:
+    for _ in range(5):
+        device.summary(send=False)
+    sent = [arrival(device, message) for message in device.sent.values()]
+    assert put(store, sent[4], sent[1], sent[1]) == [
+        Receipt(boot_id=device.boot_id, upto_seq=5, gaps=((1, 1), (3, 4)))
+    ]
+    again = put(store, *sent, *sent)
+    assert again == [Receipt(boot_id=device.boot_id, upto_seq=5, gaps=())]
+    assert scalar(store, select(func.count(Record.id))) == 5
+
+
+def test_a_receipt_after_a_restart_comes_from_the_disk(tmp_path: Path, device: Device) -> None:
+    for _ in range(3):
+        device.summary(send=False)
+    sent = [arrival(device, message) for message in device.sent.values()]
+    first = Store(tmp_path / "hub.sqlite3")
+    put(first, sent[0], sent[2])
+    first.close()
+    second = Store(tmp_path / "hub.sqlite3")
+    assert put(second, sent[2]) == [Receipt(boot_id=device.boot_id, upto_seq=3, gaps=((2, 2),))]
+    second.close()
+
+
+def test_what_a_failed_commit_held_is_not_on_disk(store: Store, device: Device) -> None:
+    device.summary(send=False)
+    with pytest.raises(RuntimeError), store.write() as connection:
+        item = check(arrival(device, device.sent[1]))
+        assert isinstance(item, Accepted)
+        save(connection, [item])
+        raise RuntimeError
+    assert scalar(store, select(func.count(Record.id))) == 0
+
+
+def mutated(change: Callable[[dict[str, Any]], object]) -> bytes:
+    device = Device(Loose(), "bed-1", "Bed 1")  # type: ignore[arg-type]
+    device.episode("a" * 32, "onset", 6.0, send=False)
+    data = encode(device.sent[1])
+    change(data)
+    return json.dumps(data).encode()
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"",
+        b"\xff\xfe\x00garbage",
+        b"[" * 1000,
+        b"{}",
+        b"x" * 5000,
+        mutated(lambda data: data.update(seq=0)),
+        mutated(lambda data: data.update(seq=10**400)),
+        mutated(lambda data: data.update(distress=1.5)),
+        mutated(lambda data: data.update(reason="\ud800")),
+        mutated(lambda data: data.update(reason="a\x00b")),
+        mutated(lambda data: data.update(duration_s=1e300)),
+        mutated(lambda data: data.update(patient="somebody")),
+        mutated(lambda data: data["stamp"].update(time="2026-02-31T00:00:00.000Z")),
+    ],
+    ids=lambda payload: repr(payload[:20]),
+)
+def test_what_breaks_the_contract_is_set_aside_with_a_reason(store: Store, payload: bytes) -> None:
+    item = check(Arrival("ser/v1/test/3b/bed-1/episode", payload, retained=False, at=T0))
+    assert isinstance(item, Rejected)
+    assert item.reason
+    with store.write() as connection:
+        set_aside(connection, [item])
+    assert scalar(store, select(Reject.payload)) == payload[:1024]
+
+
+@pytest.mark.parametrize(
+    "topic",
+    [
+        "ser/v1/test/3b/bed-1/receipt",
+        "ser/v1/test/3b/bed-1/song",
+        "ser/v1/te st/3b/bed-1/state",
+        "",
+        "x" * 9000,
+    ],
+)
+def test_a_wrong_topic_is_set_aside(topic: str) -> None:
+    assert isinstance(check(Arrival(topic, b"{}", retained=False, at=T0)), Rejected)
+
+
+def test_rejects_are_counted_all_and_kept_some(store: Store) -> None:
+    junk = [Rejected(Arrival("t", b"x", retained=False, at=T0 + n), "why") for n in range(700)]
+    for _ in range(3):
+        with store.write() as connection:
+            set_aside(connection, junk)
+    assert scalar(store, select(func.count(Reject.id))) == KEPT_REJECTS
+    with store.read() as connection:
+        assert counter(connection, "rejects") == 2100
+
+
+def test_actions_can_neither_be_changed_nor_removed(store: Store, device: Device) -> None:
+    clock = Clock()
+    alert = raised(store, device, clock)
+    with store.write() as connection:
+        board.accept(connection, alert, "Amara", clock.now)
+    for statement in ("UPDATE actions SET person = 'Ben'", "DELETE FROM actions"):
+        with pytest.raises(StorageError, match="append-only"), store.write() as connection:
+            connection.execute(text(statement))
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = T0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def engine(store: Store, clock: Clock) -> Engine:
+    with store.write() as connection:
+        begin_work(connection, "ingest", clock.now)
+    return Engine(store, Timers(), clock)
+
+
+def raised(store: Store, device: Device, clock: Clock) -> int:
+    device.episode("a" * 32, "onset", 6.0, send=False)
+    put(store, arrival(device, device.sent[device.seq], clock.now))
+    engine(store, clock).follow_episodes()
+    return int(alerts(store)[0]["id"])
+
+
+def alerts(store: Store) -> list[dict[str, Any]]:
+    with store.read() as connection:
+        found: list[dict[str, Any]] = board.snapshot(connection)["alerts"]
+    return found
+
+
+def test_an_alert_stays_until_a_person_accepts_and_closes_it(store: Store, device: Device) -> None:
+    clock = Clock()
+    alert = raised(store, device, clock)
+    device.episode("a" * 32, "end", 9.0, send=False)
+    put(store, arrival(device, device.sent[2], T0 + 3))
+    clock.now = T0 + 7200
+    engine(store, clock).follow_episodes()
+    assert [(a["state"], a["condition"]) for a in alerts(store)] == [("waiting", "ended")]
+    with store.write() as connection, pytest.raises(board.ActionError, match="accept it first"):
+        board.close(connection, alert, "Amara", "distress", clock.now)
+    with store.write() as connection:
+        board.accept(connection, alert, "Amara", clock.now)
+    with store.write() as connection, pytest.raises(board.ActionError, match="Amara has already"):
+        board.accept(connection, alert, "Ben", clock.now)
+    with store.write() as connection:
+        board.close(connection, alert, "Amara", "distress", clock.now)
+    engine(store, clock).follow_episodes()
+    assert [a["state"] for a in alerts(store)] == ["closed"]
+
+
+def test_a_deadline_is_met_by_the_next_process_at_its_original_time(store: Store, device: Device) -> None:
+    clock = Clock()
+    raised(store, device, clock)
+    clock.now = T0 + 53.9  # the episode began 6 s before T0
+    engine(store, clock).follow_episodes()
+    assert alerts(store)[0]["priority"] == "medium"
+    clock.now = T0 + 54
+    engine(store, clock).follow_episodes()
+    assert alerts(store)[0]["priority"] == "high"
+
+
+def test_an_unset_clock_is_put_right_by_the_boots_own_time_line(store: Store, device: Device) -> None:
+    """Ten minutes cut off with a clock from 1970: what happened then is late, not now."""
+    device.summary(send=False)
+    put(store, arrival(device, device.sent[1], T0, synced=False, made_at=T0))
+    device.episode("a" * 32, "end", 20.0, send=False)
+    message: Episode = restamped(device.sent[2], T0, synced=False, made_at=T0 + 60)
+    message = replace(message, stamp=replace(message.stamp, time="1970-01-01T00:01:00.000Z"))
+    topic = device.address.topic("episode")
+    put(store, Arrival(topic, to_json(message), retained=False, at=T0 + 660))
+    clock = Clock()
+    clock.now = T0 + 661
+    engine(store, clock).follow_episodes()
+    [alert] = alerts(store)
+    assert alert["missed"]
+    assert alert["opened_at"] == pytest.approx(T0 + 40, abs=0.01)
+
+
+def test_a_silent_device_is_technical_and_never_distress(store: Store, device: Device) -> None:
+    clock = Clock()
+    device.state()
+    topic, payload = device.line.sent[0]  # type: ignore[attr-defined]
+    put(store, Arrival(topic, payload, retained=False, at=T0))
+    keeper = engine(store, clock)
+    clock.now = T0 + 44
+    hear(store, clock)
+    keeper.watch_devices()
+    assert alerts(store) == []
+    clock.now = T0 + 46
+    hear(store, clock)
+    keeper.watch_devices()
+    keeper.watch_devices()
+    [alert] = alerts(store)
+    assert (alert["kind"], alert["priority"], alert["state"]) == ("link", "technical", "waiting")
+    put(store, Arrival(topic, payload, retained=False, at=T0 + 47))
+    keeper.watch_devices()
+    assert [a["state"] for a in alerts(store)] == ["resolved"]
+
+
+def hear(store: Store, clock: Clock) -> None:
+    with store.write() as connection:
+        beat(connection, "ingest", clock.now, working=True)
+
+
+def test_a_deaf_hub_raises_one_alert_of_its_own_and_judges_no_device(store: Store, device: Device) -> None:
+    clock = Clock()
+    device.state()
+    topic, payload = device.line.sent[0]  # type: ignore[attr-defined]
+    put(store, Arrival(topic, payload, retained=False, at=T0))
+    keeper = engine(store, clock)
+    clock.now = T0 + DEAF_GRACE_S + 100
+    keeper.watch_devices()
+    assert [(a["kind"], a["bed"]) for a in alerts(store)] == [("hub", "Hub")]
+    with store.write() as connection:
+        begin_work(connection, "ingest", clock.now)
+    clock.now += 10
+    keeper.watch_devices()
+    assert [a["state"] for a in alerts(store)] == ["resolved"]
+
+
+def test_a_database_that_cannot_be_opened_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(StorageError, match="cannot make the data folder"):
+        Store(tmp_path / "file" / "hub.sqlite3")
+    (tmp_path / "hub.sqlite3").write_bytes(b"this is no database at all, just text" * 100)
+    with pytest.raises(StorageError, match="not a database"):
+        Store(tmp_path / "hub.sqlite3")
+
+
+def test_the_ping_names_the_processes_that_have_fallen_silent(store: Store) -> None:
+    clock = Clock()
+    stream = Stream(store, clock)
+    assert stream.ping() == {"now": T0, "silent": ["ingest", "engine"]}
+    with store.write() as connection:
+        beat(connection, "ingest", T0, working=False)
+        beat(connection, "engine", T0 - 10, working=True)
+    assert stream.ping()["silent"] == []
+    clock.now = T0 + 6
+    assert stream.ping()["silent"] == ["engine"]
