@@ -21,6 +21,7 @@ from edge.windows import FrameWindow, WindowStream
 
 # Bounds memory and the wait for the first result when somebody feeds an hour at once.
 _BLOCK = 10 * SAMPLE_RATE
+_LOWEST, _HIGHEST = np.iinfo(np.int16).min, np.iinfo(np.int16).max
 
 
 class Scorer(Protocol):
@@ -79,6 +80,8 @@ class Pipeline:
         """Feature frames computed so far."""
         self.inferences = 0
         """Windows given to the model so far."""
+        self.clipped = 0
+        """Samples at full scale so far: the microphone is too close or set too loud."""
 
     def feed(self, samples: npt.NDArray[np.int16], position: int | None = None) -> list[WindowResult]:
         """The windows these samples, shape (n,), complete, oldest first.
@@ -92,6 +95,7 @@ class Pipeline:
         for start in range(0, samples.size, _BLOCK):
             block = samples[start : start + _BLOCK]
             self._received += block.size
+            self.clipped += int(np.count_nonzero((block == _HIGHEST) | (block == _LOWEST)))
             self._gate.feed(block)
             frames = self._features.feed(block)
             self.frames += frames.shape[0]

@@ -1,0 +1,122 @@
+"""The command `bedside-edge`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from edge import __version__, analyse, check, config, daemon, service, sound_devices
+from edge.errors import BedsideError, ConfigError, ModelError
+from edge.manifest import describe
+from edge.model_file import read
+
+_EX_USAGE = 64
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; the exit status is 0, 64 for wrong arguments, or that of a class in edge.errors."""
+    try:
+        options = _parser().parse_args(arguments)
+        status: int = options.run(options)
+        sys.stdout.flush()
+    except BedsideError as error:
+        print(f"bedside-edge: {error}", file=sys.stderr)
+        return error.exit_status
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # whoever read our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return status
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> None:  # type: ignore[override]  # it never returns either
+        self.print_usage(sys.stderr)
+        self.exit(_EX_USAGE, f"{self.prog}: {message}\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="bedside-edge", description="Hears distress in a voice at the bedside.")
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    verbs = parser.add_subparsers(title="verbs", required=True, metavar="VERB")
+
+    run = verbs.add_parser("run", help="listen and tell the hub, until stopped")
+    run.add_argument("--config", type=Path, required=True, metavar="FILE", help="the TOML configuration")
+    run.add_argument(
+        "--source",
+        action="append",
+        nargs="+",
+        metavar="mic|PATH",
+        help="the microphone (default), or sound files or folders of them, played in order",
+    )
+    run.add_argument("--fast", action="store_true", help="play files as fast as possible")
+    run.add_argument("--repeat", action="store_true", help="play the files again and again")
+    run.set_defaults(run=_run)
+
+    analyse_ = verbs.add_parser("analyse", help="judge recordings")
+    analyse_.add_argument("paths", type=Path, nargs="+", metavar="PATH")
+    analyse_.add_argument("--model", type=Path, metavar="FILE", help="default: model/ of this checkout")
+    analyse_.add_argument("--json", action="store_true", help="one JSON object a line, for programs")
+    analyse_.set_defaults(run=_analyse)
+
+    devices = verbs.add_parser("devices", help="list the microphones")
+    devices.set_defaults(run=_devices)
+
+    check_ = verbs.add_parser("check", help="see whether everything is in order, and what to do")
+    check_.add_argument("--config", type=Path, required=True, metavar="FILE")
+    check_.set_defaults(run=lambda options: check.main(config.load(options.config)))
+
+    model = verbs.add_parser("model", help="what a model file says about itself")
+    model.add_argument("file", type=Path, metavar="FILE")
+    model.set_defaults(run=_model)
+    return parser
+
+
+def _run(options: argparse.Namespace) -> int:
+    sources = [source for group in options.source or [["mic"]] for source in group]
+    files = [Path(source) for source in sources if source != "mic"]
+    if files and len(files) < len(sources):
+        raise ConfigError("--source names both mic and files; give one or the other")
+    if not files and (options.fast or options.repeat):
+        raise ConfigError("--fast and --repeat play files; name them with --source")
+    settings = config.load(options.config)
+    stopped = service.StopRequest()
+    stopped.install()
+    service.log_to_journal_or_stderr(DEVICE=settings.device, BED=settings.bed)
+    daemon.run(settings, _recordings(files), stopped, fast=options.fast, repeat=options.repeat)
+    return 0
+
+
+def _recordings(paths: Sequence[Path]) -> list[Path]:
+    """The files, and in place of each folder the WAV and FLAC files in it, by name."""
+    files = []
+    for path in paths:
+        inside = sorted(one for one in path.glob("*") if one.suffix.lower() in {".wav", ".flac"})
+        files += inside or [path]
+    return files
+
+
+def _analyse(options: argparse.Namespace) -> int:
+    model = options.model or Path(__file__).parent.parent / "model" / "bedside-ser.tflite"
+    if options.model is None and not model.exists():
+        raise ModelError("there is no model beside the program; name one with --model FILE")
+    return analyse.main(options.paths, model, as_json=options.json)
+
+
+def _devices(_: argparse.Namespace) -> int:
+    found = sound_devices.devices()
+    for device in found:
+        default = "  (default)" if device.is_default else ""
+        print(f"{device.index:3}  {device.name}  {device.channels} channels, {device.rate} Hz{default}")
+    sound_devices.choose(found, "")  # says what to do where there is none
+    return 0
+
+
+def _model(options: argparse.Namespace) -> int:
+    for name, value in describe(read(options.file).manifest):
+        print(f"{name + ':':<28} {value}")
+    return 0

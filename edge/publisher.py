@@ -1,0 +1,125 @@
+"""The thread that sends: connects, publishes, takes receipts, and connects again, for as long as it runs.
+
+Nothing here blocks the audio path: live messages go into a short queue, durable ones come from the
+outbox.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+
+from edge.config import Broker
+from edge.connection import Connection
+from edge.delivery import Delivery
+from edge.errors import BedsideError
+from edge.messages import Address, Emotion, Health, Receipt, State, to_json
+from edge.outbox import Outbox
+
+log = logging.getLogger(__name__)
+
+_GOODBYE_S = 0.7
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 30.0
+_LIVE_QUEUE = 100
+
+
+class Publisher:
+    """Keeps a connection to the broker, from `start` to `stop`."""
+
+    def __init__(
+        self,
+        broker: Broker,
+        address: Address,
+        outbox: Outbox,
+        describe: Callable[[str, str], State],
+    ) -> None:
+        """`describe(status, reason)` makes the device's state message; it is called in this thread."""
+        self._broker, self._address, self._outbox, self._describe = broker, address, outbox, describe
+        self._live: deque[Emotion | Health] = deque(maxlen=_LIVE_QUEUE)
+        self._change: str | None = None
+        self._delivery: Delivery | None = None
+        self._goodbye = "stopped"
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
+        self.connected = False
+        """Whether the broker has accepted us."""
+        self.problem: str | None = None
+        """Why it has not, once it has been tried."""
+
+    def start(self) -> None:
+        """Begin to connect, in the background."""
+        self._thread.start()
+
+    def stop(self, reason: str) -> None:
+        """Say goodbye if connected and end the thread; takes a second and a half at most."""
+        self._goodbye = reason
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(2 * _GOODBYE_S)
+
+    def live(self, message: Emotion | Health) -> None:
+        """Send what is worth nothing later; dropped while there is no connection."""
+        if self.connected:
+            self._live.append(message)
+
+    def announce(self, reason: str) -> None:
+        """Publish the device's state again, because it has changed."""
+        self._change = reason
+
+    def _run(self) -> None:
+        pause = _FIRST_PAUSE_S
+        while not self._stopping.is_set():
+            try:
+                self._connect_and_serve()
+            except BedsideError as error:
+                if str(error) != self.problem:  # once, however often it is tried
+                    log.warning("%s; messages are kept, and it is tried again", error)
+                self.problem = str(error)
+            except Exception:
+                # This thread must outlive whatever a network can think of.
+                log.exception("the publisher failed and starts again")
+            if self.connected:
+                pause = _FIRST_PAUSE_S
+            self.connected, self._delivery = False, None
+            self._live.clear()
+            # Jitter: a ward's devices must not all come back in the same instant.
+            self._stopping.wait(pause * random.uniform(0.5, 1.0))
+            pause = min(2 * pause, _LONGEST_PAUSE_S)
+
+    def _connect_and_serve(self) -> None:
+        will = to_json(self._describe("offline", "connection lost"))
+        connection = Connection(self._broker, self._address, self._on_receipt, will)
+        try:
+            connection.open(self._stopping.is_set)
+            self._change = self._change or "connected"
+            self._delivery = Delivery(self._outbox, time.monotonic())
+            self.connected, self.problem = True, None
+            log.info("connected to the broker %s:%d", self._broker.host, self._broker.effective_port)
+            while not self._stopping.is_set():
+                self._send(connection)
+                connection.loop()
+            self._send(connection)
+            state = to_json(self._describe("offline", self._goodbye))
+            connection.wait(connection.publish("state", state, qos=1, retain=True), _GOODBYE_S)
+        finally:
+            connection.close()
+
+    def _send(self, connection: Connection) -> None:
+        reason, self._change = self._change, None
+        if reason is not None:
+            connection.publish("state", to_json(self._describe("online", reason)), qos=1, retain=True)
+        while self._live:
+            message = self._live.popleft()
+            connection.publish(message.kind, to_json(message), qos=0)
+        if self._delivery is not None:
+            for entry in self._delivery.due(time.monotonic()):
+                connection.publish(entry.kind, entry.body, qos=1)
+
+    def _on_receipt(self, receipt: Receipt) -> None:
+        self._outbox.receive(receipt)
+        if self._delivery is not None:
+            self._delivery.on_receipt(receipt, time.monotonic())
