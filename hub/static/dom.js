@@ -3,6 +3,15 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 
+// Takes the icons into the page once: they must still change when the hub no longer answers.
+export async function loadIcons() {
+  const text = await (await fetch("/static/icons.svg")).text();
+  const sheet = new DOMParser().parseFromString(text, "image/svg+xml").documentElement;
+  sheet.setAttribute("class", "unseen");
+  sheet.setAttribute("aria-hidden", "true");
+  document.body.prepend(document.importNode(sheet, true));
+}
+
 export function byId(id) {
   return document.getElementById(id);
 }
@@ -27,7 +36,7 @@ export function icon(name) {
 }
 
 export function setIcon(svg, name) {
-  const href = `/static/icons.svg#${name}`;
+  const href = `#icon-${name}`;
   if (svg.firstChild.getAttribute("href") !== href) svg.firstChild.setAttribute("href", href);
 }
 

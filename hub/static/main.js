@@ -1,12 +1,14 @@
 // The board: keeps what the stream says, and brings the page up to date with it.
 
 import { post } from "./actions.js";
-import { byId, el, icon, setText } from "./dom.js";
+import { byId, el, icon, loadIcons, setText } from "./dom.js";
 import { Feed } from "./feed.js";
 import { People } from "./people.js";
 import { Sound } from "./sound.js";
 import { Tile, byUrgency, rankName } from "./tiles.js";
 import * as words from "./words.js";
+
+loadIcons().catch(() => {}); // not awaited: the board matters more than its pictures
 
 const SECOND_MS = 1000;
 const RECENT = 12;
@@ -114,7 +116,7 @@ function drawSummary(waiting) {
   const attended = waiting.filter((alert) => alert.state === "accepted").length;
   const summary = byId("summary");
   const chips = parts.map(([number, name]) => el("span", { class: "count", "data-priority": name }, icon(name), `${number} ${name}`));
-  if (attended) chips.push(el("span", { class: "count", "data-priority": "attended" }, icon("person"), `${attended} being attended`));
+  if (attended) chips.push(el("span", { class: "count", "data-priority": "attended" }, icon("person"), `${attended} accepted`));
   if (!chips.length) chips.push(el("span", { class: "count", "data-priority": "none" }, icon("check"), beds.size ? `No alerts · ${words.plural(beds.size, "bed", "beds")}` : "No beds yet"));
   if (summary.textContent !== chips.map((chip) => chip.textContent).join("")) summary.replaceChildren(...chips);
 }

@@ -55,7 +55,7 @@ export class Tile {
       setIcon(this.sign, words.alertIcon(first));
       setText(this.word, words.alertWord(first));
       const waited = now - first.opened_at;
-      setText(this.waiting, first.state === "accepted" ? "attended" : words.watch(waited));
+      setText(this.waiting, first.state === "accepted" ? "accepted" : words.watch(waited));
       if (this.waiting.title !== "how long it has waited") this.waiting.title = "how long it has waited";
     }
     this.updateAlerts(sorted, now);
@@ -124,7 +124,7 @@ class AlertCard {
         el("button", { type: "button", class: "outcome", "data-outcome": value, onclick: () => act.close(id, value) }, text),
       ),
     );
-    this.closing = el("div", { class: "closing" }, this.who, el("p", { class: "ask" }, "Close it – what was it?"), this.outcomes);
+    this.closing = el("div", { class: "closing" }, this.who, el("p", { class: "ask" }, "What was it? Closes the alert."), this.outcomes);
     this.node = el(
       "div",
       { class: "alert", "data-alert": String(id) },
@@ -144,7 +144,7 @@ class AlertCard {
     setText(this.reason, words.reason(alert));
     setText(this.since, condition(alert, now));
     const accepted = alert.state === "accepted";
-    setText(this.who, accepted ? `${alert.accepted_by} accepted at ${words.time(alert.accepted_at)}` : "");
+    setText(this.who, accepted ? `Accepted by ${alert.accepted_by}, ${words.time(alert.accepted_at)}` : "");
     this.accept.hidden = accepted;
     this.closing.hidden = !accepted;
     this.accept.setAttribute("aria-label", `Accept ${alert.bed}: ${words.alertWord(alert)}`);

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from conftest import Broker, Hub, until
+from hub_parts import Broker, Hub, until
 from playwright.sync_api import expect
 from simulate import Device, Line, hex_id
 
@@ -81,7 +81,7 @@ def test_an_alert_is_accepted_by_a_named_person_and_closed_with_an_outcome(
     mine.get_by_role("button", name=re.compile("^Accept")).click()
     page.get_by_role("button", name="Ben Ortiz").click()
     expect(page.locator("#you")).to_have_text("You are Ben Ortiz")
-    expect(mine.locator(".who")).to_contain_text("Ben Ortiz accepted at")
+    expect(mine.locator(".who")).to_contain_text("Accepted by Ben Ortiz, ")
     for button in mine.locator("button:visible").all():
         box = button.bounding_box()
         assert box["width"] >= 44
@@ -107,7 +107,7 @@ def test_a_name_can_be_typed_and_the_keyboard_does_it_all(page: Any, line: Line,
     page.keyboard.press("Enter")
     page.get_by_label("Somebody else").fill("Zoë O'Hara <b>")
     page.keyboard.press("Enter")
-    expect(mine.locator(".who")).to_contain_text("Zoë O'Hara <b> accepted at")
+    expect(mine.locator(".who")).to_contain_text("Accepted by Zoë O'Hara <b>, ")
     mine.get_by_role("button", name="False alarm").focus()
     page.keyboard.press("Space")
     expect(mine.locator(".word")).to_be_hidden()

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, Broker, Hub, end, free_port, listens, until
+from hub_parts import ROOT, Broker, Hub, end, free_port, listens, until
 from simulate import Device, Line, hex_id
 
 from edge.errors import ConfigError

@@ -95,11 +95,16 @@ def test_a_receipt_after_a_restart_comes_from_the_disk(tmp_path: Path, device: D
 
 def test_what_a_failed_commit_held_is_not_on_disk(store: Store, device: Device) -> None:
     device.summary(send=False)
-    with pytest.raises(RuntimeError), store.write() as connection:
-        item = check(arrival(device, device.sent[1]))
-        assert isinstance(item, Accepted)
-        save(connection, [item])
-        raise RuntimeError
+    item = check(arrival(device, device.sent[1]))
+    assert isinstance(item, Accepted)
+
+    def fail() -> None:
+        with store.write() as connection:
+            save(connection, [item])
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
     assert scalar(store, select(func.count(Record.id))) == 0
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from conftest import Broker, Hub, end, until
+from hub_parts import Broker, Hub, end, until
 from simulate import Device, Line, hex_id
 
 Events = Iterator[tuple[str, str, dict[str, Any]]]

@@ -1,0 +1,137 @@
+"""Real parts for the hub's tests: a mosquitto and the hub's own processes, started and stopped."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+ROOT = Path(__file__).parents[2]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def until(condition: Callable[[], Any], seconds: float = 10.0, what: str = "it") -> Any:
+    """The first true value of the condition; fails after so many seconds."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        assert time.monotonic() < deadline, f"{what} did not happen within {seconds:g} s"
+        time.sleep(0.05)
+
+
+def end(process: subprocess.Popen[Any], seconds: float = 5.0) -> int:
+    """Stops a process by its number, politely first."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+    try:
+        return process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+class Broker:
+    """A mosquitto on a port of its own, with raised limits."""
+
+    def __init__(self, folder: Path) -> None:
+        self.port = free_port()
+        self._file = folder / "mosquitto.conf"
+        self._file.write_text(
+            f"listener {self.port} 127.0.0.1\nallow_anonymous true\npersistence false\n"
+            "max_inflight_messages 0\nmax_queued_messages 0\nlog_type error\n"
+        )
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        path = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
+        self.process = subprocess.Popen([path, "-c", str(self._file)])
+        until(lambda: listens(self.port), what="mosquitto's start")
+
+    def stop(self) -> None:
+        if self.process is not None:
+            end(self.process)
+
+
+class Hub:
+    """The hub's processes over one configuration file."""
+
+    def __init__(self, folder: Path, broker_port: int, more: str = "") -> None:
+        self.folder = folder
+        self.site = f"site-{uuid.uuid4().hex[:8]}"  # many hubs share one broker, which retains states
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.database = folder / "data" / "hub.sqlite3"
+        self.config = folder / "hub.toml"
+        self.config.write_text(
+            f'site = "{self.site}"\ndata = "{folder / "data"}"\nnurses = ["Amara Diallo", "Ben Ortiz"]\n'
+            f"[broker]\nport = {broker_port}\n[web]\nport = {self.port}\n{more}"
+        )
+        self.processes: list[subprocess.Popen[str]] = []
+        self.logs: list[Path] = []
+
+    def start(self, verb: str) -> subprocess.Popen[str]:
+        log = self.folder / f"{verb}-{len(self.logs)}.log"
+        self.logs.append(log)
+        with log.open("w") as out:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "hub.cli", verb, "--config", str(self.config)],
+                cwd=ROOT,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                text=True,
+                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            )
+        self.processes.append(process)
+        return process
+
+    def log(self) -> str:
+        return "".join(log.read_text() for log in self.logs)
+
+    def stop(self) -> None:
+        for process in reversed(self.processes):
+            end(process)
+
+    def answers(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/healthz", timeout=2).status_code in (200, 503)
+        except httpx.TransportError:
+            return False
+
+    def well(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/healthz", timeout=2).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def board(self) -> dict[str, Any]:
+        data: dict[str, Any] = httpx.get(f"{self.url}/api/board", timeout=5).json()
+        return data
+
+    def alerts(self, state: str) -> list[dict[str, Any]]:
+        return [alert for alert in self.board()["alerts"] if alert["state"] == state]
+
+    def act(self, alert: int, verb: str, **body: str) -> httpx.Response:
+        headers = {"X-Requested-With": "bedside"}
+        return httpx.post(f"{self.url}/api/alerts/{alert}/{verb}", json=body, headers=headers, timeout=5)
