@@ -21,6 +21,7 @@ const tiles = new Map();
 const announced = new Map();
 const people = new People();
 const sound = new Sound();
+let recentKey = "";
 let live = { live: true, ready: false };
 
 const act = {
@@ -125,6 +126,9 @@ function drawRecent() {
   const over = [...alerts.values()].filter((alert) => alert.state === "closed" || alert.state === "resolved");
   const endOf = (alert) => alert.closed_at ?? alert.ended_at ?? alert.opened_at;
   over.sort((a, b) => endOf(b) - endOf(a));
+  const key = over.map((alert) => `${alert.id}:${alert.state}`).join();
+  if (key === recentKey) return;
+  recentKey = key;
   byId("recent").hidden = over.length === 0;
   byId("recent-list").replaceChildren(
     ...over.slice(0, RECENT).map((alert) =>
