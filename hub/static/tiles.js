@@ -23,10 +23,10 @@ export class Tile {
     const title = el(
       "div",
       { class: "title" },
-      el("div", { class: "place" }, this.name, this.ward),
+      el("div", { class: "place" }, this.name, this.ward, this.states),
       el("div", { class: "kind-line" }, this.word, this.waiting),
     );
-    this.head = el("header", {}, this.sign, title, this.states);
+    this.head = el("header", {}, this.sign, title);
     this.alertBox = el("div", { class: "alerts" });
     this.face = icon("quiet");
     this.emotion = el("span", { class: "emotion" });
