@@ -104,7 +104,10 @@ class Connection:
         client.publish(self._state_topic, self._birth(), qos=1, retain=True)
 
     def _failed(self, _client: mqtt.Client, _data: Any) -> None:
-        self._tell("cannot be reached; check that it runs and that broker.host and broker.port are right")
+        hint = "check that it runs and that broker.host and broker.port are right"
+        if self._broker.tls is not None:
+            hint += ", and that broker.tls.ca signed the certificate it shows for that host"
+        self._tell(f"cannot be reached; {hint}")
 
     def _disconnected(
         self, _client: mqtt.Client, _data: Any, _flags: Any, code: ReasonCode, _properties: Any

@@ -29,7 +29,11 @@ def certificate(folder: Path, file: str, name: str) -> None:
     curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
     subject = "/CN=" + name.replace("/", r"\/")
     openssl("req", *curve, "-keyout", f"{file}.key", "-out", f"{file}.csr", "-subj", subject, folder=folder)
-    (folder / "names.txt").write_text("subjectAltName=IP:127.0.0.1,DNS:localhost\n")
+    # Python 3.13 checks by RFC 5280 to the letter: key identifiers are not optional there.
+    (folder / "names.txt").write_text(
+        "subjectAltName=IP:127.0.0.1,DNS:localhost\n"
+        "subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\nbasicConstraints=CA:FALSE\n"
+    )
     signing = ("-CA", "bedside-ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", "names.txt")
     openssl("x509", "-req", "-in", f"{file}.csr", *signing, "-out", f"{file}.crt", folder=folder)
 
@@ -40,7 +44,8 @@ def ward(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, int]]
     folder = tmp_path_factory.mktemp("ward")
     curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
     authority = ("-keyout", "ca.key", "-out", "bedside-ca.crt", "-subj", "/CN=ward authority")
-    openssl("req", "-x509", *curve, *authority, folder=folder)
+    signs = ("-addext", "keyUsage=critical,keyCertSign,cRLSign")
+    openssl("req", "-x509", *curve, *authority, *signs, folder=folder)
     for file, name in (("broker", "localhost"), ("hub", "hub"), ("me", ME), ("other", OTHER)):
         certificate(folder, file, name)
     port = free_port()
