@@ -93,6 +93,7 @@ class Supervisor:
         child.process = subprocess.Popen(  # noqa: S603  (our own commands)
             child.command,
             stdin=subprocess.DEVNULL,
+            process_group=0,  # Ctrl-C is for the supervisor, which ends them in order
             preexec_fn=_die_with_parent,  # noqa: PLW1509  (no threads here)
         )
         child.started_at = now
