@@ -50,7 +50,8 @@ def crop(frames: FloatArray, length: int, padding: FloatArray, rng: np.random.Ge
     windows on the device do; what is missing is `padding` (coefficients,), the frame of silence.
     """
     slack = length // 3 if rng.random() < 0.25 else 0
-    first = rng.integers(-slack, max(0, frames.shape[0] - length) + slack + 1)
+    after = min(slack, frames.shape[0] // 2)  # a short recording must not slip out of the window
+    first = rng.integers(-slack, max(0, frames.shape[0] - length) + after + 1)
     return take(frames, int(first), length, padding)
 
 

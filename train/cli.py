@@ -1,4 +1,4 @@
-"""`bedside-train`: fit, crossval, evaluate."""
+"""`bedside-train`: crossval, fit, evaluate, card."""
 
 from __future__ import annotations
 
@@ -81,6 +81,12 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--model", type=Path, required=True, help="the .tflite file")
     evaluate.add_argument("--out", type=Path, metavar="FOLDER", help="also report.json and pictures")
     evaluate.set_defaults(run=commands.evaluate)
+
+    card = verbs.add_parser("card", help="write the model card")
+    card.add_argument("--model", type=Path, required=True, help="the .tflite file")
+    card.add_argument("--crossval", type=Path, required=True, metavar="FOLDER", help="what crossval wrote")
+    card.add_argument("--out", type=Path, required=True, metavar="FOLDER")
+    card.set_defaults(run=commands.write_card)
     return parser
 
 

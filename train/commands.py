@@ -16,7 +16,7 @@ import numpy as np
 from edge import model_file
 from edge.classifier import Classifier, softmax
 from edge.errors import ConversionError, CorpusError
-from train import figures, metadata, metrics, operating_point, scoring
+from train import card, figures, metadata, metrics, operating_point, scoring
 from train.corpus import Clip, corpora_of, labels_of, read_manifests
 from train.folds import random_split, speaker_folds
 from train.recipe import DISTRESS_EMOTIONS, FRONT_END, WINDOW, Recipe
@@ -102,6 +102,13 @@ def evaluate(options: argparse.Namespace) -> None:
         _pictures(options.out, probabilities, truths, report, classifier.labels)
 
 
+def write_card(options: argparse.Namespace) -> None:
+    """Write the model card and its pictures from what was measured."""
+    manifest = model_file.read(options.model).manifest
+    options.out.mkdir(parents=True, exist_ok=True)
+    print(f"written {card.write(manifest, options.model.stat().st_size, options.crossval, options.out)}")
+
+
 def _recipe(options: argparse.Namespace) -> Recipe:
     recipe = Recipe(seed=options.seed)
     return replace(recipe, epochs=options.epochs) if options.epochs else recipe
@@ -132,7 +139,7 @@ def _measured(training: Any, folder: Path) -> Any:
     return replace(training, temperature=temperature, distress=distress, evaluation=kept | pooled)
 
 
-def _int8(folders: Sequence[Path]) -> dict[str, float]:
+def _int8(folders: Sequence[Path]) -> dict[str, Any]:
     """UAR of each fold's converted network on that fold's test speakers, in processes of their own."""
     values, agreements = [], []
     for folder in folders:
@@ -149,8 +156,12 @@ def _int8(folders: Sequence[Path]) -> dict[str, float]:
     return _spread("int8_uar", values) | {"int8_agreement": float(np.mean(agreements))}
 
 
-def _spread(name: str, values: Sequence[float]) -> dict[str, float]:
-    return {name: float(np.mean(values)), f"{name}_deviation": float(np.std(values))}
+def _spread(name: str, values: Sequence[float]) -> dict[str, Any]:
+    return {
+        name: float(np.mean(values)),
+        f"{name}_deviation": float(np.std(values)),
+        f"fold_{name}": list(values),
+    }
 
 
 def _pictures(

@@ -49,6 +49,9 @@ def read_manifest(manifest: Path) -> list[Clip]:
         raise CorpusError(
             f"cannot read the manifest {manifest}: {error}; give a readable CSV file"
         ) from error
+    for number, row in enumerate(rows, 2):
+        if not all(row[name] for name in ("path", "emotion")) or row["speaker"] is None:
+            raise CorpusError(f"line {number} of {manifest} lacks a path, speaker or emotion; complete it")
     if not rows:
         raise CorpusError(f"{manifest} lists no recording; give one row a recording")
     corpus, licence = manifest.resolve().parent.name, _licence_beside(manifest)

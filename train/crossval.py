@@ -35,9 +35,9 @@ def run_fold(
     labels = labels_of(clips)
     targets = np.array([labels.index(clip.emotion) for clip in clips])
     training, tested = split
-    stored = folder / "logits.npz"
+    stored, said = folder / "logits.npz", folder / "recipe.json"
     wanted = json.dumps(asdict(recipe) | {"tested": [str(clips[i].path) for i in tested]}, sort_keys=True)
-    if stored.exists() and (folder / "recipe.json").read_text() == wanted:
+    if said.exists() and said.read_text() == wanted:
         with np.load(stored) as kept:
             return kept["logits"], kept["owner"]
     normalisation = normalisation_of([features[i] for i in training], recipe.lowest)
@@ -52,7 +52,7 @@ def run_fold(
     _write_manifest([clips[i] for i in training], folder / "train.csv")
     _write_manifest([clips[i] for i in tested], folder / "test.csv")
     np.savez(stored, logits=logits, owner=owner)
-    (folder / "recipe.json").write_text(wanted)  # last: its presence says the fold is whole
+    said.write_text(wanted)  # last: its presence says the fold is whole
     return logits, owner
 
 

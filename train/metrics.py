@@ -118,5 +118,5 @@ def threshold_for(
     """The lowest threshold at most `false_rate` of the negatives reach, and the share of positives there."""
     negatives = np.sort(scores[~positive])
     allowed = int(np.floor(false_rate * negatives.size))
-    threshold = float(np.nextafter(negatives[negatives.size - allowed - 1], np.inf))
+    threshold = float(np.nextafter(negatives[negatives.size - allowed - 1], np.float32(np.inf)))
     return threshold, float((scores[positive] >= threshold).mean())

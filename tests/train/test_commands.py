@@ -1,0 +1,85 @@
+"""The verbs of bedside-train on a handful of real recordings, each in a process of its own."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+EMOTIONS = {"neutral": "12", "fearful": "12", "angry": "05", "sad": "08"}
+
+
+def bedside_train(*arguments):
+    command = [sys.executable, "-m", "train.cli", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+
+
+def test_cross_validation_is_whole_and_takes_up_where_it_stopped(small_manifest, tmp_path):
+    arguments = ["crossval", "--manifest", small_manifest, "--out", tmp_path / "out", "--folds", "2"]
+    arguments += ["--epochs", "1", "--cache", tmp_path / "cache", "--random-split"]
+    first = bedside_train(*arguments)
+    assert first.returncode == 0, first.stderr
+    results = json.loads((tmp_path / "out/results.json").read_text())
+    assert results["pooled"]["clips"] == len(EMOTIONS)
+    assert len(results["fold_uar"]) == 2
+    assert results["uar"] == pytest.approx(sum(results["fold_uar"]) / 2)
+    assert "random_split_uar" in results
+    for picture in ("confusion.png", "roc.png", "training.png"):
+        assert (tmp_path / "out" / picture).read_bytes()[:4] == b"\x89PNG"
+
+    model = tmp_path / "out/fold-1/model.keras"
+    trained_at = model.stat().st_mtime_ns
+    (tmp_path / "out/fold-2/recipe.json").unlink()  # as if stopped during the second fold
+    second = bedside_train(*arguments)
+    assert second.returncode == 0, second.stderr
+    assert model.stat().st_mtime_ns == trained_at
+    assert (tmp_path / "out/fold-2/recipe.json").exists()
+
+
+def test_fit_leaves_a_model_and_its_metadata(fitted):
+    metadata = json.loads((fitted / "model.json").read_text())
+    assert metadata["labels"] == sorted(EMOTIONS)
+    assert metadata["corpora"][0]["clips"] == len(EMOTIONS)
+    assert len(metadata["normalisation"]["mean"]) == metadata["front_end"]["coefficients"]
+
+
+def test_evaluate_reports_on_a_device_model(small_manifest, device_model, tmp_path):
+    done = bedside_train(
+        "evaluate", "--model", device_model, "--manifest", small_manifest, "--out", tmp_path / "report"
+    )
+    assert done.returncode == 0, done.stderr
+    report = json.loads((tmp_path / "report/report.json").read_text())
+    assert report["clips"] == len(EMOTIONS)
+    assert f"UAR {report['uar']:.4f}" in done.stdout
+    assert (tmp_path / "report/confusion.png").exists()
+
+
+def test_evaluate_refuses_labels_the_model_lacks(small_manifest, device_model):
+    done = bedside_train(
+        "evaluate", "--model", device_model, "--manifest", small_manifest, "--map", "sad=weary"
+    )
+    assert done.returncode == 66
+    assert "the manifest has weary" in done.stderr
+    assert "--map weary=LABEL" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "says"),
+    [
+        (["fit", "--manifest", "nowhere.csv", "--out", "out"], 66, "cannot read the manifest nowhere.csv"),
+        (["crossval", "--manifest", "MANIFEST", "--out", "out"], 66, "need 5 speakers; these clips have 3"),
+        (["fit", "--manifest", "MANIFEST", "--out", "out", "--map", "sad=x,angry=x,neutral=x,fearful=x"], 66,
+         "at least 2"),
+        (["fit", "--manifest", "MANIFEST", "--out", "out", "--crossval", "nowhere"], 66, "no finished cross"),
+        (["evaluate", "--manifest", "MANIFEST", "--model", "MANIFEST"], 65, "is no TFLite model"),
+        (["card", "--model", "MODEL", "--crossval", "nowhere", "--out", "out"], 66, "no finished cross"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_one_sentence(arguments, status, says, small_manifest, device_model, tmp_path):
+    places = {"MANIFEST": small_manifest, "MODEL": device_model, "out": tmp_path / "out"}
+    done = bedside_train(*[places.get(argument, argument) for argument in arguments])
+    assert done.returncode == status, done.stderr
+    last = done.stderr.strip().splitlines()[-1]
+    assert says in last
+    assert "Traceback" not in done.stderr
