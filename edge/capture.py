@@ -34,7 +34,7 @@ _CONTINUE = (None, 0)  # paContinue
 class Chunk:
     """Mono 16 kHz int16 samples, shape (n,), and the stream position of the first.
 
-    n may be 0: nothing came, but time went on.
+    n may be 0: nothing came for a while, and whoever waits may look after other things.
     """
 
     position: int
@@ -120,8 +120,7 @@ class Microphone:
                 first_frame, data = self._feed.chunks.get(timeout=_POLL_S)
             except queue.Empty:
                 self._look_after_stream()
-                # Time goes on for whoever counts samples, though there are none.
-                yield Chunk(max(self._position, self._clock_position()), np.zeros(0, np.int16))
+                yield Chunk(self._position, np.zeros(0, np.int16))
                 continue
             if self.state != "healthy":
                 log.info("the microphone %s delivers again", self.name)
