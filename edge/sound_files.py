@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import struct
 import wave
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,6 +23,8 @@ except (ImportError, OSError):  # not on the device; OSError: the package is the
     soundfile = None
 
 _BLOCK_S = 0.5
+# What the wave module raises for bytes that are damaged in one way or another.
+_UNREADABLE = (wave.Error, EOFError, ValueError, ArithmeticError, RuntimeError, struct.error)
 _ENDLESS = 0x7FFFF000  # a recorder that could not go back to its header leaves a length near 2^31 or 2^32
 
 
@@ -47,7 +50,7 @@ class SoundFile:
     def _open(self, path: Path) -> None:
         try:
             reader = wave.open(str(path), "rb")  # noqa: SIM115 - closed by close()
-        except (wave.Error, EOFError, ValueError, ZeroDivisionError) as error:
+        except _UNREADABLE as error:
             self._open_with_soundfile(path, error)
             return
         width, channels = reader.getsampwidth(), reader.getnchannels()
@@ -135,7 +138,7 @@ def to_int16(samples: FloatArray) -> npt.NDArray[np.int16]:
 def _readable(path: Path) -> Iterator[None]:
     try:
         yield
-    except (OSError, EOFError, wave.Error) as error:
+    except (OSError, *_UNREADABLE) as error:
         raise AudioFileError(f"cannot read {path}: {error}") from error
 
 

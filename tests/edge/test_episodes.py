@@ -1,0 +1,172 @@
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.episodes import UPDATE_EVERY_S, EpisodeDetector, describe
+from edge.manifest import Distress, EpisodePolicy
+from edge.pipeline import Judgement, WindowResult
+
+POLICY = EpisodePolicy(smoothing=0, onset=0.6, offset=0.4, count=2, among=3, hold_off_s=4)
+
+
+def detector_of(policy=POLICY):
+    numbers = itertools.count(1)
+    distress = Distress(weights={"fearful": 1.0, "sad": 0.5}, policy=policy, chosen_for="tests")
+    return EpisodeDetector(policy, distress, lambda: f"{next(numbers):032x}")
+
+
+def window(at, distress, level=-20.0):
+    judgement = None
+    if distress is not None:
+        judgement = Judgement("fearful", {"calm": 1 - distress, "fearful": distress, "sad": 0.0}, distress)
+    return WindowResult(at, at + 3.0, distress is not None, 0.5, level, judgement)
+
+
+def play(scores, policy=POLICY):
+    detector = detector_of(policy)
+    events = [event for at, score in enumerate(scores) for event in detector.update(window(at, score))]
+    return detector, events
+
+
+def phases(events):
+    return [event.phase for event in events]
+
+
+def test_one_high_window_is_no_episode():
+    assert play([0.1, 0.9, 0.1, 0.1, 0.9, 0.1])[1] == []
+
+
+def test_count_among_begins_one():
+    _, events = play([0.1, 0.9, 0.1, 0.9])
+    assert phases(events) == ["onset"]
+    (onset,) = events
+    assert onset.emotion == "fearful"
+    assert onset.duration_s == pytest.approx(5)  # from the start of the first distressed window
+    assert onset.reason == "fearful and loud for 5 s"
+
+
+def test_between_the_thresholds_it_goes_on():
+    _, events = play([0.9, 0.9] + [0.5] * 30)
+    assert "end" not in phases(events)
+
+
+def test_below_it_ends_after_the_hold_off():
+    _, events = play([0.9, 0.9, 0.1, 0.1, 0.1, 0.1, 0.1])
+    assert phases(events) == ["onset", "end"]
+    assert events[1].duration_s == pytest.approx(4)
+    assert events[1].at_s == pytest.approx(8)
+
+
+def test_silence_counts_toward_the_hold_off():
+    _, events = play([0.9, 0.9] + [None] * 6)
+    assert phases(events) == ["onset", "end"]
+
+
+def test_a_pause_shorter_than_the_hold_off_is_part_of_it():
+    _, events = play([0.9, 0.9, None, None, None, 0.9, 0.9])
+    assert phases(events) == ["onset", "update"]
+
+
+def test_windows_of_one_episode_do_not_begin_the_next():
+    _, events = play([0.9, 0.9, None, None, None, None, 0.9, None, 0.9])
+    assert phases(events) == ["onset", "end", "onset"]
+    assert events[0].episode == events[1].episode != events[2].episode
+
+
+def test_updates_come_every_five_seconds():
+    _, events = play([0.9] * 22)
+    times = [event.at_s for event in events]
+    assert phases(events) == ["onset"] + ["update"] * 4
+    assert [b - a for a, b in itertools.pairwise(times)] == [UPDATE_EVERY_S] * 4
+
+
+def test_smoothing_delays():
+    slow = EpisodePolicy(smoothing=0.8, onset=0.6, offset=0.4, count=2, among=3, hold_off_s=4)
+    assert len(play([0.1] * 3 + [0.9] * 3)[1]) > len(play([0.1] * 3 + [0.9] * 3, slow)[1])
+
+
+def test_a_long_silence_forgets_the_score():
+    policy = EpisodePolicy(smoothing=0.9, onset=0.6, offset=0.4, count=2, among=3, hold_off_s=4)
+    detector, _ = play([0.1] * 10 + [None] * 10, policy)
+    assert detector.score == 0
+    detector.update(window(20, 0.9))
+    assert detector.score == pytest.approx(0.9)
+
+
+def test_finish_ends_what_is_open():
+    detector, _ = play([0.9, 0.9])
+    (end,) = detector.finish("listening stopped")
+    assert end.phase == "end"
+    assert end.reason == "listening stopped while fearful and loud for 4 s"
+    assert detector.finish("again") == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("fearful", -20.0, 9.4), "fearful and loud for 9 s"),
+        (("sad", -50.0, 30.0), "sad and quiet for 30 s"),
+        (("angry", -35.0, 119.0), "angry for 119 s"),
+        (("disgust", -35.0, 600.0), "disgusted for 10 min"),
+    ],
+)
+def test_reasons_a_nurse_can_read(arguments, expected):
+    assert describe(*arguments) == expected
+
+
+POLICIES = st.builds(
+    lambda smoothing, limits, counts, hold: EpisodePolicy(
+        smoothing=smoothing,
+        onset=max(limits),
+        offset=min(limits),
+        count=min(counts),
+        among=max(counts),
+        hold_off_s=hold,
+    ),
+    st.floats(0, 0.95),
+    st.tuples(st.floats(0.05, 1), st.floats(0.05, 1)),
+    st.tuples(st.integers(1, 6), st.integers(1, 6)),
+    st.floats(1, 20),
+)
+SCORES = st.lists(st.none() | st.floats(0, 1), max_size=80)
+
+
+@given(SCORES, POLICIES)
+def test_every_episode_begins_goes_on_and_ends(scores, policy):
+    detector, events = play(scores, policy)
+    events = events + detector.finish("stopped")
+    current = None
+    for event in events:
+        if event.phase == "onset":
+            assert current is None
+            assert event.peak >= policy.onset - 1e-9
+            current = event
+        else:
+            assert current is not None
+            assert event.episode == current.episode
+            assert event.at_s >= current.at_s
+            assert event.peak >= current.peak
+        assert 0 <= event.distress <= 1 + 1e-9
+        assert event.duration_s >= 0
+        assert event.emotion == "fearful" or event.peak == 0
+        assert 1 <= len(event.reason) <= 120
+        if event.phase == "end":
+            current = None
+    assert current is None
+    assert len({event.episode for event in events if event.phase == "onset"}) == phases(events).count("onset")
+
+
+@given(SCORES, POLICIES)
+def test_ends_after_silence_and_never_begins_in_it(scores, policy):
+    detector, _ = play(scores, policy)
+    at = len(scores)
+    events = [event for n in range(30) for event in detector.update(window(at + n, None))]
+    assert not detector.is_open
+    assert set(phases(events)) <= {"update", "end"}
+
+
+@given(st.lists(st.floats(0, 0.59), max_size=60))
+def test_calm_never_alarms(scores):
+    assert play(scores)[1] == []

@@ -1,0 +1,154 @@
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.classifier import Classifier
+from edge.config import Gate
+from edge.episodes import EpisodeDetector
+from edge.errors import ModelError
+from edge.features import mfcc
+from edge.model_file import read
+from edge.pipeline import Pipeline
+from edge.sound_files import SoundFile, to_int16
+from edge.windows import recording_windows
+
+
+def samples_of(path):
+    with SoundFile(path) as sound:
+        return np.concatenate(list(sound.blocks()))
+
+
+@pytest.fixture(scope="module")
+def sound(voice):
+    return to_int16(np.concatenate((voice(2.3), np.zeros(20000, np.float32), voice(1.4))))
+
+
+def test_windows_are_those_of_the_finished_recording(scorer, sound, front_end):
+    pipeline = Pipeline(scorer, Gate())
+    results = [*pipeline.feed(sound), *pipeline.flush()]
+    expected = recording_windows(mfcc(sound, front_end), scorer.manifest.training.window, front_end)
+    assert len(results) == len(expected)
+    spoken = [
+        window for window, result in zip(expected, results, strict=True) if result.judgement is not None
+    ]
+    assert 0 < len(spoken) < len(expected)
+    assert all(np.allclose(a, b, atol=1e-3) for a, b in zip(scorer.seen, spoken, strict=True))
+
+
+@pytest.mark.parametrize("size", [1, 37, 320, 800, 48000])
+def test_every_chunk_size_gives_the_same(scorer, sound, size):
+    short = sound[:24000]
+    expected = run(scorer, short, [len(short)])
+    found = run(scorer, short, [size] * (len(short) // size + 1))
+    assert_same(found, expected)
+
+
+@given(st.lists(st.integers(0, 9000), max_size=10))
+def test_any_split_gives_the_same(make_scorer, sound, sizes):
+    short = sound[:40000]
+    assert_same(run(make_scorer(), short, [*sizes, 40000]), run(make_scorer(), short, [40000]))
+
+
+@pytest.fixture(scope="module")
+def make_scorer(manifest):
+    class Scorer:
+        def __init__(self):
+            self.manifest = manifest
+
+        def probabilities(self, window):
+            share = float(np.abs(np.sin(window.sum(dtype=np.float64) * 1e-3)))
+            return np.array([1 - share, share * 0.7, share * 0.3], np.float32)
+
+    return Scorer
+
+
+def run(scorer, samples, sizes):
+    pipeline = Pipeline(scorer, Gate())
+    results, at = [], 0
+    for size in sizes:
+        results += pipeline.feed(samples[at : at + size], at)
+        at = min(at + size, len(samples))
+    return [*results, *pipeline.flush()]
+
+
+def assert_same(found, expected):
+    def plain(result):
+        return dataclasses.replace(result, judgement=None)
+
+    assert [plain(one) for one in found] == [plain(one) for one in expected]
+    for one, other in zip(found, expected, strict=True):
+        assert (one.judgement is None) == (other.judgement is None)
+        if one.judgement is not None:
+            assert one.judgement.probabilities == pytest.approx(other.judgement.probabilities, abs=1e-3)
+
+
+def test_times_and_gating(scorer, voice):
+    silence = np.zeros(16000 * 3, np.float32)
+    sound = to_int16(np.concatenate((silence, voice(3), silence)))
+    results = run(scorer, sound, [1000] * 145)
+    assert results[0].start_s == 0
+    assert results[-1].end_s == pytest.approx(9.0)
+    steps = {round(b.start_s - a.start_s, 3) for a, b in zip(results[:-1], results[1:-1], strict=False)}
+    assert steps == {0.5}
+    for result in results:
+        if result.end_s <= 3 or result.start_s >= 6:
+            assert not result.is_speech
+            assert result.judgement is None
+        if result.start_s >= 3 and result.end_s <= 6:
+            assert result.is_speech
+    assert len(scorer.seen) == sum(result.is_speech for result in results)
+
+
+def test_no_window_spans_a_hole(scorer, voice):
+    pipeline = Pipeline(scorer, Gate())
+    results = pipeline.feed(to_int16(voice(1.5)), 0)
+    results += pipeline.feed(to_int16(voice(1.5)), 16000 * 60)
+    assert [round(result.start_s, 2) for result in results] == [0, 60.0]
+    (last,) = pipeline.flush()
+    assert last.end_s == pytest.approx(61.5)
+
+
+def test_a_recording_shorter_than_a_window(scorer, voice):
+    pipeline = Pipeline(scorer, Gate())
+    assert pipeline.feed(to_int16(voice(0.6))) == []
+    (result,) = pipeline.flush()
+    assert result.end_s == pytest.approx(0.6)
+    assert result.is_speech
+
+
+def test_clipping_is_counted(scorer):
+    pipeline = Pipeline(scorer, Gate())
+    pipeline.feed(np.array([0, 32767, -32768, 100], np.int16))
+    assert pipeline.clipped == 2
+
+
+def test_a_model_for_another_rate(scorer, manifest):
+    front_end = dataclasses.replace(manifest.training.front_end, sample_rate=8000, high_hz=4000)
+    training = dataclasses.replace(manifest.training, front_end=front_end)
+    scorer.manifest = dataclasses.replace(manifest, training=training)
+    with pytest.raises(ModelError, match="wants 8000 Hz"):
+        Pipeline(scorer, Gate())
+
+
+def test_golden_scene(model, scene):
+    """Recording, features, scores, episode: the whole way with the shipped model."""
+    classifier = Classifier(read(model))
+    training = classifier.manifest.training
+    samples = samples_of(scene)
+    pipeline = Pipeline(classifier, Gate())
+    results = [*pipeline.feed(samples), *pipeline.flush()]
+    windows = recording_windows(mfcc(samples, training.front_end), training.window, training.front_end)
+    assert len(results) == len(windows)
+    assert pipeline.inferences == sum(result.is_speech for result in results)
+    for window, result in zip(windows, results, strict=True):
+        if result.judgement is not None:
+            expected = classifier.probabilities(window)
+            found = [result.judgement.probabilities[label] for label in training.labels]
+            assert found == pytest.approx(list(expected), abs=0.12)  # one int8 step of the logits
+    detector = EpisodeDetector(training.distress.policy, training.distress, lambda: "1" * 32)
+    events = [event for result in results for event in detector.update(result)]
+    events += detector.finish("the end")
+    assert [event.phase for event in events if event.phase != "update"][:2] == ["onset", "end"]

@@ -1,0 +1,62 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.clock import Clock
+from edge.messages import Summary, from_json, to_json
+from edge.pipeline import Judgement, WindowResult
+from edge.summary import MinuteSummary
+
+
+def window(end_s, emotion=None, distress=0.0, level=-40.0):
+    judgement = Judgement(emotion, {emotion: 1.0}, distress) if emotion else None
+    return WindowResult(end_s - 3, end_s, emotion is not None, 0.5 if emotion else 0.0, level, judgement)
+
+
+def test_a_minute():
+    summary = MinuteSummary(1.0)
+    results = [window(3.01 + n, "sad" if n % 2 else None, 0.4, -40.0 + n % 2 * 20) for n in range(57)]
+    assert all(summary.add(result) is None for result in results)
+    minute = summary.add(window(60.01))
+    assert minute is not None
+    assert minute.seconds == 57
+    assert minute.emotions == {"sad": 28}
+    assert minute.speech_s == 14
+    assert (minute.distress_mean, minute.distress_peak) == (0.4, 0.4)
+    assert minute.level_peak_db == -20
+    assert minute.level_mean_db == pytest.approx(-23, abs=0.2)
+
+
+def test_nothing_is_nothing():
+    assert MinuteSummary(1.0).finish() is None
+
+
+def test_after_a_hole_the_next_minute_is_a_whole_one():
+    summary = MinuteSummary(1.0)
+    assert summary.add(window(3.0)) is None
+    assert summary.add(window(605.0)).seconds == 1
+    assert summary.add(window(659.0)) is None
+    assert summary.add(window(661.0)).seconds == 2
+
+
+@given(
+    st.lists(
+        st.tuples(st.none() | st.sampled_from(["sad", "calm"]), st.floats(0, 1), st.floats(-120, 3)),
+        min_size=1,
+        max_size=200,
+    )
+)
+def test_every_window_counts_once_and_every_minute_is_a_valid_message(values):
+    summary = MinuteSummary(1.0)
+    minutes = [summary.add(window(3.0 + n, *value)) for n, value in enumerate(values)]
+    minutes = [minute for minute in [*minutes, summary.finish()] if minute is not None]
+    assert sum(minute.seconds for minute in minutes) == len(values)
+    assert sum(sum(minute.emotions.values()) for minute in minutes) == sum(v[0] is not None for v in values)
+    for minute in minutes:
+        message = Summary(
+            id="0" * 32,
+            seq=1,
+            **{name: getattr(minute, name) for name in minute.__slots__},
+            stamp=Clock().stamp(),
+        )
+        assert from_json(Summary, to_json(message)) == message
