@@ -11,8 +11,18 @@ if [ -z "$source" ]; then
 fi
 case "$source" in
     mic) voice="--source mic"; what="the microphone" ;;
-    *) voice="--source $source --repeat"; what="$source, over and over" ;;
+    *)
+        [ -r "$source" ] || { echo "There is no sound file $source; name one, or mic." >&2; exit 66; }
+        voice="--source $source --repeat"
+        what="$source, over and over"
+        ;;
 esac
+for port in 8080 18830; do
+    if $bin/python -c "import socket; socket.create_connection(('127.0.0.1', $port), 1)" 2>/dev/null; then
+        echo "Port $port is in use, perhaps by another demo; stop that one, or change hub/demo.toml and edge/demo.toml." >&2
+        exit 69
+    fi
+done
 
 hub=""
 edge=""
@@ -43,4 +53,8 @@ echo "    Ctrl-C stops everything."
 echo
 while kill -0 "$hub" 2>/dev/null && kill -0 "$edge" 2>/dev/null; do sleep 1; done
 echo "A part of the demo ended by itself; its reason stands above." >&2
-exit 70
+ended=$edge
+kill -0 "$edge" 2>/dev/null && ended=$hub
+status=0
+wait "$ended" || status=$?
+exit "$status"
