@@ -177,7 +177,7 @@ class Microphone:
             self._lost += self._feed.dropped + self._feed.overflows
             self._feed.dropped = self._feed.overflows = 0
             self.close()
-            self._retry_s = now
+            self._retry_s = max(self._retry_s, now)  # one that opened and stayed mute has to wait as well
         if now < self._retry_s:
             return
         # Each failure in a row waits longer, whether the device did not open or opened and stayed mute.

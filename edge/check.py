@@ -19,8 +19,9 @@ from edge.connection import Connection
 from edge.errors import BedsideError, MicrophoneError, StorageError
 from edge.model_file import read
 from edge.outbox import Outbox
+from edge.speech_gate import SAMPLE_RATE
 
-_LISTEN_S = 1.5
+_LISTEN_S, _PATIENCE_S = 1.0, 6.0  # so much sound, waited for so long at most
 _LEAST_FREE_MB = 200
 _GREEN, _RED, _PLAIN = "\033[32m", "\033[31m", "\033[0m"
 
@@ -61,10 +62,14 @@ def _line(finding: Finding, *, in_colour: bool) -> str:
 
 
 def _microphone(config: Config) -> str:
-    until = time.monotonic() + _LISTEN_S
+    until = time.monotonic() + _PATIENCE_S
     source = Microphone(config.microphone, lambda: time.monotonic() >= until)
     try:
-        heard = np.concatenate([np.zeros(0, np.int16), *(chunk.samples for chunk in source.chunks())])
+        heard = np.zeros(0, np.int16)
+        for chunk in source.chunks():
+            heard = np.concatenate((heard, chunk.samples))
+            if heard.size >= _LISTEN_S * SAMPLE_RATE:
+                break
     finally:
         source.close()
     if heard.size == 0:

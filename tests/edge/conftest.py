@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import getpass
 import json
 import os
 import shutil
@@ -192,7 +193,9 @@ class Broker:
         self.port = free_port()
         self._conf = folder / f"mosquitto-{self.port}.conf"
         anonymous = "" if "password_file" in extra else "allow_anonymous true\n"
-        self._conf.write_text(f"listener {self.port} 127.0.0.1\n{anonymous}{extra}", encoding="utf-8")
+        # Started by root it would become a user who may not read the test's folder.
+        lines = f"user {getpass.getuser()}\nlistener {self.port} 127.0.0.1\n{anonymous}{extra}"
+        self._conf.write_text(lines, encoding="utf-8")
         self._process = None
 
     def start(self):
@@ -218,7 +221,7 @@ class Broker:
 def make_broker(tmp_path):
     brokers = []
 
-    def make(extra="", start=True):
+    def make(extra="", *, start=True):
         broker = Broker(tmp_path, extra)
         brokers.append(broker)
         if start:
@@ -238,7 +241,7 @@ def broker(make_broker):
 class Hub:
     """The hub as a device sees it: collects messages and, if told to, sends receipts."""
 
-    def __init__(self, port, answers=True):
+    def __init__(self, port, *, answers=True):
         self.messages = []
         self.answers = answers
         self._held = {}
@@ -432,7 +435,8 @@ class VirtualMicrophone:
     def play(self, samples):
         """Plays int16 samples to their end."""
         player = self._pacat(stdin=subprocess.PIPE)
-        player.communicate(np.asarray(samples, "<i2").tobytes(), timeout=60)
+        # PulseAudio swallows the first hundredths of a second of a new stream.
+        player.communicate(bytes(6400) + np.asarray(samples, "<i2").tobytes(), timeout=60)
 
 
 @pytest.fixture

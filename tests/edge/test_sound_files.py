@@ -1,3 +1,5 @@
+import contextlib
+
 import numpy as np
 import pytest
 import soundfile
@@ -115,10 +117,8 @@ def test_a_damaged_header_is_sound_or_an_error(wav, seed):
     for _ in range(3):
         data[rng.integers(0, 44)] = rng.integers(0, 256)
     path.write_bytes(data)
-    try:
+    with contextlib.suppress(AudioFileError):
         read(path)
-    except AudioFileError:
-        pass
 
 
 def test_full_scale_does_not_wrap():

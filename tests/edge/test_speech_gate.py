@@ -1,4 +1,5 @@
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
@@ -102,7 +103,7 @@ def test_every_split_gives_the_same(voice, cuts):
     edges = [0, *sorted(cuts), 16000]
     gate, other = SpeechGate(Gate()), SpeechGate(Gate())
     gate.feed(samples)
-    for a, b in zip(edges, edges[1:], strict=False):
+    for a, b in itertools.pairwise(edges):
         other.feed(samples[a:b])
     assert gate.stretch(0, 16000) == other.stretch(0, 16000)
     assert gate.stretch(4321, 12345) == other.stretch(4321, 12345)

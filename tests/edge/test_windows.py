@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -51,7 +53,7 @@ def test_streaming_gives_the_windows_of_the_recording(front_end, count, cuts, wi
     frames = frames_of(count)
     for _ in range(1 + once_more):
         edges = [0, *sorted(min(cut, count) for cut in cuts), count]
-        found = [one for a, b in zip(edges, edges[1:], strict=False) for one in stream.feed(frames[a:b])]
+        found = [one for a, b in itertools.pairwise(edges) for one in stream.feed(frames[a:b])]
         found += stream.flush()
         expected = recording_windows(frames, window, front_end)
         assert len(found) == len(expected)
