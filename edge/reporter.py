@@ -85,7 +85,7 @@ class Reporter:
             self.publisher.announce(f"microphone {microphone}")
         self._write_held()
         now = self._clock.uptime_s()
-        if now < self._next_health_s:
+        if now < self._next_health_s or not self.publisher.connected:
             return
         self._next_health_s = now + HEALTH_EVERY_S
         load = self._load.read(now)
