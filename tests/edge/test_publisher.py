@@ -1,4 +1,5 @@
 import dataclasses
+import gc
 import logging
 import threading
 import time
@@ -133,8 +134,7 @@ def test_broker_down_then_up_then_down_then_up(make_broker, make_hub, make_publi
     until(lambda: len(outbox) == 0, 20)
     assert len(again.durable()) == 1
     warnings = [record.message for record in caplog.records if record.levelno == logging.WARNING]
-    assert len(warnings) == len(set(warnings))
-    assert len(warnings) <= 4
+    assert len(warnings) <= 4  # once an outage and cause, however often it is tried
 
 
 def test_a_gap_is_sent_again(broker, make_hub, make_publisher, until):
@@ -190,6 +190,9 @@ def test_wrong_password(make_broker, make_publisher, tmp_path, until):
     until(lambda: publisher.connected)
 
 
+# paho leaves the socket of a failed handshake to the garbage collector.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
 def test_no_tls_at_the_other_end(broker, make_publisher, tmp_path, until):
     import subprocess
 
@@ -201,6 +204,8 @@ def test_no_tls_at_the_other_end(broker, make_publisher, tmp_path, until):
     publisher, _ = make_publisher(broker.port, ca_file=str(tmp_path / "ca.pem"))
     until(lambda: publisher.problem)
     assert "TLS" in publisher.problem or "cannot be reached" in publisher.problem
+    publisher.stop("stopped")
+    gc.collect()
 
 
 def test_stops_in_time_while_nobody_answers(make_publisher, until):
