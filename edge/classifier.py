@@ -12,6 +12,7 @@ from edge.errors import ModelError
 from edge.features import FloatArray
 from edge.manifest import Distress, Normalisation, Tensor
 from edge.model_file import ModelFile
+from edge.quiet import quiet
 
 _RUNTIMES = ("tflite_runtime.interpreter", "ai_edge_litert.interpreter")
 _REMEDY = "convert it again with bedside-quantize"
@@ -25,8 +26,9 @@ class Classifier:
         self.manifest = model.manifest
         self._flatbuffer = model.flatbuffer  # the interpreter keeps only a pointer to these bytes
         try:
-            self._interpreter = _runtime().Interpreter(model_content=self._flatbuffer, num_threads=1)
-            self._interpreter.allocate_tensors()
+            with quiet():
+                self._interpreter = _runtime().Interpreter(model_content=self._flatbuffer, num_threads=1)
+                self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise ModelError(f"the model {self.manifest.title} cannot be run: {error}; {_REMEDY}") from error
         inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()

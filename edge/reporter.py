@@ -106,8 +106,11 @@ class Reporter:
 
     @property
     def waiting(self) -> int:
-        """Durable messages the hub has no receipt for."""
-        return len(self._outbox) + len(self._held)
+        """Durable messages the hub has no receipt for, as far as the disk can tell."""
+        try:
+            return len(self._outbox) + len(self._held)
+        except StorageError:
+            return len(self._held)
 
     def _emotion(self, result: WindowResult, judgement: Judgement) -> Emotion:
         return Emotion(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from edge.config import Microphone as Settings
 from edge.errors import MicrophoneError
+from edge.quiet import quiet
 from edge.speech_gate import SAMPLE_RATE
 
 try:
@@ -86,7 +86,7 @@ def open_stream(settings: Settings, callback: Callable[..., Any]) -> OpenStream:
 def _try(
     session: Any, device: Device, rate: int, channels: int, callback: Callable[..., Any]
 ) -> OpenStream | None:
-    with contextlib.suppress(OSError, ValueError), _quiet():
+    with contextlib.suppress(OSError, ValueError), quiet():
         stream = session.open(
             rate=rate,
             channels=channels,
@@ -119,7 +119,7 @@ def choose(found: list[Device], wanted: str) -> Device:
 def _session() -> Any:
     if pyaudio is None:
         raise MicrophoneError("PyAudio is not installed; install it, or give a sound file with --source")
-    with _quiet():
+    with quiet():
         try:
             return pyaudio.PyAudio()
         except OSError as error:
@@ -143,17 +143,3 @@ def _devices(session: Any) -> list[Device]:
         for info in infos
         if info["maxInputChannels"] > 0
     ]
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """ALSA and JACK write pages to file descriptor 2 while they look for devices that are not there."""
-    saved = os.dup(2)
-    nothing = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nothing, 2)
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-        os.close(nothing)
