@@ -178,7 +178,7 @@ def test_from_the_microphone(broker, make_hub, start_edge, config_file, micropho
         import numpy as np
 
         samples = np.concatenate(list(sound.blocks()))
-    microphone.play(samples[16000 * 16 : 16000 * 27])
+    microphone.play(samples[16000 * 17 : 16000 * 22])
     until(lambda: hub.of("emotion"), 10)
     assert hub.of("health")[0]["microphone"] == "healthy"
     process.terminate()
