@@ -64,7 +64,8 @@ def normalise(frames: FloatArray, normalisation: Normalisation) -> FloatArray:
     """(frames - mean) / deviation per coefficient, no lower than `lowest`; shape (n, coefficients)."""
     mean = np.asarray(normalisation.mean, np.float32)
     deviation = np.asarray(normalisation.deviation, np.float32)
-    return np.maximum((frames - mean) / deviation, np.float32(normalisation.lowest))
+    held: FloatArray = np.maximum((frames - mean) / deviation, np.float32(normalisation.lowest))
+    return held
 
 
 def quantise(values: FloatArray, tensor: Tensor) -> npt.NDArray[np.int8]:
