@@ -19,7 +19,7 @@ from edge.errors import ConversionError, CorpusError
 from train import card, figures, metadata, metrics, operating_point, scoring
 from train.corpus import Clip, corpora_of, labels_of, read_manifests
 from train.folds import random_split, speaker_folds
-from train.recipe import DISTRESS_EMOTIONS, FRONT_END, WINDOW, Recipe
+from train.recipe import DISTRESS_EMOTIONS, FRONT_END, Recipe
 
 RESULTS, PREDICTIONS = "results.json", "predictions.npz"
 
@@ -49,10 +49,8 @@ def crossval(options: argparse.Namespace) -> None:
     if options.int8:
         results |= _int8(folders)
     if options.random_split:
-        fold = validation.run_fold(
-            clips, features, random_split(clips, 0.2, options.seed), recipe,
-            options.out / "random-split", "random split",
-        )  # fmt: skip
+        split, folder = random_split(clips, 0.2, options.seed), options.out / "random-split"
+        fold = validation.run_fold(clips, features, split, recipe, folder, "random split")
         report = validation.judge(clips, *fold)
         results |= {"random_split_uar": report.uar, "random_split_accuracy": report.accuracy}
     np.savez(options.out / PREDICTIONS, logits=held.logits, owner=held.owner, truths=held.truths)
@@ -80,9 +78,8 @@ def fit(options: argparse.Namespace) -> None:
     training = replace(training, name=options.name, version=options.version)
     if options.crossval:
         training = _measured(training, options.crossval)
-    fitted = fitting.fit(
-        features, targets, len(labels), normalisation, WINDOW, FRONT_END, recipe, "all recordings"
-    )
+    material = fitting.Material(features, targets, len(labels), normalisation)
+    fitted = fitting.fit(material, recipe, "all recordings")
     fitting.save(fitted, options.out)
     metadata.write(training, options.out)
     model = options.out / "model.keras"

@@ -41,10 +41,9 @@ def run_fold(
         with np.load(stored) as kept:
             return kept["logits"], kept["owner"]
     normalisation = normalisation_of([features[i] for i in training], recipe.lowest)
-    fitted = fit.fit(
-        [features[i] for i in training], targets[training], len(labels), normalisation,
-        WINDOW, FRONT_END, recipe, title,
-    )  # fmt: skip
+    chosen = [features[i] for i in training]
+    material = fit.Material(chosen, targets[training], len(labels), normalisation)
+    fitted = fit.fit(material, recipe, title)
     fit.save(fitted, folder)
     windows, position = windows_of([features[i] for i in tested], WINDOW, FRONT_END)
     logits, owner = fit.logits_of(fitted.network, windows, normalisation), tested[position]

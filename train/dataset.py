@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from edge.features import FloatArray, FrontEnd, mfcc
 from edge.manifest import Normalisation, Window
-from edge.windows import recording_windows, silence_frame
+from edge.windows import recording_windows
 from train import augment
 from train.corpus import Clip, read_audio
 
@@ -71,11 +71,6 @@ def windows_of(
     cut = [recording_windows(clip.frames, window, front_end) for clip in features]
     owner = np.repeat(np.arange(len(cut)), [len(windows) for windows in cut])
     return np.concatenate(cut), owner
-
-
-def silence(front_end: FrontEnd) -> FloatArray:
-    """The frame of digital silence, shape (coefficients,)."""
-    return silence_frame(front_end)
 
 
 def _fingerprint(clips: Sequence[Clip], front_end: FrontEnd, variants: int) -> str:

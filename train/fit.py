@@ -14,14 +14,25 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from edge.classifier import normalise
-from edge.features import FloatArray, FrontEnd
-from edge.manifest import Normalisation, Window
+from edge.features import FloatArray
+from edge.manifest import Normalisation
+from edge.windows import silence_frame
 from train.augment import crop, mask_time
-from train.dataset import ClipFeatures, silence
+from train.dataset import ClipFeatures
 from train.network import build
-from train.recipe import Recipe
+from train.recipe import FRONT_END, WINDOW, Recipe
 
 Targets = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What a network learns from: recordings, the label index of each, and how many labels there are."""
+
+    features: Sequence[ClipFeatures]
+    targets: Targets
+    classes: int
+    normalisation: Normalisation
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,23 +46,14 @@ class Fitted:
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]
     """Augmented training windows, drawn anew each epoch."""
 
-    def __init__(
-        self,
-        features: Sequence[ClipFeatures],
-        targets: Targets,
-        classes: int,
-        normalisation: Normalisation,
-        window: Window,
-        front_end: FrontEnd,
-        recipe: Recipe,
-    ) -> None:
+    def __init__(self, material: Material, recipe: Recipe) -> None:
         super().__init__()
-        self._targets, self._classes, self._recipe = targets, classes, recipe
-        self._frames = window.frames
-        self._padding = normalise(silence(front_end)[np.newaxis], normalisation)[0]
+        self._targets, self._classes, self._recipe = material.targets, material.classes, recipe
+        normalisation = material.normalisation
+        self._padding = normalise(silence_frame(FRONT_END)[np.newaxis], normalisation)[0]
         self._clips = [
             [normalise(frames, normalisation) for frames in (clip.frames, *clip.variants)]
-            for clip in features
+            for clip in material.features
         ]
         self._rng = np.random.default_rng(recipe.seed)
         self._order = self._rng.permutation(len(self._clips))
@@ -80,29 +82,20 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
 
     def _draw(self, variants: list[FloatArray]) -> FloatArray:
         frames = variants[self._rng.integers(len(variants))]
-        window = crop(frames, self._frames, self._padding, self._rng)
+        window = crop(frames, WINDOW.frames, self._padding, self._rng)
         return mask_time(window, np.zeros_like(self._padding), self._rng)
 
 
-def fit(
-    features: Sequence[ClipFeatures],
-    targets: Targets,
-    classes: int,
-    normalisation: Normalisation,
-    window: Window,
-    front_end: FrontEnd,
-    recipe: Recipe,
-    title: str,
-) -> Fitted:
-    """A network trained on these recordings alone, by the recipe's fixed schedule."""
+def fit(material: Material, recipe: Recipe, title: str) -> Fitted:
+    """A network trained on this material alone, by the recipe's fixed schedule; `title` is for the bar."""
     keras.utils.set_random_seed(recipe.seed)
-    batches = Batches(features, targets, classes, normalisation, window, front_end, recipe)
+    batches = Batches(material, recipe)
     steps = len(batches)
     warm_up = steps * min(recipe.warm_up_epochs, recipe.epochs - 1)
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0, max(1, steps * recipe.epochs - warm_up), warmup_target=recipe.learning_rate, warmup_steps=warm_up
     )
-    network = build(window.frames, front_end.coefficients, classes)
+    network = build(WINDOW.frames, FRONT_END.coefficients, material.classes)
     network.compile(
         keras.optimizers.AdamW(
             schedule, weight_decay=recipe.weight_decay, use_ema=True, ema_momentum=recipe.averaging
