@@ -18,11 +18,11 @@ import numpy as np
 from convert.calibration import choose_clips, clip_windows, silent_window
 from convert.comparison import Comparison, compare
 from edge import __version__, model_file
-from edge.errors import BedsideError, ConversionError
+from edge.errors import BedsideError, ConversionError, CorpusError
 from edge.fields import decode, encode
 from edge.manifest import SCHEMA_VERSION, Manifest, Tensor, Training
 from train import metadata
-from train.corpus import Clip, parse_label_map, read_manifests
+from train.corpus import Clip, parse_label_map, read_manifests, targets_of
 
 
 def quantize(
@@ -32,12 +32,10 @@ def quantize(
 
     `calibration` sets the int8 scales, `evaluation` judges the result. Raises ConversionError.
     """
-    unknown = sorted({clip.emotion for clip in evaluation} - set(training.labels))
-    if unknown:
-        raise ConversionError(
-            f"the evaluation manifest has {', '.join(unknown)}, which the model's labels"
-            f" ({', '.join(training.labels)}) do not have; rename with --map {unknown[0]}=LABEL"
-        )
+    try:
+        truths = targets_of(evaluation, training.labels)
+    except CorpusError as error:
+        raise ConversionError(f"the evaluation cannot judge this model: {error}") from error
     evaluated = clip_windows(evaluation, training, "evaluation")
     seen = [*clip_windows(calibration, training, "calibration"), silent_window(training)]
     with tempfile.TemporaryDirectory(prefix="bedside-quantize-") as folder:
@@ -59,7 +57,6 @@ def quantize(
         )
         packed.write_bytes(model_file.pack(flatbuffer, manifest))
         _run("convert.device_worker", "run", packed, work / "evaluation.npy", work / "int8.npy")
-        truths = np.array([training.labels.index(clip.emotion) for clip in evaluation])
         comparison = compare(
             np.load(work / "float.npy"),
             np.load(work / "int8.npy"),

@@ -17,7 +17,7 @@ from edge import model_file
 from edge.classifier import Classifier, softmax
 from edge.errors import ConversionError, CorpusError
 from train import card, figures, metadata, metrics, operating_point, scoring
-from train.corpus import Clip, corpora_of, labels_of, read_manifests
+from train.corpus import Clip, corpora_of, labels_of, read_manifests, targets_of
 from train.folds import random_split, speaker_folds
 from train.recipe import DISTRESS_EMOTIONS, FRONT_END, Recipe
 
@@ -72,7 +72,7 @@ def fit(options: argparse.Namespace) -> None:
     clips, recipe = read_manifests(options.manifest, options.map), _recipe(options)
     labels = _several_labels(clips)
     features = clip_features(clips, FRONT_END, recipe.variants, options.cache)
-    targets = np.array([labels.index(clip.emotion) for clip in clips])
+    targets = targets_of(clips, labels)
     normalisation = normalisation_of(features, recipe.lowest)
     training = metadata.unmeasured(labels, normalisation, corpora_of(clips))
     training = replace(training, name=options.name, version=options.version)
@@ -95,7 +95,7 @@ def evaluate(options: argparse.Namespace) -> None:
     if options.out:
         options.out.mkdir(parents=True, exist_ok=True)
         (options.out / "report.json").write_text(json.dumps(asdict(report), indent=1) + "\n")
-        truths = np.array([classifier.labels.index(clip.emotion) for clip in clips])
+        truths = targets_of(clips, classifier.labels)
         _pictures(options.out, probabilities, truths, report, classifier.labels)
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import csv
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import soundfile
 import soxr
 
@@ -83,6 +84,17 @@ def parse_label_map(text: str) -> dict[str, str]:
 def labels_of(clips: Iterable[Clip]) -> tuple[str, ...]:
     """The emotions of these clips in alphabetical order."""
     return tuple(sorted({clip.emotion for clip in clips}))
+
+
+def targets_of(clips: Sequence[Clip], labels: Sequence[str]) -> npt.NDArray[np.intp]:
+    """The index in `labels` of each clip's emotion, shape (clips,); else CorpusError."""
+    unknown = sorted({clip.emotion for clip in clips} - set(labels))
+    if unknown:
+        raise CorpusError(
+            f"the manifest has {', '.join(unknown)}, the model knows {', '.join(labels)};"
+            f" rename with --map {unknown[0]}=LABEL or leave out with --map {unknown[0]}="
+        )
+    return np.array([labels.index(clip.emotion) for clip in clips])
 
 
 def corpora_of(clips: Iterable[Clip]) -> tuple[Corpus, ...]:

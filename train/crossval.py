@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,9 @@ import numpy.typing as npt
 from edge.classifier import softmax
 from edge.features import FloatArray
 from train import fit, metadata, metrics, operating_point
-from train.corpus import Clip, corpora_of, labels_of
+from train.corpus import REQUIRED_COLUMNS, Clip, corpora_of, labels_of, targets_of
 from train.dataset import ClipFeatures, normalisation_of, windows_of
-from train.folds import Split
+from train.folds import Split, fingerprint
 from train.recipe import DISTRESS_EMOTIONS, FRONT_END, WINDOW, Recipe
 
 
@@ -33,15 +34,15 @@ def run_fold(
     recording each window is from.
     """
     labels = labels_of(clips)
-    targets = np.array([labels.index(clip.emotion) for clip in clips])
+    targets = targets_of(clips, labels)
     training, tested = split
     stored, said = folder / "logits.npz", folder / "recipe.json"
-    wanted = json.dumps(asdict(recipe) | {"tested": [str(clips[i].path) for i in tested]}, sort_keys=True)
+    wanted = json.dumps(asdict(recipe) | {"split": fingerprint(clips, split)}, sort_keys=True)
     if said.exists() and said.read_text() == wanted:
         with np.load(stored) as kept:
             return kept["logits"], kept["owner"]
-    normalisation = normalisation_of([features[i] for i in training], recipe.lowest)
     chosen = [features[i] for i in training]
+    normalisation = normalisation_of(chosen, recipe.lowest)
     material = fit.Material(chosen, targets[training], len(labels), normalisation)
     fitted = fit.fit(material, recipe, title)
     fit.save(fitted, folder)
@@ -59,7 +60,7 @@ def judge(clips: Sequence[Clip], logits: FloatArray, owner: npt.NDArray[np.intp]
     """The report on the recordings that `owner` names: a recording's probabilities are its windows' mean."""
     labels = labels_of(clips)
     tested, position = np.unique(owner, return_inverse=True)
-    truths = np.array([labels.index(clips[i].emotion) for i in tested])
+    truths = targets_of([clips[i] for i in tested], labels)
     probabilities = metrics.mean_by_owner(softmax(logits), position)
     return metrics.report(probabilities, truths, labels, DISTRESS_EMOTIONS)
 
@@ -72,11 +73,11 @@ def out_of_fold(
     owner = np.concatenate([fold[1] for fold in folds])
     order = np.argsort(owner, kind="stable")
     labels = labels_of(clips)
-    truths = np.array([labels.index(clip.emotion) for clip in clips])
-    return operating_point.Held(labels, logits[order], owner[order], truths)
+    return operating_point.Held(labels, logits[order], owner[order], targets_of(clips, labels))
 
 
-def _write_manifest(clips: Sequence[Clip], file: Path) -> None:
-    absolute = (replace(clip, path=clip.path.resolve()) for clip in clips)
-    lines = [f"{clip.path},{clip.speaker},{clip.emotion}" for clip in absolute]
-    file.write_text("\n".join(["path,speaker,emotion", *lines]) + "\n")
+def _write_manifest(clips: Sequence[Clip], path: Path) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file)
+        rows.writerow(REQUIRED_COLUMNS)
+        rows.writerows((clip.path.resolve(), clip.speaker, clip.emotion) for clip in clips)

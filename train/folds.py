@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 
 import numpy as np
@@ -46,6 +48,12 @@ def speaker_folds(clips: Sequence[Clip], folds: int, seed: int) -> list[Split]:
         tested = np.array([speaker in group for speaker in of_clip])
         splits.append((np.flatnonzero(~tested), np.flatnonzero(tested)))
     return splits
+
+
+def fingerprint(clips: Sequence[Clip], split: Split) -> str:
+    """A digest of who is trained on and who is tested on, and as what: same text, same fold."""
+    sides = [[(str(clips[i].path), clips[i].speaker, clips[i].emotion) for i in side] for side in split]
+    return hashlib.sha256(json.dumps(sides).encode()).hexdigest()
 
 
 def random_split(clips: Sequence[Clip], test_share: float, seed: int) -> Split:

@@ -8,10 +8,9 @@ import numpy as np
 from tqdm import tqdm
 
 from edge.classifier import Classifier
-from edge.errors import CorpusError
 from edge.features import FloatArray, mfcc
 from edge.windows import recording_windows
-from train.corpus import Clip, read_audio
+from train.corpus import Clip, read_audio, targets_of
 from train.metrics import Report, report
 
 
@@ -28,13 +27,7 @@ def score(classifier: Classifier, clips: Sequence[Clip]) -> FloatArray:
 
 def evaluate(classifier: Classifier, clips: Sequence[Clip]) -> tuple[FloatArray, Report]:
     """Probabilities and report; raises CorpusError where a recording has a label the model lacks."""
-    unknown = sorted({clip.emotion for clip in clips} - set(classifier.labels))
-    if unknown:
-        raise CorpusError(
-            f"the manifest has {', '.join(unknown)}, the model knows {', '.join(classifier.labels)};"
-            f" rename with --map {unknown[0]}=LABEL or leave out with --map {unknown[0]}="
-        )
+    truths = targets_of(clips, classifier.labels)
     probabilities = score(classifier, clips)
-    truths = np.array([classifier.labels.index(clip.emotion) for clip in clips])
     distress = tuple(classifier.manifest.training.distress.weights)
     return probabilities, report(probabilities, truths, classifier.labels, distress)

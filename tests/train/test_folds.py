@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ from hypothesis import strategies as st
 
 from edge.errors import CorpusError
 from train.corpus import Clip
-from train.folds import RAVDESS_FOLDS, random_split, speaker_folds
+from train.folds import RAVDESS_FOLDS, fingerprint, random_split, speaker_folds
 
 
 def clips_of(speakers):
@@ -34,6 +35,15 @@ def test_ravdess_gets_the_published_folds():
 def test_too_few_speakers_are_refused():
     with pytest.raises(CorpusError, match="5 speaker-disjoint folds need 5 speakers; these clips have 2"):
         speaker_folds(clips_of("ababab"), 5, 0)
+
+
+def test_a_fold_is_another_one_once_a_label_or_a_side_changes():
+    clips = clips_of("aabb")
+    renamed = [replace(clips[0], emotion="weary"), *clips[1:]]
+    split, turned = (np.array([0, 1]), np.array([2, 3])), (np.array([2, 3]), np.array([0, 1]))
+    prints = {fingerprint(clips, split), fingerprint(renamed, split), fingerprint(clips, turned)}
+    assert len(prints) == 3
+    assert fingerprint(clips_of("aabb"), split) in prints
 
 
 def test_the_random_split_holds_out_its_share():
