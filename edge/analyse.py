@@ -13,7 +13,7 @@ import numpy as np
 
 from edge.classifier import Classifier, distress_score
 from edge.config import Gate
-from edge.errors import BedsideError
+from edge.errors import AudioFileError, BedsideError
 from edge.manifest import Training
 from edge.model_file import read
 from edge.pipeline import Judgement, Pipeline, WindowResult
@@ -84,7 +84,7 @@ def main(paths: Sequence[Path], model: Path, *, as_json: bool) -> int:
             print(line, flush=as_json)
         if analysis.shortfall is not None:
             print(f"bedside-edge: {analysis.shortfall}", file=sys.stderr)
-            status = 66  # EX_NOINPUT, as for any file that cannot be read to its end
+            status = AudioFileError.exit_status
     return status
 
 

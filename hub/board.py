@@ -89,7 +89,8 @@ def accept(connection: Connection, alert_id: int, person: str, now: float) -> No
     row = _alert(connection, alert_id)
     if row.accepted_by is not None:
         raise ActionError(f"{row.accepted_by} has already accepted this alert")
-    _act(connection, alert_id, {"accepted_by": person, "accepted_at": now}, "accept", None)
+    values = {"accepted_by": person, "accepted_at": now}
+    _act(connection, alert_id, person, now, "accept", None, values)
 
 
 def close(connection: Connection, alert_id: int, person: str, outcome: str, now: float) -> None:
@@ -97,13 +98,8 @@ def close(connection: Connection, alert_id: int, person: str, outcome: str, now:
     row = _alert(connection, alert_id)
     if row.accepted_by is None:
         raise ActionError("nobody has accepted this alert yet; accept it first")
-    _act(
-        connection,
-        alert_id,
-        {"closed_by": person, "closed_at": now, "outcome": outcome},
-        "close",
-        outcome,
-    )
+    values = {"closed_by": person, "closed_at": now, "outcome": outcome}
+    _act(connection, alert_id, person, now, "close", outcome, values)
 
 
 def _alert(connection: Connection, alert_id: int) -> Any:
@@ -120,9 +116,15 @@ def _alert(connection: Connection, alert_id: int) -> Any:
 
 
 def _act(
-    connection: Connection, alert_id: int, values: dict[str, Any], action: str, outcome: str | None
+    connection: Connection,
+    alert_id: int,
+    person: str,
+    now: float,
+    action: str,
+    outcome: str | None,
+    values: dict[str, Any],
 ) -> None:
-    person, now = list(values.values())[:2]
+    """Record the action, and write what it changes of the alert."""
     connection.execute(
         insert(ActionRow).values(alert_id=alert_id, at=now, person=person, action=action, outcome=outcome)
     )

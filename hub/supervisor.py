@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from edge.errors import StorageError, UnavailableError
@@ -50,7 +50,7 @@ class Child:
     started_at: float = 0.0
     starts: int = 0
     pause_s: float = BACKOFF_S[0]
-    next_start: float = field(default=0.0)
+    next_start: float = 0.0
 
 
 class Supervisor:

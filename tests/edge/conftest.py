@@ -22,6 +22,8 @@ import pytest
 from hypothesis import settings
 from paho.mqtt.enums import CallbackAPIVersion
 
+sys.path.insert(0, str(Path(__file__).parent))  # samples.py, beside this file
+
 from edge.features import FrontEnd
 from edge.manifest import Corpus, Distress, EpisodePolicy, Manifest, Normalisation, Tensor, Training, Window
 from edge.messages import Address, Receipt, to_json

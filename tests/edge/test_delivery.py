@@ -1,13 +1,12 @@
 import itertools
 
 import pytest
+from samples import episode, summary
 
-from edge.clock import Clock, new_id
 from edge.delivery import FIRST_WAIT_S, LONGEST_WAIT_S, RATE, WAITING, Delivery
-from edge.messages import Episode, Receipt, Summary
+from edge.messages import Receipt
 from edge.outbox import Outbox
 
-CLOCK = Clock()
 BOOT = "a" * 32
 
 
@@ -21,39 +20,12 @@ def outbox(tmp_path):
 
 def fill(outbox, count):
     for _ in range(count):
-        outbox.append(
-            lambda seq: Summary(
-                id=new_id(),
-                seq=seq,
-                seconds=60.0,
-                speech_s=0.0,
-                emotions={},
-                distress_mean=0.0,
-                distress_peak=0.0,
-                level_mean_db=-90.0,
-                level_peak_db=-90.0,
-                stamp=CLOCK.stamp(),
-            )
-        )
+        outbox.append(summary)
 
 
 def alarm(outbox, name, phases=("onset", "end")):
     for phase in phases:
-        outbox.append(
-            lambda seq, phase=phase: Episode(
-                id=new_id(),
-                seq=seq,
-                episode=name * 32,
-                phase=phase,
-                emotion="sad",
-                distress=0.5,
-                peak=0.5,
-                duration_s=3.0,
-                level_db=-30.0,
-                reason="sad for 3 s",
-                stamp=CLOCK.stamp(),
-            )
-        )
+        outbox.append(lambda seq, phase=phase: episode(seq, name * 32, phase))
 
 
 def receipt(upto, *gaps):

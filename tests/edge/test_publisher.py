@@ -1,19 +1,18 @@
-import dataclasses
 import gc
 import logging
 import threading
 import time
 
 import pytest
+from samples import CLOCK, episode
 
-from edge.clock import Clock, new_id
+from edge.clock import new_id
 from edge.config import Broker
-from edge.messages import Address, Emotion, Episode, State
+from edge.messages import Address, Emotion, State
 from edge.outbox import Outbox
 from edge.publisher import Publisher
 
 ADDRESS = Address("demo", "ward-1", "bed-1")
-CLOCK = Clock()
 
 
 def describe(status, reason):
@@ -25,22 +24,6 @@ def describe(status, reason):
         model="test 1.0.0",
         software="0.1.0",
         stamp=CLOCK.stamp(),
-    )
-
-
-def episode(seq, name="1" * 32, boot_id=CLOCK.boot_id):
-    return Episode(
-        id=new_id(),
-        seq=seq,
-        episode=name,
-        phase="onset",
-        emotion="sad",
-        distress=0.5,
-        peak=0.5,
-        duration_s=3.0,
-        level_db=-30.0,
-        reason="sad for 3 s",
-        stamp=dataclasses.replace(CLOCK.stamp(), boot_id=boot_id),
     )
 
 
@@ -156,7 +139,7 @@ def test_a_gap_is_sent_again(broker, make_hub, make_publisher, until):
 def test_earlier_boots_are_sent_after_a_restart(broker, make_hub, make_publisher, tmp_path, until):
     earlier = Outbox(tmp_path, "e" * 32)
     for _ in range(70):
-        earlier.append(lambda seq: episode(seq, new_id(), "e" * 32))
+        earlier.append(lambda seq: episode(seq, new_id(), boot_id="e" * 32))
     earlier.close()
     hub = make_hub(broker.port)
     _, outbox = make_publisher(broker.port)

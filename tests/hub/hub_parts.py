@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -10,7 +11,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -135,3 +136,16 @@ class Hub:
     def act(self, alert: int, verb: str, **body: str) -> httpx.Response:
         headers = {"X-Requested-With": "bedside"}
         return httpx.post(f"{self.url}/api/alerts/{alert}/{verb}", json=body, headers=headers, timeout=5)
+
+
+@contextlib.contextmanager
+def running_hub(folder: Path, broker_port: int, more: str = "") -> Iterator[Hub]:
+    """A hub with its three processes up and well; stopped at the end."""
+    hub = Hub(folder, broker_port, more)
+    for verb in ("ingest", "alerts", "web"):
+        hub.start(verb)
+    try:
+        until(hub.well, 20, "the hub")
+        yield hub
+    finally:
+        hub.stop()

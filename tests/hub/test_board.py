@@ -8,21 +8,16 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hub_parts import Broker, Hub, until
+from hub_parts import Broker, Hub, running_hub
 from playwright.sync_api import expect
 from simulate import Device, Line, hex_id
 
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory, broker: Broker) -> Iterator[Hub]:
-    hub = Hub(tmp_path_factory.mktemp("board"), broker.port, "[timers]\ncondition_delay_s = 0\n")
-    for verb in ("ingest", "alerts", "web"):
-        hub.start(verb)
-    try:
-        until(hub.well, 20, "the hub")
+    timers = "[timers]\ncondition_delay_s = 0\n"
+    with running_hub(tmp_path_factory.mktemp("board"), broker.port, timers) as hub:
         yield hub
-    finally:
-        hub.stop()
 
 
 @pytest.fixture

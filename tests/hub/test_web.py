@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hub_parts import Broker, Hub, end, until
+from hub_parts import Broker, Hub, end, running_hub, until
 from simulate import Device, Line, hex_id
 
 Events = Iterator[tuple[str, str, dict[str, Any]]]
@@ -17,14 +17,8 @@ Events = Iterator[tuple[str, str, dict[str, Any]]]
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory, broker: Broker) -> Iterator[Hub]:
-    hub = Hub(tmp_path_factory.mktemp("web"), broker.port)
-    for verb in ("ingest", "alerts", "web"):
-        hub.start(verb)
-    try:
-        until(hub.well, 20, "the hub")
+    with running_hub(tmp_path_factory.mktemp("web"), broker.port) as hub:
         yield hub
-    finally:
-        hub.stop()
 
 
 @pytest.fixture
