@@ -72,7 +72,8 @@ def quantize(
 def _run(module: str, *arguments: object) -> str:
     """The standard output of a worker module; ConversionError with its last line where it fails."""
     environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
-    command = [sys.executable, "-m", module, *map(str, arguments)]
+    # -P: a folder named edge or train where we were started must not be taken for the package.
+    command = [sys.executable, "-P", "-m", module, *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)  # noqa: S603
     if done.returncode < 0:
         raise ConversionError(

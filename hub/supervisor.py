@@ -128,7 +128,8 @@ def children(settings: Settings, config: Path) -> list[Child]:
     if settings.broker.start:
         found.append(Child("broker", [_mosquitto(), "-c", str(_mosquitto_configuration(settings))]))
     for verb in ("ingest", "alerts", "web"):
-        command = [sys.executable, "-m", "hub.cli", verb, "--config", str(config)]
+        # -P: a folder named hub where we were started must not be taken for the package.
+        command = [sys.executable, "-P", "-m", "hub.cli", verb, "--config", str(config)]
         found.append(Child(verb, command))
     return found
 

@@ -141,7 +141,7 @@ def _int8(folders: Sequence[Path]) -> dict[str, Any]:
     values, agreements = [], []
     for folder in folders:
         comparison = folder / "quantize.json"
-        command: list[str | Path] = [sys.executable, "-m", "convert.quantize"]
+        command: list[str | Path] = [sys.executable, "-P", "-m", "convert.quantize"]
         command += [folder / "model.keras", "--out", folder / "model.tflite", "--json", comparison]
         command += ["--calibration", folder / "train.csv", "--evaluation", folder / "test.csv"]
         done = subprocess.run(command, check=False, stdout=subprocess.DEVNULL)  # noqa: S603

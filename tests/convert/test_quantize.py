@@ -20,10 +20,12 @@ from edge.windows import recording_windows
 ROOT = Path(__file__).parents[2]
 
 
-def quantize(*arguments, script=False):
+def quantize(*arguments, script=False, folder=None):
     start = [ROOT / "convert/quantize.py"] if script else ["-m", "convert.quantize"]
     command = [sys.executable, *start, *arguments]
-    return subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=240, check=False)
+    return subprocess.run(
+        list(map(str, command)), capture_output=True, text=True, timeout=240, check=False, cwd=folder
+    )
 
 
 @pytest.fixture(scope="session")
@@ -77,6 +79,16 @@ def test_other_convolutional_networks_convert(name, networks, small_manifest, tm
     )
     assert done.returncode == 0, done.stderr
     assert model_file.read(out).manifest.title == f"{name} 2.0.1"
+
+
+def test_folders_named_like_our_packages_are_not_taken_for_them(networks, small_manifest, tmp_path):
+    for name in ("convert", "edge", "train"):
+        (tmp_path / name).mkdir()
+    out = tmp_path / "model.tflite"
+    arguments = (networks / "conv1d.keras", "--calibration", small_manifest, "--out", out)
+    done = quantize(*arguments, script=True, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert out.exists()
 
 
 @pytest.mark.parametrize(

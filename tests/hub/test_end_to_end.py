@@ -18,8 +18,9 @@ SCENE = ROOT / "tests" / "data" / "scene.wav"
 
 def start(command_name: str, *arguments: object, log: Path) -> subprocess.Popen[bytes]:
     command = [str(Path(sys.executable).with_name(command_name)), "run", *map(str, arguments)]
+    # Started in the folder that holds hub/ and edge/, the data: neither may be taken for a package.
     with log.open("w") as out:
-        return subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT)
+        return subprocess.Popen(command, cwd=log.parent, stdout=out, stderr=subprocess.STDOUT)
 
 
 def well(url: str) -> bool:
