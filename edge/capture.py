@@ -15,6 +15,7 @@ import numpy.typing as npt
 from edge.config import Microphone as Settings
 from edge.errors import MicrophoneError
 from edge.features import to_float
+from edge.liveness import Condition
 from edge.resample import Resampler
 from edge.sound_devices import CHUNK_S, OpenStream, open_stream
 from edge.sound_files import to_int16
@@ -46,12 +47,12 @@ class Source(Protocol):
 
     name: str
     """For people."""
-    state: str
-    """One of edge.messages.MICROPHONE_STATES."""
+    muted: bool
+    """While true nothing is recorded and no chunk holds a sample; any thread may set it."""
 
     @property
-    def overruns(self) -> int:
-        """Chunks lost so far because nobody took them in time."""
+    def condition(self) -> Condition:
+        """How it is doing; any thread may ask, also while nobody takes chunks."""
         ...
 
     def chunks(self) -> Iterator[Chunk]:
@@ -98,6 +99,7 @@ class Microphone:
     ) -> None:
         """Opens the device. Raises MicrophoneError."""
         self.state = "healthy"
+        self.muted = False
         self._settings, self._stopped, self._now, self._opener = settings, stopped, now, opener
         self._lost = 0  # chunks lost in streams closed since
         self._position = 0  # of the next sample
@@ -111,6 +113,12 @@ class Microphone:
     def overruns(self) -> int:
         """Chunks lost so far, in our queue or before it."""
         return self._lost + self._feed.dropped + self._feed.overflows
+
+    @property
+    def condition(self) -> Condition:
+        """How it is doing."""
+        state = "muted" if self.muted else self.state
+        return Condition(state=state, reason=f"microphone {state}", overruns=self.overruns)
 
     def chunks(self) -> Iterator[Chunk]:
         """What is heard; empty chunks while nothing arrives."""

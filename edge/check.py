@@ -87,7 +87,7 @@ def _model(config: Config) -> str:
 
 
 def _broker(config: Config) -> str:
-    connection = Connection(config.broker, config.address, lambda _: None, name="check")
+    connection = Connection(config.broker, config.address, name="check")
     try:
         connection.open()
     finally:

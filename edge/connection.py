@@ -14,7 +14,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from edge.config import Broker
 from edge.errors import MessageError, UnavailableError
-from edge.messages import Address, Receipt, from_json
+from edge.messages import Address, Command, Receipt, from_json
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +29,8 @@ class Connection:
         self,
         broker: Broker,
         address: Address,
-        on_receipt: Callable[[Receipt], None],
+        on_receipt: Callable[[Receipt], None] = lambda _: None,
+        on_command: Callable[[Command], None] = lambda _: None,
         will: bytes | None = None,
         name: str = "ser",
     ) -> None:
@@ -37,7 +38,8 @@ class Connection:
 
         A second connection with the same `name` for the same device pushes the first one out.
         """
-        self._broker, self._topic, self._on_receipt = broker, address.topic, on_receipt
+        self._broker, self._topic = broker, address.topic
+        self._on_receipt, self._on_command = on_receipt, on_command
         self._refusal: str | None = None
         self._accepted = False
         self._client = mqtt.Client(
@@ -52,7 +54,7 @@ class Connection:
             self._client.will_set(self._topic("state"), will, qos=1, retain=True)
 
     def open(self, stopped: Callable[[], bool] = lambda: False) -> None:
-        """Connect, be accepted, and subscribe to our receipts. Raises UnavailableError."""
+        """Connect, be accepted, and subscribe to receipts and commands. Raises UnavailableError."""
         broker = self._broker
         try:
             self._authenticate()
@@ -64,7 +66,7 @@ class Connection:
             self.loop()
             if stopped() or time.monotonic() > until:
                 raise UnavailableError(f"the broker {_name(broker)} does not answer")
-        self._client.subscribe(self._topic("receipt"), qos=1)
+        self._client.subscribe([(self._topic("receipt"), 1), (self._topic("command"), 1)])
 
     def loop(self) -> None:
         """Move data both ways, waiting a tenth of a second at most. Raises UnavailableError at the end."""
@@ -117,12 +119,14 @@ class Connection:
             self._accepted = True
 
     def _on_message(self, _client: Any, _data: Any, message: mqtt.MQTTMessage) -> None:
+        body = bytes(message.payload)
         try:
-            receipt = from_json(Receipt, bytes(message.payload))
+            if message.topic == self._topic("command"):
+                self._on_command(from_json(Command, body))
+            else:
+                self._on_receipt(from_json(Receipt, body))
         except MessageError as error:
-            log.warning("a receipt is not understood: %s", error)
-        else:
-            self._on_receipt(receipt)
+            log.warning("what the hub sent is not understood: %s", error)
 
 
 def _name(broker: Broker) -> str:

@@ -16,8 +16,10 @@ from edge.model_file import read
 from edge.outbox import Outbox
 from edge.pipeline import Pipeline
 from edge.playback import Playback
+from edge.publisher import Publisher
 from edge.reporter import Reporter
 from edge.service import notify
+from edge.vitals import Vitals
 
 log = logging.getLogger(__name__)
 
@@ -44,22 +46,23 @@ def run(
     with contextlib.ExitStack() as ends:
         outbox = Outbox(Path(config.storage.folder), clock.boot_id)
         ends.callback(outbox.close)
-        reporter = Reporter(config, classifier.manifest, clock, outbox)
         source: Source
         if files:
             source = Playback(files, stopped, fast=fast, repeat=repeat)
         else:
             source = Microphone(config.microphone, stopped)
         ends.callback(source.close)
-        reporter.microphone = source.state
+        vitals = Vitals(config, clock, pipeline, source, lambda: reporter.waiting)
+        publisher = Publisher(config.broker, config.address, outbox, vitals)
+        reporter = Reporter(config, classifier.manifest, clock, outbox, publisher.live)
         waiting = reporter.waiting
         log.info("bed %s, model %s, %s", config.bed, classifier.manifest.title, source.name)
         if waiting:
             log.info("%d messages of earlier runs wait for the hub", waiting)
-        reporter.publisher.start()
+        publisher.start()
         goodbye = "stopped"
         try:
-            _listen(source, pipeline, reporter)
+            _listen(source, pipeline, reporter, publisher)
             if not stopped():
                 goodbye = "recording ended"
         except BaseException:
@@ -69,29 +72,29 @@ def run(
             notify("STOPPING=1")
             _end(pipeline, reporter, goodbye)
             if not stopped():
-                _await_receipts(reporter, stopped)
-            reporter.publisher.stop(goodbye)
+                _await_receipts(reporter, publisher, stopped)
+            publisher.stop(goodbye)
             log.info("%s; %d messages wait for the hub", goodbye, reporter.waiting)
 
 
-def _listen(source: Source, pipeline: Pipeline, reporter: Reporter) -> None:
+def _listen(source: Source, pipeline: Pipeline, reporter: Reporter, publisher: Publisher) -> None:
     is_ready, next_status_s = False, 0.0
     for chunk in source.chunks():
         for result in pipeline.feed(chunk.samples, chunk.position if chunk.samples.size else None):
             reporter.window(result)
-        reporter.tick(pipeline, source.state, source.overruns)
+        reporter.tick()
         if not is_ready and chunk.samples.size:
             is_ready = True
             notify("READY=1")
         now = time.monotonic()
         if now >= next_status_s:
             next_status_s = now + _STATUS_EVERY_S
-            notify("WATCHDOG=1", f"STATUS={_status(source, reporter)}")
+            notify("WATCHDOG=1", f"STATUS={_status(source, reporter, publisher)}")
 
 
-def _status(source: Source, reporter: Reporter) -> str:
-    broker = "connected" if reporter.publisher.connected else "no connection to the broker"
-    return f"{source.name}: {source.state}; {broker}; {reporter.waiting} messages wait for the hub"
+def _status(source: Source, reporter: Reporter, publisher: Publisher) -> str:
+    broker = "connected" if publisher.connected else "no connection to the broker"
+    return f"{source.name}: {source.condition.state}; {broker}; {reporter.waiting} messages wait for the hub"
 
 
 def _end(pipeline: Pipeline, reporter: Reporter, why: str) -> None:
@@ -100,10 +103,10 @@ def _end(pipeline: Pipeline, reporter: Reporter, why: str) -> None:
     reporter.finish(why)
 
 
-def _await_receipts(reporter: Reporter, stopped: Callable[[], bool]) -> None:
+def _await_receipts(reporter: Reporter, publisher: Publisher, stopped: Callable[[], bool]) -> None:
     """Give the hub time to answer; none where there is no broker to carry the answer."""
     until = time.monotonic() + _RECEIPTS_S
     while reporter.waiting and time.monotonic() < until and not stopped():
-        if reporter.publisher.problem is not None and not reporter.publisher.connected:
+        if publisher.problem is not None and not publisher.connected:
             return
         time.sleep(0.05)

@@ -50,6 +50,10 @@ def _level_field() -> Any:
     return checked(minimum=-200, maximum=10)
 
 
+def _pitch_field() -> Any:
+    return checked(minimum=20, maximum=2000, default=None)
+
+
 def _count_field(minimum: int = 0) -> Any:
     return checked(minimum=minimum, maximum=_MAX_INTEGER)
 
@@ -136,12 +140,29 @@ class Summary:
     level_mean_db: float = _level_field()
     level_peak_db: float = _level_field()
     stamp: Stamp = checked()
+    f0_median_hz: float | None = _pitch_field()
+    """Pitch of the voiced frames, absent where there are too few to say; `low` and `high` are its
+    10th and 90th percentiles."""
+    f0_low_hz: float | None = _pitch_field()
+    f0_high_hz: float | None = _pitch_field()
+    speech_rate: float | None = checked(minimum=0, maximum=50, default=None)
+    """Energy peaks a second of speech, a proxy for syllables."""
+    pause_ratio: float | None = checked(minimum=0, maximum=1, default=None)
+    """The share of frames without voice between the first and the last frame of speech of a window."""
     v: int = checked(minimum=VERSION, maximum=VERSION, default=VERSION)
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How the device is doing, every 15 s; also its heartbeat."""
+    """How the device is doing, every 15 s; also its heartbeat. Counts are since the daemon's start.
+
+    `overruns`: chunks of sound lost because nobody took them; `clipped`: samples at full scale;
+    `stalls`, `silences`, `reopened`: times the microphone stopped delivering, delivered only zeros, was
+    opened again; `lag_s`: how old the oldest sound is that waits to be judged; `drift_ppm`: how much
+    faster than the clock the microphone runs; `dropped`: summaries a full outbox has given up;
+    `storage`: `refused` while the disk takes no message; `certificate_days`: until the device's own
+    certificate or its authority's expires.
+    """
 
     kind: ClassVar[str] = "health"
     microphone: str = checked(choices=MICROPHONE_STATES)
@@ -154,6 +175,15 @@ class Health:
     cpu_percent: float = _count_field()
     rss_mb: float = _count_field()
     stamp: Stamp = checked()
+    stalls: int = checked(minimum=0, maximum=_MAX_INTEGER, default=0)
+    silences: int = checked(minimum=0, maximum=_MAX_INTEGER, default=0)
+    reopened: int = checked(minimum=0, maximum=_MAX_INTEGER, default=0)
+    lag_s: float = checked(minimum=0, maximum=86400, default=0.0)
+    drift_ppm: float | None = checked(minimum=-1e6, maximum=1e6, default=None)
+    dropped: int = checked(minimum=0, maximum=_MAX_INTEGER, default=0)
+    storage: str = checked(choices=("ok", "refused"), default="ok")
+    disk_free_mb: float | None = checked(minimum=0, maximum=1e12, default=None)
+    certificate_days: float | None = checked(minimum=-1e5, maximum=1e5, default=None)
     temperature_c: float | None = checked(minimum=-60, maximum=150, default=None)
     v: int = checked(minimum=VERSION, maximum=VERSION, default=VERSION)
 
@@ -173,6 +203,41 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
+class Dropped:
+    """The device no longer has these messages of `boot_id`: a full outbox gave them up. Never episodes.
+
+    The answer to a receipt that asks for them; a range is [first, last]. The hub asks no more.
+    """
+
+    kind: ClassVar[str] = "dropped"
+    boot_id: str = _id_field()
+    ranges: tuple[tuple[int, int], ...] = _count_field(1)
+    stamp: Stamp = checked()
+    v: int = checked(minimum=VERSION, maximum=VERSION, default=VERSION)
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What the hub asks of one device: tell your state anew, stop listening, listen again.
+
+    It holds for one start of the daemon (`boot_id`) until `expires_ms` on that start's own time line
+    (`Stamp.mono_ms`), so that it neither needs a right clock nor can be replayed later; an `id` is obeyed
+    once. `minutes`: how long to stay muted, 0: until told otherwise. `signature` is the HMAC-SHA256 of
+    the topic and every other field under the device's key (edge.commands).
+    """
+
+    kind: ClassVar[str] = "command"
+    id: str = _id_field()
+    boot_id: str = _id_field()
+    expires_ms: int = _count_field()
+    action: str = checked(choices=("rebirth", "mute", "unmute"))
+    minutes: int = checked(minimum=0, maximum=1440, default=0)
+    reason: str = checked(minimum=1, maximum=80, default="asked by the hub")
+    signature: str = checked(pattern=r"[0-9a-f]{64}", allowed="64 hexadecimal digits", default="0" * 64)
+    v: int = checked(minimum=VERSION, maximum=VERSION, default=VERSION)
+
+
+@dataclass(frozen=True, slots=True)
 class HubState:
     """Whether the hub listens; retained, and its will."""
 
@@ -184,9 +249,9 @@ class HubState:
 
 
 Durable = Episode | Summary
-Message = State | Emotion | Episode | Summary | Health | Receipt | HubState
+Message = State | Emotion | Episode | Summary | Health | Dropped | Receipt | Command | HubState
 MESSAGES: dict[str, type[Any]] = {
-    cls.kind: cls for cls in (State, Emotion, Episode, Summary, Health, Receipt, HubState)
+    cls.kind: cls for cls in (State, Emotion, Episode, Summary, Health, Dropped, Receipt, Command, HubState)
 }
 
 

@@ -70,6 +70,8 @@ class Pipeline:
                 f" the daemon listens at {SAMPLE_RATE} Hz: train it at that rate"
             )
         self._scorer = scorer
+        self.model = scorer.manifest.title
+        """Name and version of the model."""
         self._training = training
         self._features = MfccStream(training.front_end)
         self._gate = SpeechGate(gate)

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.capture import Chunk
+from edge.liveness import Condition
 from edge.sound_files import SoundFile
 from edge.speech_gate import SAMPLE_RATE
 
@@ -24,8 +25,7 @@ _LONGEST_SLEEP_S = 0.2  # so that a request to stop is seen soon
 class Playback:
     """Recordings one after the other, a second of near silence between two."""
 
-    state = "file"
-    overruns = 0
+    muted = False
 
     def __init__(
         self,
@@ -55,6 +55,13 @@ class Playback:
                     return
                 yield Chunk(position, samples)
                 position += samples.size
+
+    @property
+    def condition(self) -> Condition:
+        """A file is always well."""
+        if self.muted:
+            return Condition("muted", "muted")
+        return Condition("file", "a recording is played")
 
     def close(self) -> None:
         """Nothing stays open between blocks."""

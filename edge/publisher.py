@@ -12,12 +12,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from typing import Protocol
 
 from edge.config import Broker
 from edge.connection import Connection
 from edge.delivery import Delivery
 from edge.errors import BedsideError
-from edge.messages import Address, Emotion, Health, Receipt, State, to_json
+from edge.messages import Address, Command, Emotion, Health, Receipt, State, to_json
 from edge.outbox import Outbox
 
 log = logging.getLogger(__name__)
@@ -25,6 +26,23 @@ log = logging.getLogger(__name__)
 _GOODBYE_S = 0.7
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 30.0
 _LIVE_QUEUE = 100
+HEALTH_EVERY_S = 15.0
+
+
+class Device(Protocol):
+    """What the publisher asks about the device it speaks for."""
+
+    def state(self, status: str, reason: str) -> State:
+        """The state message."""
+        ...
+
+    def change(self) -> str | None:
+        """Why the state must be told anew; None where nothing has changed since the call before."""
+        ...
+
+    def health(self) -> Health:
+        """The health message."""
+        ...
 
 
 class Publisher:
@@ -35,10 +53,13 @@ class Publisher:
         broker: Broker,
         address: Address,
         outbox: Outbox,
-        describe: Callable[[str, str], State],
+        device: Device,
+        on_command: Callable[[Command], None] = lambda _: None,
     ) -> None:
-        """`describe(status, reason)` makes the device's state message; it is called in this thread."""
-        self._broker, self._address, self._outbox, self._describe = broker, address, outbox, describe
+        """`on_command` is called in this thread, like every method of `device`."""
+        self._broker, self._address, self._outbox, self._device = broker, address, outbox, device
+        self._on_command = on_command
+        self._next_health_s = 0.0
         self._live: deque[Emotion | Health] = deque(maxlen=_LIVE_QUEUE)
         self._change: str | None = None
         self._delivery: Delivery | None = None
@@ -61,7 +82,7 @@ class Publisher:
         if self._thread.is_alive():
             self._thread.join(2 * _GOODBYE_S)
 
-    def live(self, message: Emotion | Health) -> None:
+    def live(self, message: Emotion) -> None:
         """Send what is worth nothing later; dropped while there is no connection."""
         if self.connected:
             self._live.append(message)
@@ -91,8 +112,8 @@ class Publisher:
             pause = min(2 * pause, _LONGEST_PAUSE_S)
 
     def _connect_and_serve(self) -> None:
-        will = to_json(self._describe("offline", "connection lost"))
-        connection = Connection(self._broker, self._address, self._on_receipt, will)
+        will = to_json(self._device.state("offline", "connection lost"))
+        connection = Connection(self._broker, self._address, self._on_receipt, self._on_command, will)
         try:
             connection.open(self._stopping.is_set)
             self._change = self._change or "connected"
@@ -103,15 +124,19 @@ class Publisher:
                 self._send(connection)
                 connection.loop()
             self._send(connection)
-            state = to_json(self._describe("offline", self._goodbye))
+            state = to_json(self._device.state("offline", self._goodbye))
             connection.wait(connection.publish("state", state, qos=1, retain=True), _GOODBYE_S)
         finally:
             connection.close()
 
     def _send(self, connection: Connection) -> None:
-        reason, self._change = self._change, None
+        change = self._device.change()
+        reason, self._change = self._change or change, None
         if reason is not None:
-            connection.publish("state", to_json(self._describe("online", reason)), qos=1, retain=True)
+            connection.publish("state", to_json(self._device.state("online", reason)), qos=1, retain=True)
+        if time.monotonic() >= self._next_health_s:
+            self._next_health_s = time.monotonic() + HEALTH_EVERY_S
+            self._live.append(self._device.health())
         while self._live:
             message = self._live.popleft()
             connection.publish(message.kind, to_json(message), qos=0)

@@ -7,33 +7,39 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict
 
-from edge import __version__
 from edge.clock import Clock, new_id
 from edge.config import Config
 from edge.episodes import EpisodeDetector, EpisodeEvent
 from edge.errors import ModelError, StorageError
-from edge.health import LoadMeter
 from edge.manifest import Manifest
-from edge.messages import Durable, Emotion, Episode, Health, State, Summary
+from edge.messages import Durable, Emotion, Episode, Summary
 from edge.outbox import Outbox
-from edge.pipeline import Judgement, Pipeline, WindowResult
-from edge.publisher import Publisher
+from edge.pipeline import Judgement, WindowResult
 from edge.summary import Minute, MinuteSummary
 
 log = logging.getLogger(__name__)
 
-HEALTH_EVERY_S = 15.0
 _LABEL_BYTES = 600
 
 
 class Reporter:
-    """Tells the hub: the live view, episodes, summaries and health."""
+    """Tells the hub: the live view, episodes and summaries."""
 
-    def __init__(self, config: Config, manifest: Manifest, clock: Clock, outbox: Outbox) -> None:
-        """Raises ConfigError where the bed's episode settings contradict the model's, or ModelError."""
+    def __init__(
+        self,
+        config: Config,
+        manifest: Manifest,
+        clock: Clock,
+        outbox: Outbox,
+        live: Callable[[Emotion], None],
+    ) -> None:
+        """`live` takes what is worth nothing later.
+
+        Raises ConfigError where the bed's episode settings contradict the model's, or ModelError.
+        """
         _check_labels(manifest)
         training = manifest.training
-        self._config, self._manifest, self._clock, self._outbox = config, manifest, clock, outbox
+        self._clock, self._outbox = clock, outbox
         front_end, window = training.front_end, training.window
         self._window_s = window.frames * front_end.hop_length / front_end.sample_rate
         policy = config.episodes.policy(training.distress.policy)
@@ -41,28 +47,12 @@ class Reporter:
         self._minute = MinuteSummary(window.hop_frames * front_end.hop_length / front_end.sample_rate)
         self._held: deque[Callable[[int], Durable]] = deque()  # what the disk has refused so far
         self._disk_refused = False
-        self._load = LoadMeter(clock.uptime_s())
-        self._next_health_s = 0.0
-        self.microphone = "recovering"
-        """The source's state, as messages name it."""
-        self.publisher = Publisher(config.broker, config.address, outbox, self.state)
-
-    def state(self, status: str, reason: str) -> State:
-        """The device's state message."""
-        return State(
-            status=status,
-            reason=reason,
-            bed=self._config.bed,
-            microphone=self.microphone,
-            model=self._manifest.title[:80],
-            software=__version__,
-            stamp=self._clock.stamp(),
-        )
+        self._live = live
 
     def window(self, result: WindowResult) -> None:
         """Tell of one window."""
         if result.judgement is not None:
-            self.publisher.live(self._emotion(result, result.judgement))
+            self._live(self._emotion(result, result.judgement))
         for event in self._episodes.update(result):
             self._tell_episode(event)
         minute = self._minute.add(result)
@@ -77,32 +67,9 @@ class Reporter:
         if minute is not None:
             self._tell_minute(minute)
 
-    def tick(self, pipeline: Pipeline, microphone: str, overruns: int) -> None:
-        """What is due by the clock: a change of the microphone, health, messages the disk refused."""
-        if microphone != self.microphone:
-            log.info("microphone: %s", microphone)
-            self.microphone = microphone
-            self.publisher.announce(f"microphone {microphone}")
+    def tick(self) -> None:
+        """What is due by the clock: messages the disk has refused so far."""
         self._write_held()
-        now = self._clock.uptime_s()
-        if now < self._next_health_s or not self.publisher.connected:
-            return
-        self._next_health_s = now + HEALTH_EVERY_S
-        load = self._load.read(now)
-        health = Health(
-            microphone=microphone,
-            uptime_s=round(now, 1),
-            frames=pipeline.frames,
-            inferences=pipeline.inferences,
-            overruns=overruns,
-            clipped=pipeline.clipped,
-            outbox=self.waiting,
-            cpu_percent=load.cpu_percent,
-            rss_mb=load.rss_mb,
-            temperature_c=load.temperature_c,
-            stamp=self._clock.stamp(),
-        )
-        self.publisher.live(health)
 
     @property
     def waiting(self) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 from edge.fields import schema
 from edge.messages import MESSAGES, VERSION
 
-_SENT_BY_HUB = ("receipt", "hub-state")
+_SENT_BY_HUB = ("receipt", "command", "hub-state")
 
 
 def documents() -> dict[str, str]:

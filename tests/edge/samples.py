@@ -1,9 +1,9 @@
-"""Durable messages of no importance, for tests of what keeps and carries them."""
+"""Messages of no importance, and a device to speak of, for tests of what keeps and carries them."""
 
 import dataclasses
 
 from edge.clock import Clock, new_id
-from edge.messages import Episode, Summary
+from edge.messages import Episode, Health, State, Summary
 
 CLOCK = Clock()
 
@@ -37,3 +37,39 @@ def episode(seq, name="1" * 32, phase="onset", boot_id=CLOCK.boot_id):
         reason="sad for 3 s",
         stamp=dataclasses.replace(CLOCK.stamp(), boot_id=boot_id),
     )
+
+
+class SampleDevice:
+    """A device that is always well."""
+
+    def __init__(self):
+        self.changed = None
+
+    def state(self, status, reason):
+        return State(
+            status=status,
+            reason=reason,
+            bed="Bed 1",
+            microphone="healthy",
+            model="test 1.0.0",
+            software="0.1.0",
+            stamp=CLOCK.stamp(),
+        )
+
+    def change(self):
+        reason, self.changed = self.changed, None
+        return reason
+
+    def health(self):
+        return Health(
+            microphone="healthy",
+            uptime_s=1.0,
+            frames=1,
+            inferences=1,
+            overruns=0,
+            clipped=0,
+            outbox=0,
+            cpu_percent=1.0,
+            rss_mb=50.0,
+            stamp=CLOCK.stamp(),
+        )

@@ -4,27 +4,15 @@ import threading
 import time
 
 import pytest
-from samples import CLOCK, episode
+from samples import CLOCK, SampleDevice, episode
 
 from edge.clock import new_id
 from edge.config import Broker
-from edge.messages import Address, Emotion, State
+from edge.messages import Address, Emotion
 from edge.outbox import Outbox
 from edge.publisher import Publisher
 
 ADDRESS = Address("demo", "ward-1", "bed-1")
-
-
-def describe(status, reason):
-    return State(
-        status=status,
-        reason=reason,
-        bed="Bed 1",
-        microphone="healthy",
-        model="test 1.0.0",
-        software="0.1.0",
-        stamp=CLOCK.stamp(),
-    )
 
 
 def emotion():
@@ -46,7 +34,7 @@ def make_publisher(tmp_path):
     def make(port, **broker):
         outbox = Outbox(tmp_path, CLOCK.boot_id)
         publisher = Publisher(
-            Broker(host="127.0.0.1", port=port, keepalive_s=5, **broker), ADDRESS, outbox, describe
+            Broker(host="127.0.0.1", port=port, keepalive_s=5, **broker), ADDRESS, outbox, SampleDevice()
         )
         made.append((publisher, outbox))
         publisher.start()

@@ -24,7 +24,7 @@ def window(at, distress):
 
 
 def test_a_full_disk_costs_no_episode(config_file, manifest, outbox, monkeypatch, caplog):
-    reporter = Reporter(load(config_file()), manifest, Clock(), outbox)
+    reporter = Reporter(load(config_file()), manifest, Clock(), outbox, lambda _: None)
     append = outbox.append
 
     def refuse(_build):
@@ -54,4 +54,4 @@ def test_labels_that_do_not_fit_into_a_message(config_file, manifest, outbox):
     output = dataclasses.replace(manifest.output, shape=(1, 30))
     wide = dataclasses.replace(manifest, training=training, output=output)
     with pytest.raises(ModelError, match="bytes of a message"):
-        Reporter(load(config_file()), wide, Clock(), outbox)
+        Reporter(load(config_file()), wide, Clock(), outbox, lambda _: None)

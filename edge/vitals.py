@@ -1,0 +1,83 @@
+"""How the device is: its state message, when that must be told anew, and its health message."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from edge import __version__
+from edge.capture import Source
+from edge.clock import Clock
+from edge.config import Config
+from edge.health import LoadMeter
+from edge.messages import Health, State
+from edge.pipeline import Pipeline
+
+
+class Vitals:
+    """What the publisher tells of the device itself; it is asked in the publisher's thread."""
+
+    def __init__(
+        self,
+        config: Config,
+        clock: Clock,
+        pipeline: Pipeline,
+        source: Source,
+        waiting: Callable[[], int],
+    ) -> None:
+        """`waiting` counts the durable messages the hub has no receipt for."""
+        self._config, self._clock, self._pipeline, self._source = config, clock, pipeline, source
+        self._waiting = waiting
+        self._load = LoadMeter(clock.uptime_s())
+        self._told = source.condition.state
+
+    def state(self, status: str, reason: str) -> State:
+        """The device's state message."""
+        return State(
+            status=status,
+            reason=reason[:120],
+            bed=self._config.bed,
+            microphone=self._source.condition.state,
+            model=self._pipeline.model[:80],
+            software=__version__,
+            stamp=self._clock.stamp(),
+        )
+
+    def change(self) -> str | None:
+        """Why the state must be told anew, None where nothing has changed since the call before."""
+        condition = self._source.condition
+        if condition.state == self._told:
+            return None
+        self._told = condition.state
+        return condition.reason
+
+    def health(self) -> Health:
+        """The device's health message."""
+        now = self._clock.uptime_s()
+        condition, pipeline, load = self._source.condition, self._pipeline, self._load.read(now)
+        return Health(
+            microphone=condition.state,
+            uptime_s=round(now, 1),
+            frames=pipeline.frames,
+            inferences=pipeline.inferences,
+            overruns=condition.overruns,
+            clipped=pipeline.clipped,
+            outbox=self._waiting(),
+            stalls=condition.stalls,
+            silences=condition.silences,
+            reopened=condition.reopened,
+            lag_s=round(condition.lag_s, 2),
+            drift_ppm=None if condition.drift_ppm is None else round(condition.drift_ppm),
+            disk_free_mb=self._disk_free_mb(),
+            cpu_percent=load.cpu_percent,
+            rss_mb=load.rss_mb,
+            temperature_c=load.temperature_c,
+            stamp=self._clock.stamp(),
+        )
+
+    def _disk_free_mb(self) -> float | None:
+        try:
+            return round(shutil.disk_usage(Path(self._config.storage.folder)).free / 1e6)
+        except OSError:
+            return None
