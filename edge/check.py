@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import sys
 import time
@@ -62,16 +63,20 @@ def _line(finding: Finding, *, in_colour: bool) -> str:
 
 
 def _microphone(config: Config) -> str:
+    # What the microphone's thread would log is in our own line.
+    logging.getLogger("edge.keeper").addHandler(logging.NullHandler())
     until = time.monotonic() + _PATIENCE_S
     source = Microphone(config.microphone, lambda: time.monotonic() >= until)
     try:
         heard = np.zeros(0, np.int16)
         for chunk in source.chunks():
             heard = np.concatenate((heard, chunk.samples))
-            if heard.size >= _LISTEN_S * SAMPLE_RATE:
+            if heard.size >= _LISTEN_S * SAMPLE_RATE or source.condition.state == "lost":
                 break
     finally:
         source.close()
+    if source.condition.state == "lost":
+        raise MicrophoneError(source.condition.reason)
     if heard.size == 0:
         raise MicrophoneError(f"{source.name} delivers nothing; unplug it, plug it in, check again")
     if not heard.any():

@@ -109,9 +109,10 @@ def _analyse(options: argparse.Namespace) -> int:
 
 def _devices(_: argparse.Namespace) -> int:
     found = sound_devices.devices()
-    for device in found:
+    for device, name in zip(found, sound_devices.stable_names(found), strict=True):
         default = "  (default)" if device.is_default else ""
         print(f"{device.index:3}  {device.name}  {device.channels} channels, {device.rate} Hz{default}")
+        print(f'     device = "{name}"')
     sound_devices.choose(found, "")  # says what to do where there is none
     return 0
 

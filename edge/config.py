@@ -30,7 +30,8 @@ class Microphone:
     """[microphone]: what it listens to."""
 
     device: str = checked(maximum=200, default="")
-    """Part of the device's name, or its number in `bedside-edge devices`; empty: the system's default."""
+    """As `bedside-edge devices` names it: USB ids, an ALSA id, a path in /dev/snd or part of its name;
+    empty: the system's default. Its number there works too, until the next start of the machine."""
     rate: int = checked(
         minimum=0, maximum=192000, allowed="0 (automatic) or a rate from 8000 to 192000 Hz", default=0
     )

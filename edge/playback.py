@@ -25,8 +25,6 @@ _LONGEST_SLEEP_S = 0.2  # so that a request to stop is seen soon
 class Playback:
     """Recordings one after the other, a second of near silence between two."""
 
-    muted = False
-
     def __init__(
         self,
         paths: Sequence[Path],
@@ -40,6 +38,7 @@ class Playback:
             with SoundFile(path):
                 pass
         self.name = ", ".join(path.name for path in paths)
+        self.muted = False
         self._paths, self._stopped, self._fast, self._repeat = tuple(paths), stopped, fast, repeat
 
     def chunks(self) -> Iterator[Chunk]:
@@ -53,7 +52,8 @@ class Playback:
                     self._wait_until(start_s + (position + samples.size) / SAMPLE_RATE)
                 if self._stopped():
                     return
-                yield Chunk(position, samples)
+                # Muted, the recording goes on unheard, as the patient would.
+                yield Chunk(position, samples[:0] if self.muted else samples)
                 position += samples.size
 
     @property
@@ -61,7 +61,7 @@ class Playback:
         """A file is always well."""
         if self.muted:
             return Condition("muted", "muted")
-        return Condition("file", "a recording is played")
+        return Condition("file", "a recording is played", recording=True)
 
     def close(self) -> None:
         """Nothing stays open between blocks."""

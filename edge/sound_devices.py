@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from edge.config import Microphone as Settings
 from edge.errors import MicrophoneError
-from edge.quiet import quiet
+from edge.quiet import quiet_sound_libraries
+from edge.sound_cards import ROOT, Place, cards, holder, locate, stable_name
 from edge.speech_gate import SAMPLE_RATE
 
 try:
@@ -18,6 +21,7 @@ except (ImportError, OSError):  # a desktop that only analyses files needs no Po
     pyaudio = None
 
 CHUNK_S = 0.05
+_HARDWARE = re.compile(r"\(hw:(\d+),(\d+)\)")  # what PortAudio appends to the name of ALSA's own devices
 _REMEDY = "plug one in, see `bedside-edge devices`, and name it in [microphone] device"
 
 
@@ -31,6 +35,12 @@ class Device:
     rate: int
     is_default: bool
 
+    @property
+    def hardware(self) -> tuple[int, int] | None:
+        """Numbers of card and device, None where it is no piece of hardware."""
+        match = _HARDWARE.search(self.name)
+        return (int(match[1]), int(match[2])) if match else None
+
 
 @dataclass(frozen=True, slots=True)
 class OpenStream:
@@ -41,6 +51,13 @@ class OpenStream:
     device: Device
     rate: int
     channels: int
+
+    def is_active(self) -> bool:
+        """Whether the driver still calls back; false once it has failed, by unplugging for example."""
+        try:
+            return bool(self.stream.is_active())
+        except OSError:
+            return False
 
     def close(self) -> None:
         """End stream and session, whatever state they are in."""
@@ -58,11 +75,12 @@ def devices() -> list[Device]:
         session.terminate()
 
 
-def open_stream(settings: Settings, callback: Callable[..., Any]) -> OpenStream:
-    """A started 16-bit stream of the chosen device, with PyAudio's `callback`. Raises MicrophoneError.
+def open_stream(settings: Settings, listen: Callable[[int, int], Callable[..., Any]]) -> OpenStream:
+    """A started 16-bit stream of the chosen device. Raises MicrophoneError.
 
     At `settings.rate` if given, else at 16 kHz where the device can, else at its own rate; with one
-    channel where the device can, else with two.
+    channel where the device can, else with two. `listen` gives PyAudio's callback for a rate and a number
+    of channels. May take for ever where a sound server hangs.
     """
     session = _session()
     try:
@@ -70,7 +88,7 @@ def open_stream(settings: Settings, callback: Callable[..., Any]) -> OpenStream:
         rates = [settings.rate] if settings.rate else [SAMPLE_RATE, device.rate]
         for rate in rates:
             for channels in (1, 2):
-                stream = _try(session, device, rate, channels, callback)
+                stream = _try(session, device, rate, channels, listen(rate, channels))
                 if stream is not None:
                     return stream
     except BaseException:
@@ -86,7 +104,7 @@ def open_stream(settings: Settings, callback: Callable[..., Any]) -> OpenStream:
 def _try(
     session: Any, device: Device, rate: int, channels: int, callback: Callable[..., Any]
 ) -> OpenStream | None:
-    with contextlib.suppress(OSError, ValueError), quiet():
+    with contextlib.suppress(OSError, ValueError):
         stream = session.open(
             rate=rate,
             channels=channels,
@@ -100,30 +118,84 @@ def _try(
     return None
 
 
-def choose(found: list[Device], wanted: str) -> Device:
-    """The device `wanted` names: by index, by part of its name, or the default. Raises MicrophoneError."""
+def choose(found: list[Device], wanted: str, root: Path = ROOT) -> Device:
+    """The device `wanted` names. Raises MicrophoneError where it names none, or more than one.
+
+    It may be a name of its sound card that stays the same (edge.sound_cards.locate), part of the
+    device's name, its index, or empty or `default`: the system's default.
+    """
+    wanted = wanted.strip()
+    place = None if wanted.isdecimal() else locate(wanted, root)
+    if place is not None:
+        return _at(found, place, wanted, root)
     if not found:
-        raise MicrophoneError(f"there is no microphone; {_REMEDY}")
-    if wanted.strip().lower() in {"", "default"}:
+        raise MicrophoneError(f"there is no microphone{_held(root)}; {_REMEDY}")
+    if wanted.lower() in {"", "default"}:
         return next((device for device in found if device.is_default), found[0])
+    fitting = [device for device in found if wanted == str(device.index)]
+    if not wanted.isdecimal():
+        same = [device for device in found if wanted.lower() == device.name.lower()]
+        fitting = same or [device for device in found if wanted.lower() in device.name.lower()]
+    if len(fitting) == 1:
+        return fitting[0]
+    if not fitting:
+        raise MicrophoneError(f"there is no microphone {wanted!r}, only {_names(found)}; {_REMEDY}")
+    raise MicrophoneError(
+        f"{wanted!r} fits {len(fitting)} microphones: {_names(fitting)}; name one of them, see"
+        " `bedside-edge devices`"
+    )
+
+
+def stable_names(found: list[Device], root: Path = ROOT) -> list[str]:
+    """For each device what to write into [microphone] device so that it means the same tomorrow."""
+    there = cards(root)
+    by_number = {card.number: card for card in there}
+    names = []
     for device in found:
-        if wanted == str(device.index):
-            return device
+        number, unit = device.hardware or (-1, 0)
+        card = by_number.get(number)
+        names.append(device.name if card is None else stable_name(card, there, unit))
+    return names
+
+
+def sound_cards() -> tuple[str, ...]:
+    """The sound cards there are; another value where one has been plugged in or pulled out. Cheap."""
+    try:
+        return tuple(sorted(path.name for path in (ROOT / "sys/class/sound").iterdir()))
+    except OSError:
+        return ()
+
+
+def _at(found: list[Device], place: Place, wanted: str, root: Path) -> Device:
     for device in found:
-        if wanted.lower() in device.name.lower():
+        number, unit = device.hardware or (-1, 0)
+        if number == place.card.number and place.device in {None, unit}:
             return device
-    names = ", ".join(device.name for device in found)
-    raise MicrophoneError(f"there is no microphone {wanted!r}, only {names}; {_REMEDY}")
+    if place.card.captures:
+        who = holder(place, root)
+        by = f"process {who} holds it" if who else "another program holds it, or you may not: group audio"
+        raise MicrophoneError(f"the microphone {wanted!r}, {place.card}, cannot be had; {by}")
+    raise MicrophoneError(f"{wanted!r} is {place.card}, which has no microphone; {_REMEDY}")
+
+
+def _held(root: Path) -> str:
+    """What is there although PortAudio does not offer it: it leaves out what it cannot open."""
+    held = [str(card) for card in cards(root) if card.captures]
+    return f" to be had, though {', '.join(held)} is there: another program may hold it" if held else ""
+
+
+def _names(devices: list[Device]) -> str:
+    return ", ".join(device.name for device in devices)
 
 
 def _session() -> Any:
     if pyaudio is None:
         raise MicrophoneError("PyAudio is not installed; install it, or give a sound file with --source")
-    with quiet():
-        try:
-            return pyaudio.PyAudio()
-        except OSError as error:
-            raise MicrophoneError(f"the sound system does not start: {error}; {_REMEDY}") from error
+    quiet_sound_libraries()
+    try:
+        return pyaudio.PyAudio()
+    except OSError as error:
+        raise MicrophoneError(f"the sound system does not start: {error}; {_REMEDY}") from error
 
 
 def _devices(session: Any) -> list[Device]:

@@ -253,10 +253,19 @@ def edge(start_edge):
 
 @pytest.fixture
 def microphone(tmp_path_factory, monkeypatch):
+    yield from _microphone(tmp_path_factory, monkeypatch, is_noisy=False)
+
+
+@pytest.fixture
+def noisy_microphone(tmp_path_factory, monkeypatch):
+    yield from _microphone(tmp_path_factory, monkeypatch, is_noisy=True)
+
+
+def _microphone(tmp_path_factory, monkeypatch, *, is_noisy):
     if shutil.which("pulseaudio") is None or shutil.which("pacat") is None:
         pytest.skip("pulseaudio and pacat are not installed")
     # A socket's path must be short.
-    device = VirtualMicrophone(tmp_path_factory.mktemp("mic"))
+    device = VirtualMicrophone(tmp_path_factory.mktemp("mic"), is_noisy=is_noisy)
     for name, value in device.environment.items():
         monkeypatch.setenv(name, value)
     yield device

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import subprocess
 import threading
 
@@ -10,10 +11,14 @@ from waiting import until
 
 
 class VirtualMicrophone:
-    """A PulseAudio of our own; what is played into it comes out of an ALSA microphone, bit for bit."""
+    """A PulseAudio of our own; what is played into it comes out of an ALSA microphone, bit for bit.
 
-    def __init__(self, folder):
+    While nothing is played it delivers zeros, or, `is_noisy`, the hiss of a quiet room.
+    """
+
+    def __init__(self, folder, *, is_noisy=False):
         self.folder = folder
+        self.is_noisy = is_noisy
         home, runtime = folder / "home", folder / "run"
         home.mkdir(parents=True)
         runtime.mkdir(mode=0o700)
@@ -73,11 +78,32 @@ class VirtualMicrophone:
             env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **options,
         )  # fmt: skip
 
-    @staticmethod
-    def _feed(pipe):
+    def freeze(self):
+        """The sound server stops in its tracks, as after a crash of its driver."""
+        self._server.send_signal(signal.SIGSTOP)
+
+    def thaw(self):
+        """It goes on."""
+        self._server.send_signal(signal.SIGCONT)
+
+    def mute(self, on):
+        """The microphone's own switch: it delivers zeros."""
+        self._pactl("set-source-mute", "bed.monitor", "1" if on else "0")
+
+    def listeners(self):
+        """How many streams record from it now."""
+        return len(self._pactl("list", "short", "source-outputs").splitlines())
+
+    def _pactl(self, *arguments):
+        return subprocess.run(
+            ["pactl", *arguments], env=self.environment, check=True, capture_output=True, timeout=20
+        ).stdout
+
+    def _feed(self, pipe):
+        hiss = np.random.default_rng(0).integers(-2, 3, 1600).astype("<i2").tobytes()
         with contextlib.suppress(OSError, ValueError):
             while True:
-                pipe.write(bytes(3200))
+                pipe.write(hiss if self.is_noisy else bytes(3200))
                 pipe.flush()
 
     def play(self, samples):
