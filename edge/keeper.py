@@ -127,9 +127,9 @@ class Keeper:
             return
         self._stream = stream
         self.name = stream.device.name
-        log.debug("opened %s at %d Hz, %d channel(s)", self.name, stream.rate, stream.channels)
+        form = f" at {stream.rate} Hz" + (", both channels" if stream.channels > 1 else "")
         with self._lock:
-            self._liveness.opened(self._now(), self.name)
+            self._liveness.opened(self._now(), self.name, form)
 
     def _failed(self, error: str) -> None:
         with self._lock:

@@ -94,7 +94,7 @@ class Liveness:
     """
 
     def __init__(self, now: float, limits: Limits | None = None) -> None:
-        self.name = "the microphone"
+        self.name, self._form = "the microphone", ""
         self._limits = limits or Limits()
         self._is_open = False
         self._since = now  # it was opened or shut
@@ -113,9 +113,9 @@ class Liveness:
         self._losses_told = 0
         self._stalls = self._silences = self._reopened = self._drifts = 0
 
-    def opened(self, now: float, name: str) -> None:
-        """The device is open; nothing has come from it yet."""
-        self.name = name
+    def opened(self, now: float, name: str, form: str = "") -> None:
+        """The device is open, in a form such as ` at 16000 Hz`; nothing has come from it yet."""
+        self.name, self._form = name, form
         self._error = ""
         self._reopened += self._was_opened
         self._was_opened = True
@@ -200,7 +200,7 @@ class Liveness:
             return "silent", f"{self.name} delivers only zeros: dead, or muted at its own switch"
         if not reading.frames:
             return "recovering", f"{self.name} has been opened; no sound yet"
-        return "healthy", f"listening to {self.name}"
+        return "healthy", f"listening to {self.name}{self._form}"
 
     def _judge_shut(self, now: float, reading: Reading, *, was_silent: bool) -> tuple[str, str]:
         if self._trouble == "stalled":

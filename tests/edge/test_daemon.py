@@ -180,7 +180,7 @@ def test_from_the_microphone(broker, make_hub, start_edge, config_file, micropho
         samples = np.concatenate(list(sound.blocks()))
     microphone.play(samples[16000 * 17 : 16000 * 22])
     until(lambda: hub.of("emotion"), 10)
-    assert hub.of("health")[0]["microphone"] == "healthy"
+    assert hub.of("state")[-1]["microphone"] == "healthy"
     process.terminate()
     _, err = process.communicate(timeout=10)
     assert process.returncode == 0, err
