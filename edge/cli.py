@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from edge import __version__, analyse, check, config, daemon, service, sound_devices
+from edge import __version__, analyse, check, config, daemon, memory, service, sound_devices
 from edge.errors import BedsideError, ConfigError, ModelError
 from edge.manifest import describe
 from edge.model_file import read
@@ -84,10 +84,17 @@ def _run(options: argparse.Namespace) -> int:
     if not files and (options.fast or options.repeat):
         raise ConfigError("--fast and --repeat play files; name them with --source")
     settings = config.load(options.config)
-    stopped = service.StopRequest()
-    stopped.install()
+    requests = service.Requests()
+    requests.install()
     service.log_to_journal_or_stderr(DEVICE=settings.device, BED=settings.bed)
-    daemon.run(settings, _recordings(files), stopped, fast=options.fast, repeat=options.repeat)
+    memory.keep_in_memory()
+    daemon.Daemon(
+        lambda: config.load(options.config),
+        _recordings(files),
+        requests,
+        fast=options.fast,
+        repeat=options.repeat,
+    ).run()
     return 0
 
 

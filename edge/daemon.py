@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -12,101 +11,199 @@ from edge.capture import Microphone, Source
 from edge.classifier import Classifier
 from edge.clock import Clock
 from edge.config import Config
+from edge.errors import BedsideError, ConfigError
 from edge.model_file import read
 from edge.outbox import Outbox
 from edge.pipeline import Pipeline
 from edge.playback import Playback
 from edge.publisher import Publisher
 from edge.reporter import Reporter
-from edge.service import notify
+from edge.service import Requests, notify, notify_reloading, tell_state
 from edge.vitals import Vitals
+from edge.watchdog import Progress, Watchdog
 
 log = logging.getLogger(__name__)
 
 _RECEIPTS_S = 10.0
 """After the end of a file, so long for the hub's receipts; what has none stays in the outbox."""
 _STATUS_EVERY_S = 5.0
+_FIXED = ("site", "ward", "device", "storage")
+"""What only a restart can change: under another address or in another outbox, numbers would begin anew."""
 
 
-def run(
-    config: Config,
-    files: Sequence[Path],
-    stopped: Callable[[], bool],
-    *,
-    fast: bool = False,
-    repeat: bool = False,
-) -> None:
-    """Listen and tell until the files end or `stopped`; no files: the microphone.
+class Bed:
+    """What is made of one configuration: from sound to messages. A reload makes a new one."""
 
-    Raises a BedsideError for what keeps it from starting, and for a file that turns out damaged.
-    """
-    clock = Clock()
-    classifier = Classifier(read(Path(config.model.path)))
-    pipeline = Pipeline(classifier, config.gate)
-    with contextlib.ExitStack() as ends:
-        outbox = Outbox(Path(config.storage.folder), clock.boot_id)
-        ends.callback(outbox.close)
-        source: Source
-        if files:
-            source = Playback(files, stopped, fast=fast, repeat=repeat)
-        else:
-            source = Microphone(config.microphone, stopped)
-        ends.callback(source.close)
-        vitals = Vitals(config, clock, pipeline, source, lambda: reporter.waiting)
-        publisher = Publisher(config.broker, config.address, outbox, vitals)
-        reporter = Reporter(config, classifier.manifest, clock, outbox, publisher.live)
-        waiting = reporter.waiting
-        log.info("bed %s, model %s, %s", config.bed, classifier.manifest.title, source.name)
-        if waiting:
-            log.info("%d messages of earlier runs wait for the hub", waiting)
-        publisher.start()
-        goodbye = "stopped"
+    def __init__(
+        self, config: Config, classifier: Classifier, clock: Clock, outbox: Outbox, source: Source
+    ) -> None:
+        """Raises ConfigError or ModelError where configuration and model do not go together."""
+        self.config = config
+        self.source = source
+        self.pipeline = Pipeline(classifier, config.gate)
+        self.vitals = Vitals(config, clock, self.pipeline, source, lambda: self.reporter.waiting)
+        self.publisher = Publisher(config.broker, config.address, outbox, self.vitals)
+        self.reporter = Reporter(config, classifier.manifest, clock, outbox, self.publisher.live)
+
+    def finish(self, why: str) -> None:
+        """The end of what was being heard: the open episode and the minute begun are told."""
+        for result in self.pipeline.flush():
+            self.reporter.window(result)
+        self.reporter.finish(why)
+
+    def status(self) -> str:
+        """One line for people."""
+        condition = self.source.condition
+        broker = "connected" if self.publisher.connected else "no connection to the broker"
+        waiting = f"{self.reporter.waiting} messages wait for the hub"
+        return f"{self.source.name}: {condition.reason}; {broker}; {waiting}"
+
+
+class Daemon:
+    """One start of the daemon, from the first configuration to the last message."""
+
+    def __init__(
+        self,
+        load: Callable[[], Config],
+        files: Sequence[Path],
+        requests: Requests,
+        *,
+        fast: bool = False,
+        repeat: bool = False,
+    ) -> None:
+        """`load` reads the configuration, anew at each reload; no files: the microphone.
+
+        Raises a BedsideError for what keeps it from starting.
+        """
+        self._load, self._requests = load, requests
+        self._playback = (tuple(files), fast, repeat)
+        self._clock = Clock()
+        config = load()
+        classifier = Classifier(read(Path(config.model.path)))
+        self._outbox = Outbox(Path(config.storage.folder), self._clock.boot_id)
         try:
-            _listen(source, pipeline, reporter, publisher)
-            if not stopped():
-                goodbye = "recording ended"
+            source = self._open_source(config)
+            self._bed = Bed(config, classifier, self._clock, self._outbox, source)
         except BaseException:
-            goodbye = "failed"
+            self._outbox.close()
             raise
+        self._chunks = source.chunks()
+        self._watchdog = Watchdog(time.monotonic())
+        self._is_ready = False
+        self._next_status_s = 0.0
+
+    def run(self) -> None:
+        """Listen and tell until the files end or a stop is asked for.
+
+        Raises AudioFileError for a file that turns out damaged.
+        """
+        bed = self._bed
+        log.info("bed %s, model %s, %s", bed.config.bed, bed.pipeline.model, bed.source.name)
+        if bed.reporter.waiting:
+            log.info("%d messages of earlier starts wait for the hub", bed.reporter.waiting)
+        bed.publisher.start()
+        goodbye = "failed"
+        try:
+            self._listen()
+            goodbye = "stopped" if self._requests.stop else "recording ended"
         finally:
             notify("STOPPING=1")
-            _end(pipeline, reporter, goodbye)
-            if not stopped():
-                _await_receipts(reporter, publisher, stopped)
-            publisher.stop(goodbye)
-            log.info("%s; %d messages wait for the hub", goodbye, reporter.waiting)
+            self._end(goodbye)
 
+    def _listen(self) -> None:
+        while True:
+            for chunk in self._chunks:
+                bed = self._bed
+                position = chunk.position if chunk.samples.size else None
+                for result in bed.pipeline.feed(chunk.samples, position):
+                    bed.reporter.window(result)
+                bed.reporter.tick()
+                self._tell_systemd(heard=chunk.samples.size > 0)
+                if self._requests.take_reload():
+                    break
+            else:
+                return
+            self._reload()
 
-def _listen(source: Source, pipeline: Pipeline, reporter: Reporter, publisher: Publisher) -> None:
-    is_ready, next_status_s = False, 0.0
-    for chunk in source.chunks():
-        for result in pipeline.feed(chunk.samples, chunk.position if chunk.samples.size else None):
-            reporter.window(result)
-        reporter.tick()
-        if not is_ready and chunk.samples.size:
-            is_ready = True
-            notify("READY=1")
+    def _tell_systemd(self, *, heard: bool) -> None:
+        condition = self._bed.source.condition
+        tell_state(condition.state)
+        # A microphone that is not there has been announced by then: listening for it is the work.
+        if not self._is_ready and (heard or condition.state not in {"healthy", "recovering", "file"}):
+            self._is_ready = True
+            notify("READY=1", f"STATUS={self._bed.status()}")
         now = time.monotonic()
-        if now >= next_status_s:
-            next_status_s = now + _STATUS_EVERY_S
-            notify("WATCHDOG=1", f"STATUS={_status(source, reporter, publisher)}")
-
-
-def _status(source: Source, reporter: Reporter, publisher: Publisher) -> str:
-    broker = "connected" if publisher.connected else "no connection to the broker"
-    return f"{source.name}: {source.condition.state}; {broker}; {reporter.waiting} messages wait for the hub"
-
-
-def _end(pipeline: Pipeline, reporter: Reporter, why: str) -> None:
-    for result in pipeline.flush():
-        reporter.window(result)
-    reporter.finish(why)
-
-
-def _await_receipts(reporter: Reporter, publisher: Publisher, stopped: Callable[[], bool]) -> None:
-    """Give the hub time to answer; none where there is no broker to carry the answer."""
-    until = time.monotonic() + _RECEIPTS_S
-    while reporter.waiting and time.monotonic() < until and not stopped():
-        if publisher.problem is not None and not publisher.connected:
+        if now < self._next_status_s:
             return
-        time.sleep(0.05)
+        self._next_status_s = now + _STATUS_EVERY_S
+        progress = Progress(
+            frames=self._bed.pipeline.frames,
+            inferences=self._bed.pipeline.inferences,
+            state=condition.state,
+            stuck_s=condition.stuck_s,
+            publisher_s=self._bed.publisher.idle_s(now),
+        )
+        problem = self._watchdog.problem(now, progress)
+        if problem is None:
+            notify("WATCHDOG=1", f"STATUS={self._bed.status()}")
+        else:
+            log.error("%s; systemd will start the daemon anew", problem)
+            notify(f"STATUS={problem}")
+
+    def _reload(self) -> None:
+        """Take over the configuration as it is now; where it is wrong, go on with the old one."""
+        notify_reloading()
+        try:
+            config = self._load()
+            for name in _FIXED:
+                if getattr(config, name) != getattr(self._bed.config, name):
+                    raise ConfigError(f"{name} can only be changed by a restart")
+            classifier = Classifier(read(Path(config.model.path)))
+            bed = Bed(config, classifier, self._clock, self._outbox, self._bed.source)
+        except BedsideError as error:
+            log.error("not reloaded, the old settings stay in force: %s", error)  # noqa: TRY400
+            notify("READY=1", f"STATUS=not reloaded: {error}")
+            self._next_status_s = time.monotonic() + 2 * _STATUS_EVERY_S  # long enough to be read
+            return
+        old = self._bed
+        old.finish("settings reloaded")
+        old.publisher.stop(None)
+        if not self._playback[0] and config.microphone != old.config.microphone:
+            old.source.close()
+            source = self._open_source(config)
+            source.muted = old.source.muted
+            bed = Bed(config, classifier, self._clock, self._outbox, source)
+            self._chunks = source.chunks()
+        bed.pipeline.continue_counts(old.pipeline)
+        self._bed = bed
+        bed.publisher.start()
+        bed.publisher.announce("settings reloaded")
+        log.info("settings reloaded: bed %s, model %s", config.bed, bed.pipeline.model)
+        notify("READY=1", f"STATUS={bed.status()}")
+
+    def _open_source(self, config: Config) -> Source:
+        files, fast, repeat = self._playback
+        if files:
+            return Playback(files, lambda: self._requests.stop, fast=fast, repeat=repeat)
+        return Microphone(config.microphone, lambda: self._requests.stop)
+
+    def _end(self, goodbye: str) -> None:
+        bed = self._bed
+        try:
+            bed.finish(goodbye)
+            if goodbye == "recording ended":
+                self._await_receipts()
+            bed.publisher.stop(goodbye)
+            log.info("%s; %d messages wait for the hub", goodbye, bed.reporter.waiting)
+        finally:
+            bed.source.close()
+            self._outbox.close()
+
+    def _await_receipts(self) -> None:
+        """Give the hub time to answer; none where there is no broker to carry the answer."""
+        bed = self._bed
+        until = time.monotonic() + _RECEIPTS_S
+        while bed.reporter.waiting and time.monotonic() < until and not self._requests.stop:
+            if bed.publisher.problem is not None and not bed.publisher.connected:
+                return
+            time.sleep(0.05)

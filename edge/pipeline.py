@@ -104,6 +104,12 @@ class Pipeline:
             results += [self._judge(window) for window in self._windows.feed(frames)]
         return results
 
+    def continue_counts(self, before: Pipeline) -> None:
+        """Count on from what the pipeline `before` this one has counted."""
+        self.frames += before.frames
+        self.inferences += before.inferences
+        self.clipped += before.clipped
+
     def flush(self) -> list[WindowResult]:
         """End the stream: what the last samples still give, as one more window or none."""
         frames = self._features.flush()

@@ -63,7 +63,8 @@ class Publisher:
         self._live: deque[Emotion | Health] = deque(maxlen=_LIVE_QUEUE)
         self._change: str | None = None
         self._delivery: Delivery | None = None
-        self._goodbye = "stopped"
+        self._goodbye: str | None = "stopped"
+        self._turned_s = time.monotonic()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
         self.connected = False
@@ -75,8 +76,15 @@ class Publisher:
         """Begin to connect, in the background."""
         self._thread.start()
 
-    def stop(self, reason: str) -> None:
-        """Say goodbye if connected and end the thread; takes a second and a half at most."""
+    def idle_s(self, now_s: float) -> float | None:
+        """For how long the thread has been busy with one thing, by time.monotonic; None once it has ended."""
+        return now_s - self._turned_s if self._thread.is_alive() else None
+
+    def stop(self, reason: str | None) -> None:
+        """Say goodbye if connected and end the thread; takes a second and a half at most.
+
+        Without a reason no goodbye: the device goes on under another publisher at once.
+        """
         self._goodbye = reason
         self._stopping.set()
         if self._thread.is_alive():
@@ -94,6 +102,7 @@ class Publisher:
     def _run(self) -> None:
         pause = _FIRST_PAUSE_S
         while not self._stopping.is_set():
+            self._turned_s = time.monotonic()
             try:
                 self._connect_and_serve()
             except BedsideError as error:
@@ -121,9 +130,12 @@ class Publisher:
             self.connected, self.problem = True, None
             log.info("connected to the broker %s:%d", self._broker.host, self._broker.effective_port)
             while not self._stopping.is_set():
+                self._turned_s = time.monotonic()
                 self._send(connection)
                 connection.loop()
             self._send(connection)
+            if self._goodbye is None:
+                return
             state = to_json(self._device.state("offline", self._goodbye))
             connection.wait(connection.publish("state", state, qos=1, retain=True), _GOODBYE_S)
         finally:

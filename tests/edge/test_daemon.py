@@ -151,7 +151,7 @@ def test_tells_systemd(broker, start_edge, config_file, scene, tmp_path):
         heard = ""
         while "READY=1" not in heard or "WATCHDOG=1" not in heard:
             heard += systemd.recv(4096).decode() + "\n"
-        assert "STATUS=scene.wav: file; " in heard
+        assert "STATUS=scene.wav: a recording is played; " in heard
         process.terminate()
         while "STOPPING=1" not in heard:
             heard += systemd.recv(4096).decode() + "\n"
