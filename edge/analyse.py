@@ -5,37 +5,42 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from edge.classifier import Classifier, distress_score
-from edge.config import Gate
+from edge.config import Gate, Sound
 from edge.errors import AudioFileError, BedsideError
 from edge.manifest import Training
 from edge.model_file import read
 from edge.pipeline import Judgement, Pipeline, WindowResult
 from edge.sound_files import SoundFile
+from edge.voice import Manner, manner
 
 _BAR = 10
+_CLIPPED = 1e-4  # of the samples: less is a peak or two
 
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """A recording, window by window, and as a whole: the mean over its windows with speech."""
+    """A recording, window by window, and as a whole: its windows with speech together."""
 
     windows: tuple[WindowResult, ...]
     whole: Judgement | None
+    manner: Manner
     seconds: float
+    clipped_share: float
+    """The share of samples at full scale."""
     shortfall: str | None
     """One sentence where the file is cut short."""
 
 
 def analyse(path: Path, classifier: Classifier, gate: Gate) -> Analysis:
-    """Judge the recording in `path`. Raises AudioFileError."""
-    pipeline = Pipeline(classifier, gate)
+    """Judge the recording in `path`, at the level it has. Raises AudioFileError."""
+    pipeline = Pipeline(classifier, gate, Sound(normalise_level=False))
     windows: list[WindowResult] = []
     samples = 0
     with SoundFile(path) as sound:
@@ -48,6 +53,8 @@ def analyse(path: Path, classifier: Classifier, gate: Gate) -> Analysis:
     return Analysis(
         windows=tuple(windows),
         whole=_whole(windows, training),
+        manner=manner([window.voice for window in windows if window.voice is not None]),
+        clipped_share=pipeline.clipped / max(1, samples),
         seconds=samples / training.front_end.sample_rate,
         shortfall=shortfall,
     )
@@ -99,7 +106,9 @@ def _json_lines(path: Path, analysis: Analysis) -> Iterator[str]:
                 "speech": window.is_speech,
                 "speech_share": round(window.speech_share, 3),
                 "level_db": round(window.level_db, 1),
+                "clipped_share": round(window.clipped_share, 4),
                 **_plain(window.judgement),
+                **asdict(_manner(window)),
             }
         )
     spoken = [window for window in analysis.windows if window.is_speech]
@@ -112,9 +121,15 @@ def _json_lines(path: Path, analysis: Analysis) -> Iterator[str]:
             "speech": bool(spoken),
             "windows": len(analysis.windows),
             "speech_windows": len(spoken),
+            "clipped_share": round(analysis.clipped_share, 4),
             **_plain(analysis.whole),
+            **asdict(analysis.manner),
         }
     )
+
+
+def _manner(window: WindowResult) -> Manner:
+    return manner([window.voice] if window.voice is not None else [])
 
 
 def _plain(judgement: Judgement | None) -> dict[str, Any]:
@@ -129,13 +144,31 @@ def _plain(judgement: Judgement | None) -> dict[str, Any]:
 
 def _table(path: Path, analysis: Analysis) -> Iterator[str]:
     yield f"{path}  {analysis.seconds:.1f} s"
-    yield f"  {'from':>7} {'to':>7} {'level':>7} {'speech':>7}  {'emotion':<18} distress"
+    yield (
+        f"  {'from':>7} {'to':>7} {'level':>7} {'speech':>7} {'pitch':>6} {'range':>8}"
+        f" {'syll/s':>6} {'pauses':>6}  {'emotion':<18} distress"
+    )
     for window in analysis.windows:
         yield (
             f"  {window.start_s:6.1f}s {window.end_s:6.1f}s {window.level_db:5.0f}dB"
-            f" {window.speech_share:6.0%}  {_words(window.judgement)}"
+            f" {window.speech_share:6.0%} {_how(_manner(window))}  {_words(window.judgement)}"
         )
-    yield f"  {'the whole recording':<31}  {_words(analysis.whole)}"
+    yield f"  {'the whole recording':<31} {_how(analysis.manner)}  {_words(analysis.whole)}"
+    if analysis.clipped_share >= _CLIPPED:
+        yield (
+            f"  note: {analysis.clipped_share:.2%} of the samples stand at full scale: the microphone was"
+            " too close or set too loud, and the judgement suffers"
+        )
+
+
+def _how(one: Manner) -> str:
+    if one.f0_median_hz is None:
+        pitch = f"{'-':>6} {'-':>8}"
+    else:
+        pitch = f"{one.f0_median_hz:4.0f}Hz {f'{one.f0_low_hz:.0f}-{one.f0_high_hz:.0f}':>8}"
+    rate = "-" if one.speech_rate is None else f"{one.speech_rate:.1f}"
+    pauses = "-" if one.pause_ratio is None else f"{one.pause_ratio:.0%}"
+    return f"{pitch} {rate:>6} {pauses:>6}"
 
 
 def _words(judgement: Judgement | None) -> str:

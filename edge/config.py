@@ -88,11 +88,25 @@ class Gate:
     """[gate]: what counts as speech."""
 
     min_level_db: float = checked(minimum=-100, maximum=0, default=-65.0)
-    """A frame below this level (dBFS, 250 Hz and up) is no speech."""
+    """In a frame below this level (dBFS, 250 Hz and up) no voice is heard."""
     aggressiveness: int = checked(minimum=0, maximum=3, default=2)
     """webrtcvad's mode: 0 lets most through, 3 least."""
     min_speech: float = checked(minimum=0.01, maximum=1, default=0.1)
-    """The share of a window's frames that must be speech for the window to be judged."""
+    """The share of a window's frames in which a voice must be heard for the window to be judged."""
+    min_duration_s: float = checked(minimum=0, maximum=1, default=0.1)
+    """A segment in which a voice is heard for less is no speech: a click, a knock."""
+    hangover_s: float = checked(minimum=0, maximum=1, default=0.24)
+    """So long a segment of speech goes on after the last frame in which a voice is heard."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """[sound]: what is done to the sound before the model hears it."""
+
+    normalise_level: bool = checked(default=True)
+    """Bring this bed's speech to the level the model learnt at, where the model tells it."""
+    reduce_noise: bool = checked(default=False)
+    """Take steady noise down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +146,7 @@ class Config:
     storage: Storage = checked()
     microphone: Microphone = checked(default=Microphone())
     gate: Gate = checked(default=Gate())
+    sound: Sound = checked(default=Sound())
     episodes: Episodes = checked(default=Episodes())
 
     @property

@@ -40,7 +40,7 @@ class Bed:
         """Raises ConfigError or ModelError where configuration and model do not go together."""
         self.config = config
         self.source = source
-        self.pipeline = Pipeline(classifier, config.gate)
+        self.pipeline = Pipeline(classifier, config.gate, config.sound)
         self.vitals = Vitals(config, clock, self.pipeline, source, lambda: self.reporter.waiting)
         self.publisher = Publisher(config.broker, config.address, outbox, self.vitals)
         self.reporter = Reporter(config, classifier.manifest, clock, outbox, self.publisher.live)

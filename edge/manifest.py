@@ -96,6 +96,8 @@ class Training:
     distress: Distress = checked()
     corpora: tuple[Corpus, ...] = checked()
     evaluation: dict[str, float] = checked()
+    speech_level: float | None = checked(minimum=-50, maximum=50, default=None)
+    """`edge.level.level_of` windows of ordinary speech, on average: the level the model learnt at."""
 
     def __post_init__(self) -> None:
         """Raises ValueError where shapes or names disagree."""

@@ -146,9 +146,9 @@ class Summary:
     f0_low_hz: float | None = _pitch_field()
     f0_high_hz: float | None = _pitch_field()
     speech_rate: float | None = checked(minimum=0, maximum=50, default=None)
-    """Energy peaks a second of speech, a proxy for syllables."""
+    """Energy peaks a second of speech without its pauses, a proxy for syllables."""
     pause_ratio: float | None = checked(minimum=0, maximum=1, default=None)
-    """The share of frames without voice between the first and the last frame of speech of a window."""
+    """The share of pauses of 0.25 s or more between the first and the last frame of speech of a window."""
     v: int = checked(minimum=VERSION, maximum=VERSION, default=VERSION)
 
 

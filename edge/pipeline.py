@@ -1,4 +1,4 @@
-"""Samples in, one judged window a second out: features, gate, windows and classifier in a row.
+"""Samples in, one judged window a second out: features, gate, windows, voice and classifier in a row.
 
 Pure: no files, no clock; time is counted in samples.
 """
@@ -12,12 +12,19 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.classifier import distress_score
-from edge.config import Gate
+from edge.config import Gate, Sound
 from edge.errors import ModelError
-from edge.features import FloatArray, MfccStream
-from edge.manifest import Manifest
-from edge.speech_gate import SAMPLE_RATE, SpeechGate
+from edge.features import FloatArray, MfccStream, Samples
+from edge.level import LevelNormaliser
+from edge.manifest import Manifest, Training
+from edge.noise_reduction import NoiseReducer
+from edge.pitch import PitchTrack
+from edge.speech_gate import SAMPLE_RATE, SpeechGate, Stretch
+from edge.voice import Voice, voice_of
 from edge.windows import FrameWindow, WindowStream
+
+PROOF_EVERY = 10
+"""So many windows in a row without speech, and the model is asked all the same: proof that it answers."""
 
 # Bounds memory and the wait for the first result when somebody feeds an hour at once.
 _BLOCK = 10 * SAMPLE_RATE
@@ -56,13 +63,17 @@ class WindowResult:
     speech_share: float
     level_db: float
     judgement: Judgement | None
+    voice: Voice | None = None
+    """How somebody spoke, where somebody did."""
+    clipped_share: float = 0.0
+    """The share of samples at full scale: the microphone is too close or set too loud."""
 
 
 class Pipeline:
     """Judges a 16 kHz stream that arrives in chunks of any size."""
 
-    def __init__(self, scorer: Scorer, gate: Gate) -> None:
-        """Raises ModelError for a model that wants another sample rate."""
+    def __init__(self, scorer: Scorer, gate: Gate, sound: Sound | None = None) -> None:
+        """`sound` is by default what `Sound()` says. Raises ModelError for a model of another sample rate."""
         training = scorer.manifest.training
         if training.front_end.sample_rate != SAMPLE_RATE:
             raise ModelError(
@@ -73,9 +84,17 @@ class Pipeline:
         self.model = scorer.manifest.title
         """Name and version of the model."""
         self._training = training
+        sound = sound or Sound()
+        self._reducer = NoiseReducer() if sound.reduce_noise else None
+        self._level: LevelNormaliser | None = None
+        if sound.normalise_level and training.speech_level is not None:
+            self._level = LevelNormaliser(training.speech_level)
         self._features = MfccStream(training.front_end)
         self._gate = SpeechGate(gate)
+        self._pitch = PitchTrack()
         self._windows = WindowStream(training.window, training.front_end)
+        self._at_full_scale = np.zeros(0, np.intp)  # positions since the last hole, the older ones left out
+        self._unproven = 0  # windows since the model was last asked
         self._origin = 0  # position of the first sample since the last hole
         self._received = 0  # samples since then
         self.frames = 0
@@ -96,12 +115,13 @@ class Pipeline:
         results = []
         for start in range(0, samples.size, _BLOCK):
             block = samples[start : start + _BLOCK]
+            full = np.flatnonzero((block == _HIGHEST) | (block == _LOWEST))
+            self.clipped += full.size
+            self._at_full_scale = np.concatenate((self._at_full_scale, self._received + full))
             self._received += block.size
-            self.clipped += int(np.count_nonzero((block == _HIGHEST) | (block == _LOWEST)))
             self._gate.feed(block)
-            frames = self._features.feed(block)
-            self.frames += frames.shape[0]
-            results += [self._judge(window) for window in self._windows.feed(frames)]
+            self._pitch.feed(block)
+            results += self._take(block if self._reducer is None else self._reducer.feed(block))
         return results
 
     def continue_counts(self, before: Pipeline) -> None:
@@ -112,27 +132,41 @@ class Pipeline:
 
     def flush(self) -> list[WindowResult]:
         """End the stream: what the last samples still give, as one more window or none."""
+        results = [] if self._reducer is None else self._take(self._reducer.flush())
         frames = self._features.flush()
         self.frames += frames.shape[0]
         windows = [*self._windows.feed(frames), *self._windows.flush()]
-        results = [self._judge(window) for window in windows]
+        results += [self._judge(window) for window in windows]
         self._restart(self._origin + self._received)
         return results
 
+    def _take(self, samples: Samples) -> list[WindowResult]:
+        frames = self._features.feed(samples)
+        self.frames += frames.shape[0]
+        return [self._judge(window) for window in self._windows.feed(frames)]
+
     def _restart(self, position: int) -> None:
+        """Nothing heard so far belongs to what comes; but for the level, which is the microphone's."""
+        if self._reducer is not None:
+            self._reducer.reset()
         self._features.reset()
         self._gate.reset()
+        self._pitch.reset()
         self._windows.reset()
+        self._at_full_scale = self._at_full_scale[:0]
         self._origin, self._received = position, 0
 
     def _judge(self, window: FrameWindow) -> WindowResult:
         end = min(window.end, self._received)  # the last frame of a file is filled up with silence
         stretch = self._gate.stretch(window.start, end)
         self._gate.forget(window.start)
-        judgement = None
+        self._pitch.forget(window.start)
+        judgement, voice = None, None
         if stretch.is_speech:
-            self.inferences += 1
-            judgement = judge(self._scorer, window.frames)
+            judgement = judge(self._ask(self._levelled(window.frames)), self._training)
+            voice = self._voice(stretch)
+        else:
+            self._prove(window.frames)
         return WindowResult(
             start_s=(self._origin + window.start) / SAMPLE_RATE,
             end_s=(self._origin + end) / SAMPLE_RATE,
@@ -140,13 +174,47 @@ class Pipeline:
             speech_share=stretch.speech_share,
             level_db=stretch.level_db,
             judgement=judgement,
+            voice=voice,
+            clipped_share=self._clipped_share(window.start, end),
         )
 
+    def _levelled(self, frames: FloatArray) -> FloatArray:
+        if self._level is None:
+            return frames
+        self._level.hear(frames)
+        return self._level.apply(frames)
 
-def judge(scorer: Scorer, frames: FloatArray) -> Judgement:
-    """The model's word on one window of frames, shape (window frames, coefficients)."""
-    training = scorer.manifest.training
-    probabilities = scorer.probabilities(frames)
+    def _voice(self, stretch: Stretch) -> Voice:
+        pitch = np.zeros(stretch.levels.size, np.float32)
+        active = np.flatnonzero(stretch.active)
+        pitch[active] = self._pitch.hertz(stretch.first + active)
+        return voice_of(stretch.levels, stretch.active, pitch)
+
+    def _clipped_share(self, start: int, end: int) -> float:
+        self._at_full_scale = self._at_full_scale[self._at_full_scale >= start]
+        return float(np.count_nonzero(self._at_full_scale < end)) / max(1, end - start)
+
+    def _prove(self, frames: FloatArray) -> None:
+        """Ask the model of a window without speech now and then, and throw the answer away."""
+        self._unproven += 1
+        if self._unproven >= PROOF_EVERY:
+            self._ask(frames)
+
+    def _ask(self, frames: FloatArray) -> FloatArray:
+        """The model's probabilities. Raises ModelError where they are no numbers."""
+        probabilities = self._scorer.probabilities(frames)
+        if not np.isfinite(probabilities).all():
+            raise ModelError(
+                f"the model {self.model} answers {probabilities.tolist()}; it must answer numbers:"
+                " copy or convert it again"
+            )
+        self.inferences += 1
+        self._unproven = 0
+        return probabilities
+
+
+def judge(probabilities: FloatArray, training: Training) -> Judgement:
+    """What probabilities, shape (labels,), say."""
     return Judgement(
         emotion=training.labels[int(probabilities.argmax())],
         probabilities={

@@ -1,15 +1,18 @@
 """What counts as speech: voice activity and level, frame by frame, before any inference.
 
-A frame is speech when webrtcvad says so of the signal above 250 Hz (mains hum and the rumble of
-ventilation would pass otherwise) and it is loud enough. A window is speech when enough of its
-frames are and they stand out from its quietest tenth: voices come and go within three seconds,
-noise and tones do not.
+A frame is active when webrtcvad takes the signal above 250 Hz for a voice (mains hum and the rumble
+of ventilation would pass otherwise), it is loud enough, and it stands out from the quietest tenth of
+its window: voices come and go within three seconds, noise and tones do not. Active frames become
+segments of speech: each lasts a little longer than its last active frame, so that weak ends of words
+and short pauses belong to what is said, and bursts too short for a syllable are left out. A window is
+speech when the active frames of its segments are enough of it; what only lasts longer counts as
+speech that was heard, but opens no gate.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +22,7 @@ from edge.config import Gate
 
 SAMPLE_RATE = 16000
 FRAME = 320  # 20 ms, one of the three lengths webrtcvad takes
+FRAME_S = FRAME / SAMPLE_RATE
 LOWEST_DB = -120.0  # what digital silence is called
 _CUTOFF_HZ = 250.0
 _TAPS = 255
@@ -26,14 +30,39 @@ _STAND_OUT_DB = 10.0
 _QUIET_SHARE = 0.1
 
 
+Flags = npt.NDArray[np.bool_]
+
+
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """What the gate says of a stretch of sound."""
+    """What the gate says of a stretch of sound; `levels` to `speech` have a value a frame, shape (n,)."""
 
     is_speech: bool
     speech_share: float
+    """The share of frames in segments of speech."""
     level_db: float
     """Root mean square above 250 Hz, dBFS: 0 is a full-scale square wave."""
+    snr_db: float
+    """How far the active frames stand above the quietest tenth; 0 where no frame is active."""
+    first: int = field(compare=False)
+    """The number of the first frame; frame i is samples [i * FRAME, (i + 1) * FRAME)."""
+    levels: npt.NDArray[np.float64] = field(compare=False)
+    active: Flags = field(compare=False)
+    """Frames of segments in which a voice is heard."""
+    speech: Flags = field(compare=False)
+    """Frames of segments, short pauses and the hangover included."""
+
+
+_NOTHING = Stretch(
+    is_speech=False,
+    speech_share=0.0,
+    level_db=LOWEST_DB,
+    snr_db=0.0,
+    first=0,
+    levels=np.zeros(0),
+    active=np.zeros(0, bool),
+    speech=np.zeros(0, bool),
+)
 
 
 class SpeechGate:
@@ -64,16 +93,28 @@ class SpeechGate:
     def stretch(self, start: int, end: int) -> Stretch:
         """The verdict on samples [start, end); frames that lie wholly inside are looked at."""
         first = max(0, -(-start // FRAME) - self._first)
-        last = end // FRAME - self._first
+        last = max(first, end // FRAME - self._first)
         power = np.array(self._power, np.float64)[first:last]
         if power.size == 0:
-            return Stretch(is_speech=False, speech_share=0.0, level_db=LOWEST_DB)
-        levels = _decibels(power)
+            return _NOTHING
+        settings, levels = self.settings, _decibels(power)
         quietest = float(np.quantile(levels, _QUIET_SHARE))
-        voiced = np.array(self._voiced, bool)[first:last] & (levels >= self.settings.min_level_db)
-        share = float((voiced & (levels >= quietest + _STAND_OUT_DB)).mean())
-        level = float(_decibels(power.mean(keepdims=True))[0])
-        return Stretch(share >= self.settings.min_speech, round(share, 4), round(level, 2))
+        heard = np.array(self._voiced, bool)[first:last]
+        heard &= (levels >= settings.min_level_db) & (levels >= quietest + _STAND_OUT_DB)
+        speech = segments(
+            heard, round(settings.min_duration_s / FRAME_S), round(settings.hangover_s / FRAME_S)
+        )
+        active = heard & speech
+        return Stretch(
+            is_speech=float(active.mean()) >= settings.min_speech,
+            speech_share=round(float(speech.mean()), 4),
+            level_db=round(_mean_db(power), 2),
+            snr_db=round(_mean_db(power[active]) - quietest, 2) if active.any() else 0.0,
+            first=self._first + first,
+            levels=levels,
+            active=active,
+            speech=speech,
+        )
 
     def forget(self, before: int) -> None:
         """Drop what is known of samples before this position; nobody will ask for it."""
@@ -89,6 +130,25 @@ class SpeechGate:
         as_int16 = np.clip(np.rint(clear), -32768, 32767).astype(np.int16)
         self._voiced.append(self._vad.is_speech(as_int16.tobytes(), SAMPLE_RATE))
         self._power.append(float(np.mean(np.square(clear / 32768, dtype=np.float64))))
+
+
+def segments(active: Flags, shortest: int, hangover: int) -> Flags:
+    """The frames that belong to segments of speech, shape (n,), from those in which a voice is heard.
+
+    A segment goes on for `hangover` frames after its last active one; what begins again within them
+    is the same segment. One with fewer than `shortest` active frames is none.
+    """
+    index = np.arange(active.size)
+    since = index - np.maximum.accumulate(np.where(active, index, -hangover - 1))
+    lasting: Flags = since <= hangover
+    number = np.cumsum(np.diff(lasting, prepend=False) & lasting)  # of the segment, from 1
+    enough: Flags = np.bincount(number[active], minlength=active.size + 1) >= shortest
+    result: Flags = lasting & enough[number]
+    return result
+
+
+def _mean_db(power: npt.NDArray[np.float64]) -> float:
+    return float(_decibels(power.mean(keepdims=True))[0])
 
 
 def _decibels(power: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

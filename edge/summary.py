@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
 from edge.pipeline import WindowResult
 from edge.speech_gate import LOWEST_DB
+from edge.voice import manner
 
 MINUTE_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Minute:
-    """The figures of a summary message."""
+    """The figures of a summary message; from `f0_median_hz` on those of edge.voice.Manner.
+
+    Windows overlap: what lies in several of them counts in each.
+    """
 
     seconds: float
     speech_s: float
@@ -24,6 +28,11 @@ class Minute:
     distress_peak: float
     level_mean_db: float
     level_peak_db: float
+    f0_median_hz: float | None = None
+    f0_low_hz: float | None = None
+    f0_high_hz: float | None = None
+    speech_rate: float | None = None
+    pause_ratio: float | None = None
 
 
 class MinuteSummary:
@@ -61,4 +70,5 @@ class MinuteSummary:
             distress_peak=round(max(scores, default=0.0), 3),
             level_mean_db=round(float(10 * np.log10(np.mean(10 ** (levels / 10)))), 1),
             level_peak_db=round(float(levels.max()), 1),
+            **asdict(manner([result.voice for result in results if result.voice is not None])),
         )

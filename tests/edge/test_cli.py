@@ -45,6 +45,14 @@ def test_analyse_for_people(edge, clips):
     status, out, err = edge("analyse", *clips[:2])
     assert (status, err) == (0, "")
     assert out.count("the whole recording") == 2
+    assert "Hz" in out, "the pitch"
+    assert "note:" not in out
+
+
+def test_analyse_tells_of_clipping(edge, wav, voice):
+    status, out, err = edge("analyse", wav("loud.wav", np.clip(voice(3) * 12, -1, 1)))
+    assert (status, err) == (0, "")
+    assert "stand at full scale: the microphone was too close" in out
 
 
 def test_analyse_for_programs(edge, clips):
@@ -58,8 +66,13 @@ def test_analyse_for_programs(edge, clips):
             assert sum(line["probabilities"].values()) == pytest.approx(1, abs=0.01)
             assert line["emotion"] in line["probabilities"]
             assert 0 <= line["distress"] <= 1
+            assert 60 <= line["f0_low_hz"] <= line["f0_median_hz"] <= line["f0_high_hz"] <= 1000
+            assert 1 < line["speech_rate"] < 10
+            assert 0 <= line["pause_ratio"] < 1
         else:
             assert line["probabilities"] is None
+            assert line["f0_median_hz"] is None
+        assert line["clipped_share"] < 0.001
         assert 0 <= line["start_s"] < line["end_s"]
     assert all(line["speech"] for line in wholes)
 

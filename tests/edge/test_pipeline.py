@@ -7,14 +7,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.classifier import Classifier
-from edge.config import Gate
+from edge.config import Gate, Sound
 from edge.episodes import EpisodeDetector
 from edge.errors import ModelError
 from edge.features import mfcc
+from edge.level import level_of
 from edge.model_file import read
 from edge.pipeline import Pipeline
 from edge.sound_files import SoundFile, to_int16
 from edge.windows import recording_windows
+
+SOUNDS = [
+    Sound(normalise_level=level, reduce_noise=noise) for level in (False, True) for noise in (False, True)
+]
 
 
 def samples_of(path):
@@ -47,17 +52,20 @@ def test_every_chunk_size_gives_the_same(scorer, sound, size):
     assert_same(found, expected)
 
 
-@given(st.lists(st.integers(0, 9000), max_size=10))
-def test_any_split_gives_the_same(make_scorer, sound, sizes):
+@given(st.lists(st.integers(0, 9000), max_size=10), st.sampled_from(SOUNDS))
+def test_any_split_gives_the_same(make_scorer, sound, sizes, settings):
     short = sound[:40000]
-    assert_same(run(make_scorer(), short, [*sizes, 40000]), run(make_scorer(), short, [40000]))
+    expected = run(make_scorer(), short, [40000], settings)
+    assert_same(run(make_scorer(), short, [*sizes, 40000], settings), expected)
 
 
 @pytest.fixture(scope="module")
 def make_scorer(manifest):
+    levelled = dataclasses.replace(manifest.training, speech_level=-3.0)
+
     class Scorer:
         def __init__(self):
-            self.manifest = manifest
+            self.manifest = dataclasses.replace(manifest, training=levelled)
 
         def probabilities(self, window):
             share = float(np.abs(np.sin(window.sum(dtype=np.float64) * 1e-3)))
@@ -66,8 +74,8 @@ def make_scorer(manifest):
     return Scorer
 
 
-def run(scorer, samples, sizes):
-    pipeline = Pipeline(scorer, Gate())
+def run(scorer, samples, sizes, settings=None):
+    pipeline = Pipeline(scorer, Gate(), settings)
     results, at = [], 0
     for size in sizes:
         results += pipeline.feed(samples[at : at + size], at)
@@ -126,6 +134,59 @@ def test_clipping_is_counted(scorer):
     assert pipeline.clipped == 2
 
 
+def test_a_clipped_window_says_so(scorer, voice):
+    pipeline = Pipeline(scorer, Gate())
+    sound = to_int16(voice(3))
+    sound[16000:24000] = 32767
+    results = [*pipeline.feed(sound), *pipeline.flush()]
+    shares = {result.start_s: result.clipped_share for result in results}
+    assert shares[0.0] == pytest.approx(192 / 16192, abs=1e-3)
+    assert shares[1.0] == pytest.approx(8000 / 16192, abs=1e-3)
+    assert shares[1.5] == 0
+    assert pipeline.clipped == 8000
+
+
+def test_the_model_proves_itself_in_a_silent_room(scorer):
+    pipeline = Pipeline(scorer, Gate())
+    results = pipeline.feed(np.zeros(16000 * 60, np.int16))
+    assert not any(result.is_speech or result.judgement for result in results)
+    assert pipeline.inferences == len(scorer.seen) == len(results) // 10 > 0
+
+
+def test_where_somebody_speaks_no_proof_is_needed(scorer, voice):
+    pipeline = Pipeline(scorer, Gate())
+    results = pipeline.feed(to_int16(np.tile(np.concatenate((voice(2), np.zeros(32000, np.float32))), 8)))
+    assert pipeline.inferences == sum(result.is_speech for result in results)
+
+
+def test_a_model_that_answers_no_numbers_is_refused(scorer):
+    scorer.probabilities = lambda _: np.array([np.nan, 0.5, 0.5], np.float32)
+    with pytest.raises(ModelError, match="must answer numbers"):
+        Pipeline(scorer, Gate()).feed(np.zeros(16000 * 20, np.int16))
+
+
+def test_windows_of_speech_tell_how_it_was_spoken(scorer, voice):
+    sound = to_int16(np.concatenate((voice(3), np.zeros(48000, np.float32))))
+    for result in run(scorer, sound, [1000] * 96):
+        assert (result.voice is not None) == result.is_speech
+        if result.end_s <= 3:
+            assert 105 < np.median(result.voice.pitch_hz) < 175
+            assert result.voice.syllables in {1, 2}, "one and a half a second"
+
+
+def test_a_gain_is_undone_after_a_while(make_scorer, voice):
+    """Half an hour of speech at a tenth of the level reaches the model as loud as the model's own."""
+    scorer = make_scorer()
+    seen = []
+    scorer.probabilities = lambda window: seen.append(window) or np.array([1, 0, 0], np.float32)
+    pipeline = Pipeline(scorer, Gate())
+    sound = to_int16(voice(10, level=0.03))
+    for _ in range(60):
+        pipeline.feed(sound)
+    assert level_of(seen[0]) < -4
+    assert level_of(seen[-1]) == pytest.approx(-3.0, abs=0.7)
+
+
 def test_a_model_for_another_rate(scorer, manifest):
     front_end = dataclasses.replace(manifest.training.front_end, sample_rate=8000, high_hz=4000)
     training = dataclasses.replace(manifest.training, front_end=front_end)
@@ -139,7 +200,7 @@ def test_golden_scene(model, scene):
     classifier = Classifier(read(model))
     training = classifier.manifest.training
     samples = samples_of(scene)
-    pipeline = Pipeline(classifier, Gate())
+    pipeline = Pipeline(classifier, Gate(), Sound(normalise_level=False))
     results = [*pipeline.feed(samples), *pipeline.flush()]
     windows = recording_windows(mfcc(samples, training.front_end), training.window, training.front_end)
     assert len(results) == len(windows)

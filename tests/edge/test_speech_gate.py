@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from edge.config import Gate
 from edge.sound_files import SoundFile, to_int16
-from edge.speech_gate import LOWEST_DB, SpeechGate
+from edge.speech_gate import FRAME, LOWEST_DB, SpeechGate, segments
 
 SECONDS = 12
 TIME = np.arange(16000 * SECONDS) / 16000
@@ -95,6 +95,72 @@ def test_share(voice):
     strict = SpeechGate(dataclasses.replace(Gate(), min_speech=0.9))
     strict.feed(to_int16(half.astype(np.float32)))
     assert not strict.stretch(0, 96000).is_speech
+
+
+def flags(*runs):
+    """Runs of frames, alternately silent and active."""
+    return np.repeat(np.arange(len(runs)) % 2 == 1, runs)
+
+
+@pytest.mark.parametrize(
+    ("active", "expected"),
+    [
+        (flags(5, 6, 20), flags(5, 6 + 3, 17)),  # the hangover
+        (flags(5, 6, 3, 6, 20), flags(5, 15 + 3, 17)),  # a short pause belongs to it
+        (flags(5, 6, 4, 6, 20), flags(5, 9, 1, 9, 17)),  # a longer one does not
+        (flags(5, 4, 30), flags(39)),  # a knock
+        (flags(5, 2, 2, 3, 30), flags(5, 10, 27)),  # together long enough
+        (flags(0, 6), flags(0, 6)),
+        (flags(20), flags(20)),
+        (flags(), flags()),
+    ],
+)
+def test_segments(active, expected):
+    assert np.array_equal(segments(active, shortest=5, hangover=3), expected)
+
+
+@given(st.lists(st.booleans(), max_size=200), st.integers(0, 20), st.integers(0, 20))
+def test_segments_are_long_enough_and_end_in_time(active, shortest, hangover):
+    heard = np.array(active, bool)
+    found = segments(heard, shortest, hangover)
+    starts = np.flatnonzero(np.diff(found, prepend=False) & found)
+    for start in starts:
+        end = start + int(np.argmin(np.append(found[start:], False)))
+        assert heard[start], "a segment begins with a voice"
+        assert heard[start:end].sum() >= shortest
+        assert end - 1 - int(np.flatnonzero(heard[:end])[-1]) <= hangover
+    if shortest <= 1:
+        assert (found | ~heard).all(), "no frame of a voice is left out"
+
+
+def test_the_hangover_opens_no_gate(voice):
+    samples = np.concatenate((voice(0.3), np.zeros(16000 * 3 - 4800)))
+    (short,), (long,) = (
+        stretches(samples, Gate(hangover_s=hangover_s, min_speech=0.2)) for hangover_s in (0.0, 1.0)
+    )
+    assert not short.is_speech
+    assert not long.is_speech
+    assert long.speech_share > short.speech_share + 0.2
+
+
+def test_what_frames_say(voice):
+    gate = SpeechGate(Gate())
+    gate.feed(to_int16(voice(4)))
+    one = gate.stretch(1000, 49000)
+    assert one.first == 4
+    assert one.levels.shape == one.active.shape == one.speech.shape == (49000 // FRAME - 4,)
+    assert not (one.active & ~one.speech).any()
+    assert one.speech_share == pytest.approx(one.speech.mean(), abs=1e-4)
+    assert one.speech.sum() > one.active.sum()
+    assert one.is_speech == (one.active.mean() >= Gate().min_speech)
+
+
+@pytest.mark.parametrize("snr_db", [10, 20, 30])
+def test_snr(voice, snr_db):
+    speech = voice(8)
+    hiss = noise(1.0)[: speech.size] * speech.std() * 10 ** (-snr_db / 20)
+    for one in stretches(speech + hiss):
+        assert one.snr_db == pytest.approx(snr_db, abs=8)
 
 
 @given(st.lists(st.integers(0, 16000), max_size=12))

@@ -6,11 +6,13 @@ from edge.clock import Clock
 from edge.messages import Summary, from_json, to_json
 from edge.pipeline import Judgement, WindowResult
 from edge.summary import MinuteSummary
+from edge.voice import Voice
 
 
-def window(end_s, emotion=None, distress=0.0, level=-40.0):
+def window(end_s, emotion=None, distress=0.0, level=-40.0, voice=None):
     judgement = Judgement(emotion, {emotion: 1.0}, distress) if emotion else None
-    return WindowResult(end_s - 3, end_s, emotion is not None, 0.5 if emotion else 0.0, level, judgement)
+    share = 0.5 if emotion else 0.0
+    return WindowResult(end_s - 3, end_s, emotion is not None, share, level, judgement, voice)
 
 
 def test_a_minute():
@@ -31,6 +33,24 @@ def test_nothing_is_nothing():
     assert MinuteSummary(1.0).finish() is None
 
 
+def test_how_somebody_spoke():
+    summary = MinuteSummary(1.0)
+    summary.add(window(3.0))
+    summary.add(window(4.0, "sad", voice=Voice((200.0,) * 30, 8, 2.5, 0.5)))
+    summary.add(window(5.0, "sad", voice=Voice((300.0,) * 10, 4, 2.0, 0.0)))
+    minute = summary.finish()
+    assert (minute.f0_low_hz, minute.f0_median_hz, minute.f0_high_hz) == (200, 200, 300)
+    assert minute.speech_rate == 3.0
+    assert minute.pause_ratio == pytest.approx(0.5 / 4.5, abs=1e-3)
+
+
+def test_a_silent_minute_says_nothing_of_a_voice():
+    summary = MinuteSummary(1.0)
+    summary.add(window(3.0))
+    minute = summary.finish()
+    assert minute.f0_median_hz is minute.speech_rate is minute.pause_ratio is None
+
+
 def test_after_a_hole_the_next_minute_is_a_whole_one():
     summary = MinuteSummary(1.0)
     assert summary.add(window(3.0)) is None
@@ -41,7 +61,19 @@ def test_after_a_hole_the_next_minute_is_a_whole_one():
 
 @given(
     st.lists(
-        st.tuples(st.none() | st.sampled_from(["sad", "calm"]), st.floats(0, 1), st.floats(-120, 3)),
+        st.tuples(
+            st.none() | st.sampled_from(["sad", "calm"]),
+            st.floats(0, 1),
+            st.floats(-120, 3),
+            st.none()
+            | st.builds(
+                Voice,
+                st.lists(st.floats(60, 1000), max_size=150).map(tuple),
+                st.integers(0, 60),
+                st.floats(1, 3),
+                st.floats(0, 0.9),
+            ),
+        ),
         min_size=1,
         max_size=200,
     )
