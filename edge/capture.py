@@ -149,10 +149,17 @@ class Microphone:
         if packet.stream is not self._stream:
             self._stream = packet.stream
             self._resampler = Resampler(rate, SAMPLE_RATE) if rate != SAMPLE_RATE else None
-            # Its first frame was spoken as long before it came as the packet lasts.
-            since_s = packet.arrived_s - self._start_s - packet.frames / rate
-            self._position = max(self._position, int(since_s * SAMPLE_RATE))
+            self._position = max(self._position, self._clock_position(packet))
+        elif packet.is_after_loss:  # of an unknown length
+            self._position = max(self._position + 1, self._clock_position(packet))
+            if self._resampler is not None:
+                self._resampler.reset()
         elif packet.first_frame != self._next_frame:
             self._position += (packet.first_frame - self._next_frame) * SAMPLE_RATE // rate
             if self._resampler is not None:
                 self._resampler.reset()
+
+    def _clock_position(self, packet: Packet) -> int:
+        """Where the packet begins by the clock: as long before it came as it lasts."""
+        since_s = packet.arrived_s - self._start_s - packet.frames / packet.stream.rate
+        return int(since_s * SAMPLE_RATE)

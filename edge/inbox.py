@@ -29,12 +29,16 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """What one callback brought: interleaved int16, the stream's frames before it, when it came."""
+    """What one callback brought: the stream's frames before it, interleaved int16, when it came.
+
+    `is_after_loss`: PortAudio lost some before it, nobody knows how many.
+    """
 
     stream: Stream
     first_frame: int
     data: bytes
     arrived_s: float
+    is_after_loss: bool = False
 
     @property
     def frames(self) -> int:
@@ -53,6 +57,9 @@ class _Store:
 class Inbox:
     """Takes what the callback brings, ten seconds at most; what does not fit is lost and counted.
 
+    Once full, it takes nothing until half empty: one hole now and then leaves whole windows between, while
+    a chunk lost here and there would leave none, and a box that is a little too slow would be deaf.
+
     The callback neither blocks nor logs nor raises: it takes no lock, SimpleQueue and deque are written
     in C. One thread takes packets; any may ask for a reading, one at a time.
     """
@@ -66,6 +73,7 @@ class Inbox:
         self._capacity = int(_QUEUE_S / CHUNK_S)
         self._store = _Store()
         self._stream: Stream | None = None
+        self._is_full = False
         self._zeros_s = 0.0
 
     def listen(self, rate: int, channels: int) -> Callback:
@@ -122,14 +130,16 @@ class Inbox:
         stream.latest = (before + frames, now)
         is_zero = data.count(0) == len(data)
         self._zeros_s = self._zeros_s + frames / stream.rate if is_zero else 0.0
-        if status & _INPUT_OVERFLOW:
-            self.lost += 1
+        is_after_loss = bool(status & _INPUT_OVERFLOW)
+        self.lost += is_after_loss
         store = self._store
-        if len(store.arrivals) >= self._capacity:
+        waiting = len(store.arrivals)
+        self._is_full = waiting >= (self._capacity // 2 if self._is_full else self._capacity)
+        if self._is_full:
             self.lost += 1
             return
         store.arrivals.append(now)
-        store.packets.put(Packet(stream, before, data, now))
+        store.packets.put(Packet(stream, before, data, now, is_after_loss))
 
     def _lag_s(self, now: float) -> float:
         try:

@@ -157,10 +157,10 @@ class Health:
     """How the device is doing, every 15 s; also its heartbeat. Counts are since the daemon's start.
 
     `overruns`: chunks of sound lost because nobody took them; `clipped`: samples at full scale;
-    `stalls`, `silences`, `reopened`: times the microphone stopped delivering, delivered only zeros, was
-    opened again; `lag_s`: how old the oldest sound is that waits to be judged; `drift_ppm`: how much
-    faster than the clock the microphone runs; `dropped`: summaries a full outbox has given up;
-    `storage`: `refused` while the disk takes no message; `certificate_days`: until the device's own
+    `stalls`, `silences`, `reopened`: times the microphone stopped delivering (or the box listening),
+    delivered only zeros, was opened again; `lag_s`: how old the oldest sound is that waits to be judged;
+    `drift_ppm`: how much faster than the clock the microphone runs; `dropped`: summaries a full outbox has
+    given up; `storage`: `refused` while the disk takes no message; `certificate_days`: until the device's own
     certificate or its authority's expires.
     """
 

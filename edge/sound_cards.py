@@ -13,10 +13,11 @@ from pathlib import Path
 from edge.errors import MicrophoneError
 
 ROOT = Path("/")
-_CARD = re.compile(r"^ *(\d+) \[(.{15})\]: (.*)$", re.MULTILINE)
+_TITLE = re.compile(r"^ *(\d+) \[.{15}\]: (.*)$", re.MULTILINE)
 _ALSA = re.compile(r"(?:plug)?hw:(?:CARD=)?([^,=]+)(?:,(?:DEV=)?(\d+))?")
 _USB = re.compile(r"([0-9a-f]{4}:[0-9a-f]{4})(?::(.+))?", re.IGNORECASE)
 _NODE = re.compile(r"(?:control|pcm)C(\d+)(?:D(\d+)c)?")
+_SYS = "sys/class/sound"
 _LINKS = ("by-path", "by-id")
 
 
@@ -50,18 +51,16 @@ class Place:
 
 def cards(root: Path = ROOT) -> list[Card]:
     """Every sound card, by number."""
-    text = _read(root / "proc/asound/cards")
-    found = [
-        Card(
-            number=int(number),
-            id=id_.strip(),
-            name=title.partition(" - ")[2].strip() or title.strip(),
-            captures=_captures(root, int(number)),
-            **_usb(root, int(number)),
-            links=_links(root, int(number)),
-        )
-        for number, id_, title in _CARD.findall(text)
-    ]
+    # What a sandbox may hide: then a card goes by its id.
+    titles = dict(_TITLE.findall(_read(root / "proc/asound/cards")))
+    found = []
+    for folder in (root / _SYS).glob("card*"):
+        number, id_ = folder.name.removeprefix("card"), _read(folder / "id").strip()
+        if number.isdecimal() and id_:
+            usb = _usb(folder)
+            title = titles.get(number, "").partition(" - ")[2].strip()
+            captures, links = _captures(root, number), _links(root, number)
+            found.append(Card(int(number), id_, title or id_, captures, *usb, links=links))
     return sorted(found, key=lambda card: card.number)
 
 
@@ -126,24 +125,22 @@ def _own_name(card: Card, there: list[Card]) -> str:
     return next(iter(card.links), f"hw:CARD={card.id}")
 
 
-def _captures(root: Path, number: int) -> tuple[int, ...]:
-    folders = (root / f"proc/asound/card{number}").glob("pcm*c")
-    return tuple(sorted(int(folder.name[3:-1]) for folder in folders if folder.name[3:-1].isdecimal()))
+def _captures(root: Path, number: str) -> tuple[int, ...]:
+    names = [path.name for path in (root / _SYS).glob(f"pcmC{number}D*c")]
+    return tuple(sorted(int(node[2]) for name in names if (node := _NODE.fullmatch(name)) and node[2]))
 
 
-def _usb(root: Path, number: int) -> dict[str, str]:
-    """USB ids and serial number of the device the card belongs to; nothing where it is no USB device."""
-    device = root / f"sys/class/sound/card{number}/device"
-    if not device.exists():
-        return {}
-    for folder in (device.resolve(), *device.resolve().parents):
+def _usb(card: Path) -> tuple[str, str]:
+    """USB ids and serial number of the device the card belongs to, empty where it is no USB device."""
+    device = (card / "device").resolve()
+    for folder in (device, *device.parents):
         vendor, product = _read(folder / "idVendor").strip(), _read(folder / "idProduct").strip()
         if vendor and product:
-            return {"usb": f"{vendor}:{product}".lower(), "serial": _read(folder / "serial").strip()}
-    return {}
+            return f"{vendor}:{product}".lower(), _read(folder / "serial").strip()
+    return "", ""
 
 
-def _links(root: Path, number: int) -> tuple[str, ...]:
+def _links(root: Path, number: str) -> tuple[str, ...]:
     return tuple(
         f"/dev/snd/{folder}/{link.name}"
         for folder in _LINKS

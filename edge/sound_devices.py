@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,9 @@ except (ImportError, OSError):  # a desktop that only analyses files needs no Po
     pyaudio = None
 
 CHUNK_S = 0.05
-_HARDWARE = re.compile(r"\(hw:(\d+),(\d+)\)")  # what PortAudio appends to the name of ALSA's own devices
+_HARDWARE = re.compile(r"\((?:plug)?hw:(\d+),(\d+)\)")  # PortAudio ends ALSA's own devices' names so
+_portaudio = threading.Lock()
+"""PortAudio is not made for two threads that open and close: a microphone let go of may still hang."""
 _REMEDY = "plug one in, see `bedside-edge devices`, and name it in [microphone] device"
 
 
@@ -60,19 +63,21 @@ class OpenStream:
             return False
 
     def close(self) -> None:
-        """End stream and session, whatever state they are in."""
-        for end in (self.stream.close, self.session.terminate):
-            with contextlib.suppress(OSError):
-                end()
+        """End stream and session, whatever state they are in. May take for ever, as `open_stream`."""
+        with _portaudio:
+            for end in (self.stream.close, self.session.terminate):
+                with contextlib.suppress(OSError):
+                    end()
 
 
 def devices() -> list[Device]:
     """Every sound input, in PortAudio's order. Raises MicrophoneError without PortAudio."""
-    session = _session()
-    try:
-        return _devices(session)
-    finally:
-        session.terminate()
+    with _portaudio:
+        session = _session()
+        try:
+            return _devices(session)
+        finally:
+            session.terminate()
 
 
 def open_stream(settings: Settings, listen: Callable[[int, int], Callable[..., Any]]) -> OpenStream:
@@ -82,19 +87,23 @@ def open_stream(settings: Settings, listen: Callable[[int, int], Callable[..., A
     channel where the device can, else with two. `listen` gives PyAudio's callback for a rate and a number
     of channels. May take for ever where a sound server hangs.
     """
-    session = _session()
-    try:
-        device = choose(_devices(session), settings.device)
-        rates = [settings.rate] if settings.rate else [SAMPLE_RATE, device.rate]
-        for rate in rates:
-            for channels in (1, 2):
-                stream = _try(session, device, rate, channels, listen(rate, channels))
-                if stream is not None:
-                    return stream
-    except BaseException:
-        session.terminate()
-        raise
-    session.terminate()
+    with _portaudio:
+        session = _session()
+        try:
+            return _open(session, settings, listen)
+        except BaseException:
+            session.terminate()
+            raise
+
+
+def _open(session: Any, settings: Settings, listen: Callable[[int, int], Callable[..., Any]]) -> OpenStream:
+    device = choose(_devices(session), settings.device)
+    rates = [settings.rate] if settings.rate else [SAMPLE_RATE, device.rate]
+    for rate in rates:
+        for channels in (1, 2):
+            stream = _try(session, device, rate, channels, listen(rate, channels))
+            if stream is not None:
+                return stream
     raise MicrophoneError(
         f"the microphone {device.name!r} does not open at {' or '.join(map(str, rates))} Hz;"
         " see whether another program holds it, or set [microphone] rate"

@@ -62,8 +62,22 @@ def test_lost_chunks_leave_a_hole_in_time(start):
         sound.deliver(np.ones(800))
     assert source.condition.overruns == 5
     positions = [chunk.position for chunk in take(chunks, 200)]
+    assert set(np.diff(positions)) == {800}
     sound.deliver(np.ones(800))
     assert next(chunks).position == positions[-1] + 800 * 6
+
+
+def test_a_box_a_little_too_slow_still_hears_whole_windows(start):
+    sound = FakeSound()
+    chunks = start(sound).chunks()
+    positions = []
+    for number in range(4000):
+        sound.deliver(np.ones(800))
+        if number % 6:  # one in six is too much for it
+            positions.append(next(chunks).position)
+    holes = np.flatnonzero(np.diff(positions) != 800)
+    assert 1 <= holes.size <= 8
+    assert np.diff(holes).min() > 100  # five seconds and more without a hole
 
 
 def test_losses_before_our_queue_count_too(start):
@@ -71,6 +85,20 @@ def test_losses_before_our_queue_count_too(start):
     source = start(sound)
     sound.deliver(np.ones(800), status=2)
     assert source.condition.overruns == 1
+
+
+@pytest.mark.parametrize("rate", [16000, 48000])
+def test_losses_before_our_queue_leave_a_hole_in_time(start, rate):
+    sound = FakeSound(rate)
+    chunks = start(sound).chunks()
+    sound.deliver(np.ones(rate // 20))
+    first = next(chunks)
+    sound.now_s += 0.5
+    sound.deliver(np.ones(rate // 20), status=2)
+    sound.deliver(np.ones(rate // 20), status=2)
+    second, third = take(chunks, 2)
+    assert second.position == pytest.approx(first.position + 800 + 8000, abs=2)
+    assert third.position > second.position + second.samples.size
 
 
 def test_between_two_openings_time_goes_on(start, until):

@@ -30,10 +30,10 @@ def machine(tmp_path):
             node = device / f"sound/card{number}"
             node.mkdir(parents=True)
             (node / "device").symlink_to("../..")
+            (node / "id").write_text(id_ + "\n")
             (root / "sys/class/sound").mkdir(parents=True, exist_ok=True)
-            (root / f"sys/class/sound/card{number}").symlink_to(
-                f"../../../{node.relative_to(root)}"[3:].replace("sys/", "", 1)
-            )
+            (root / f"sys/class/sound/card{number}").symlink_to(f"../../../{node.relative_to(root)}")
+            (root / f"sys/class/sound/pcmC{number}D0{'c' if usb else 'p'}").mkdir()
             snd = root / "dev/snd"
             (snd / "by-path").mkdir(parents=True, exist_ok=True)
             (snd / f"controlC{number}").touch()
@@ -86,6 +86,13 @@ def test_a_stable_name_survives_another_order_at_boot(machine, wanted, order):
     place = locate(wanted, machine(*order))
     assert place.card.id == "Device"
     assert place.card.number == order.index(STICK)
+
+
+def test_a_sandbox_that_hides_proc_costs_only_titles(machine):
+    root = machine(HDMI, STICK)
+    (root / "proc/asound/cards").unlink()
+    assert [card.name for card in cards(root)] == ["vc4hdmi", "Device"]
+    assert locate("0d8c:0014", root).card.number == 1
 
 
 def test_serial_numbers_and_alsas_own_numbers(machine):
