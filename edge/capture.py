@@ -77,8 +77,9 @@ class Microphone:
         now: Callable[[], float] = time.monotonic,
         opener: Opener = open_stream,
         limits: Limits | None = None,
+        on_recording: Callable[[bool], None] = lambda _: None,
     ) -> None:
-        """Begins to listen."""
+        """Begins to listen. `on_recording` is told true before the device opens, false once it is closed."""
         if settings.device.strip().isdecimal():
             log.warning(
                 "[microphone] device is the number %s, which may mean another one after the next start;"
@@ -86,7 +87,7 @@ class Microphone:
                 settings.device,
             )
         self._stopped = stopped
-        self._keeper = Keeper(settings, now, opener=opener, limits=limits)
+        self._keeper = Keeper(settings, now, opener=opener, limits=limits, on_recording=on_recording)
         self._start_s = now()
         self._stream: Stream | None = None
         self._resampler: Resampler | None = None

@@ -82,8 +82,11 @@ class Inbox:
         self._stream = stream
 
         def callback(data: bytes, frames: int, _time: object, status: int) -> tuple[None, int]:
-            if stream is self._stream and not self.is_deaf:
-                self._put(stream, data, frames, status)
+            try:
+                if stream is self._stream and not self.is_deaf:
+                    self._put(stream, data, frames, status)
+            except Exception:  # noqa: BLE001  # out of memory, perhaps; PyAudio would end the stream
+                self.lost += 1
             return _CONTINUE
 
         return callback

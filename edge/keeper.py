@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 from edge.config import Microphone as Settings
@@ -35,8 +36,13 @@ class Keeper:
         opener: Opener = open_stream,
         cards: Callable[[], object] = sound_cards,
         limits: Limits | None = None,
+        on_recording: Callable[[bool], None] = lambda _: None,
     ) -> None:
-        """`cards` tells which sound cards there are; a change of it is a reason to try at once."""
+        """`cards` tells which sound cards there are; a change of it is a reason to try at once.
+
+        `on_recording` is told in the keeper's thread: true before the device is opened, false after it has
+        been closed.
+        """
         self.name = settings.device or "the default microphone"
         self.inbox = Inbox(now)
         self.is_clipping = False
@@ -47,6 +53,7 @@ class Keeper:
         self._is_closing = False
         self._stream: OpenStream | None = None
         self._is_recording = False
+        self._on_recording = on_recording
         self._called_s: float | None = None
         self._seen_cards: object = None
         self._wake = threading.Event()
@@ -100,29 +107,29 @@ class Keeper:
             if self._liveness.may_open(now):
                 self._open()
         elif self._must_close(self._stream):
+            _ = self.condition  # notes what is new, as below; closing may hang
             self._let_go()
-        _ = self.condition  # notes what is new
+        _ = self.condition
 
     def _run(self) -> None:
         while not self._is_closing:
             try:
                 self.step()
+                self._wake.wait(_TICK_S)
+                self._wake.clear()
             except Exception as error:
                 # Whatever happens in there, the microphone must be tried again.
                 log.exception("the sound system failed")
-                self._stream, self._is_recording = None, False
+                self._stream = None
                 self._failed(f"the sound system failed: {error}")
-            self._wake.wait(_TICK_S)
-            self._wake.clear()
+                time.sleep(_TICK_S)
         self._let_go()
 
     def _open(self) -> None:
-        self._is_recording = True
         try:
             with self._calling():
-                stream = self._opener(self._settings, self.inbox.listen)
+                stream = self._opener(self._settings, self._listen)
         except MicrophoneError as error:
-            self._is_recording = False
             self._failed(str(error))
             return
         self._stream = stream
@@ -131,7 +138,17 @@ class Keeper:
         with self._lock:
             self._liveness.opened(self._now(), self.name, form)
 
+    def _listen(self, rate: int, channels: int) -> Callback:
+        self._tell(is_recording=True)
+        return self.inbox.listen(rate, channels)
+
+    def _tell(self, *, is_recording: bool) -> None:
+        if is_recording != self._is_recording:
+            self._is_recording = is_recording
+            self._on_recording(is_recording)
+
     def _failed(self, error: str) -> None:
+        self._tell(is_recording=False)
         with self._lock:
             self.inbox.shut()
             self._liveness.failed(self._now(), error)
@@ -150,7 +167,7 @@ class Keeper:
                 self._liveness.closed(self._now())
             with self._calling():
                 stream.close()
-        self._is_recording = False
+        self._tell(is_recording=False)
 
     def _look_for_cards(self, now: float) -> None:
         cards = self._cards()

@@ -149,9 +149,16 @@ class Liveness:
         return not self._is_open and now >= self._next_s
 
     def must_close(self, now: float, reading: Reading, *, is_active: bool) -> bool:
-        """Whether an open device is to be closed and opened again; `is_active`: its driver says it runs."""
-        if not self._is_open:
-            return False
+        """Whether an open device is to be closed and opened again; if so, it counts as closed from now on.
+
+        `is_active`: its driver says it runs.
+        """
+        must = self._is_open and self._is_past_use(now, reading, is_active=is_active)
+        if must:
+            self.closed(now)
+        return must
+
+    def _is_past_use(self, now: float, reading: Reading, *, is_active: bool) -> bool:
         if not is_active or self._waited(now, reading) >= self._limits.stall_s:
             self._trouble = "stalled"
             self._is_fruitless = reading.frames == 0

@@ -3,6 +3,9 @@ import time
 import numpy as np
 import pytest
 from fake_sound import FakeSound
+from hypothesis import given
+from hypothesis import strategies as st
+from waiting import until
 
 from edge.capture import Microphone
 from edge.config import Microphone as Settings
@@ -148,6 +151,33 @@ def test_muted_gives_no_sample_and_then_goes_on(start, until):
     until(lambda: sound.callback)
     sound.deliver(np.ones(800))
     assert any(chunk.samples.size for chunk in take(chunks, 2))
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 40), st.booleans(), st.sampled_from([0, 0, 0, 2])), min_size=1, max_size=12
+    ),
+    st.sampled_from([16000, 44100, 48000]),
+)
+def test_positions_only_rise_and_leave_holes_only_where_sound_is_missing(deliveries, rate):
+    sound = FakeSound(rate)
+    source = sound.microphone()
+    try:
+        until(lambda: sound.callback)
+        chunks = source.chunks()
+        sound.deliver(np.ones(rate // 20))
+        first = next(chunks)
+        position, before = first.position + first.samples.size, 0
+        for count, pauses, status in deliveries:
+            sound.now_s += 0.4 * pauses
+            for _ in range(count):
+                sound.deliver(np.ones(rate // 20), status)
+                chunk = next(chunk for chunk in chunks if chunk.samples.size)
+                lost, before = source.condition.overruns > before, source.condition.overruns
+                assert (chunk.position > position) if lost else (chunk.position == position)
+                position = chunk.position + chunk.samples.size
+    finally:
+        source.close()
 
 
 def test_sustained_clipping_is_said(start):

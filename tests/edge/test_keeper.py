@@ -51,6 +51,21 @@ def test_opens_listens_and_lets_go(keeper, sound):
     assert not keeper.condition.recording
 
 
+def test_whoever_keeps_a_light_is_told_before_recording_and_after(sound):
+    told = []
+    keeper = sound.keeper(on_recording=lambda on: told.append((on, sound.callback is not None)))
+    sound.plugged = False
+    wait(keeper, sound, 10)
+    assert told == []
+    sound.plugged = True
+    while not sound.opened:
+        wait(keeper, sound, 0.2)
+    live(keeper, sound, 1)
+    keeper.muted = True
+    keeper.step()
+    assert told == [(True, False), (False, False)]
+
+
 def test_unplugged_and_plugged_in_again(keeper, sound, caplog):
     caplog.set_level(logging.INFO)
     live(keeper, sound, 20)
