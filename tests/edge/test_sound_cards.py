@@ -1,4 +1,9 @@
+import tempfile
+from pathlib import Path
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from edge.errors import MicrophoneError
 from edge.sound_cards import cards, holder, locate, stable_name
@@ -10,40 +15,38 @@ JABRA = ("0b0e", "0412", "50C2ED0A0C34x010900")
 
 @pytest.fixture
 def machine(tmp_path):
-    """Builds /proc, /sys and /dev of a machine: (ALSA id, title, USB ids and serial or None, port) a card."""
+    def make(*found):
+        return build(tmp_path / f"machine-{len(list(tmp_path.iterdir()))}", found)
 
-    def build(*found):
-        root = tmp_path / f"machine-{len(list(tmp_path.iterdir()))}"
-        lines = []
-        for number, (id_, title, usb, port) in enumerate(found):
-            lines += [f"{number:2} [{id_:<15}]: {title}", f"{'':22}{title} at usb-{port}, full speed"]
-            pcm = root / f"proc/asound/card{number}"
-            (pcm / ("pcm0c/sub0" if usb else "pcm0p/sub0")).mkdir(parents=True)
-            device = root / f"sys/devices/platform/card-{port}"
-            if usb:
-                stick = root / f"sys/devices/pci0/usb1/1-{port}"
-                device = stick / f"1-{port}:1.0"
-                device.mkdir(parents=True)
-                for name, value in zip(("idVendor", "idProduct", "serial"), usb, strict=True):
-                    if value:
-                        (stick / name).write_text(value + "\n")
-            node = device / f"sound/card{number}"
-            node.mkdir(parents=True)
-            (node / "device").symlink_to("../..")
-            (node / "id").write_text(id_ + "\n")
-            (root / "sys/class/sound").mkdir(parents=True, exist_ok=True)
-            (root / f"sys/class/sound/card{number}").symlink_to(f"../../../{node.relative_to(root)}")
-            (root / f"sys/class/sound/pcmC{number}D0{'c' if usb else 'p'}").mkdir()
-            snd = root / "dev/snd"
-            (snd / "by-path").mkdir(parents=True, exist_ok=True)
-            (snd / f"controlC{number}").touch()
-            (snd / f"by-path/pci-0-usb-0:{port}:1.0").symlink_to(f"../controlC{number}")
-        root.mkdir(exist_ok=True)
-        (root / "proc/asound").mkdir(parents=True, exist_ok=True)
-        (root / "proc/asound/cards").write_text("\n".join(lines) + "\n")
-        return root
+    return make
 
-    return build
+
+def build(root, found):
+    """/proc, /sys and /dev of a machine; a card is (ALSA id, title, USB ids and serial or None, port)."""
+    for folder in ("proc/asound", "sys/class/sound", "dev/snd/by-path"):
+        (root / folder).mkdir(parents=True)
+    lines = []
+    for number, (id_, title, usb, port) in enumerate(found):
+        lines += [f"{number:2} [{id_:<15}]: {title}", f"{'':22}{title} at usb-{port}, full speed"]
+        (root / f"proc/asound/card{number}" / ("pcm0c/sub0" if usb else "pcm0p/sub0")).mkdir(parents=True)
+        device = root / f"sys/devices/platform/card-{port}"
+        if usb:
+            device = root / f"sys/devices/pci0/usb1/1-{port}/1-{port}:1.0"
+            device.mkdir(parents=True)
+            for name, value in zip(("idVendor", "idProduct", "serial"), usb, strict=True):
+                if value:
+                    (device.parent / name).write_text(value + "\n")
+        node = device / f"sound/card{number}"
+        node.mkdir(parents=True)
+        (node / "device").symlink_to("../..")
+        (node / "id").write_text(id_ + "\n")
+        sound = root / "sys/class/sound"
+        (sound / f"card{number}").symlink_to(f"../../../{node.relative_to(root)}")
+        (sound / f"pcmC{number}D0{'c' if usb else 'p'}").mkdir()
+        (root / f"dev/snd/controlC{number}").touch()
+        (root / f"dev/snd/by-path/pci-0-usb-0:{port}:1.0").symlink_to(f"../controlC{number}")
+    (root / "proc/asound/cards").write_text("\n".join(lines) + "\n")
+    return root
 
 
 HDMI = ("vc4hdmi", "vc4-hdmi - vc4-hdmi", None, "hdmi")
@@ -173,6 +176,24 @@ def test_the_name_we_print_leads_back_whatever_the_order(machine, order):
         Device(6, f"USB PnP Sound Device: Audio (hw:{numbers['Device']},0)", 1, 44100, is_default=False),
     ]
     assert [choose(again, name, after).index for name in stable_names(FOUND, root)[:2]] == [6, 5]
+
+
+PRODUCTS = st.sampled_from([None, C_MEDIA, JABRA, ("0d8c", "0014", "A1"), ("0d8c", "0014", "A2")])
+
+
+@settings(max_examples=40)
+@given(st.lists(PRODUCTS, min_size=1, max_size=5), st.randoms())
+def test_a_printed_name_leads_back_to_its_card_on_any_machine_in_any_order(products, random):
+    found = [
+        (f"Card{port}", f"USB-Audio - Product {port}", product, f"1.{port}")
+        for port, product in enumerate(products)
+    ]
+    shuffled = random.sample(found, len(found))
+    with tempfile.TemporaryDirectory() as folder:
+        there = cards(build(Path(folder, "before"), found))
+        after = build(Path(folder, "after"), shuffled)
+        for card in there:
+            assert locate(stable_name(card, there), after).card.id == card.id
 
 
 def test_which_cards_there_are_costs_no_exception_where_there_are_none():
