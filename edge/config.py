@@ -105,8 +105,8 @@ class Sound:
 
     normalise_level: bool = checked(default=True)
     """Bring this bed's speech to the level the model learnt at, where the model tells it."""
-    reduce_noise: bool = checked(default=False)
-    """Take steady noise down."""
+    reduce_noise: bool = checked(default=True)
+    """Take steady noise down where speech hardly stands out from it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,9 @@ noise spectrum that is tracked by speech presence probability (Gerkmann and Hend
 MMSE-based noise power estimation with low complexity and low tracking delay", 2012). Causal: nothing
 is known of what comes later, and the output is the input's length and time, only late by less than
 two hops.
+
+The model learnt from clean recordings, room and all, and hears them worse once they are reduced; so
+only noisy windows are given to it that way (train/NOTES.md has the figures).
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ from edge.features import FloatArray, Samples, to_float
 
 HOP = 256  # samples: 16 ms at 16 kHz, half a frame
 NOISY_BELOW_DB = 25.0
-"""A window is noisy whose speech stands less than this above its quietest tenth."""
+"""A window whose speech stands less than this above its quietest tenth (Stretch.snr_db) is noisy."""
 _FRAME = 2 * HOP
 _PRESENT = 10 ** (15 / 10)  # a priori SNR where there is speech, as published
 _PRESENCE_MEMORY = 0.9

@@ -5,6 +5,7 @@ Pure: no files, no clock; time is counted in samples.
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,14 +15,14 @@ import numpy.typing as npt
 from edge.classifier import distress_score
 from edge.config import Gate, Sound
 from edge.errors import ModelError
-from edge.features import FloatArray, MfccStream, Samples
+from edge.features import FloatArray
 from edge.level import LevelNormaliser
 from edge.manifest import Manifest, Training
-from edge.noise_reduction import NoiseReducer
+from edge.noise_reduction import NOISY_BELOW_DB, NoiseReducer
 from edge.pitch import PitchTrack
 from edge.speech_gate import SAMPLE_RATE, SpeechGate, Stretch
 from edge.voice import Voice, voice_of
-from edge.windows import FrameWindow, WindowStream
+from edge.windows import FrameWindow, SampleWindows
 
 PROOF_EVERY = 10
 """So many windows in a row without speech, and the model is asked all the same: proof that it answers."""
@@ -85,20 +86,20 @@ class Pipeline:
         """Name and version of the model."""
         self._training = training
         sound = sound or Sound()
+        self._windows = SampleWindows(training.window, training.front_end)
         self._reducer = NoiseReducer() if sound.reduce_noise else None
+        self._reduced = SampleWindows(training.window, training.front_end)
+        self._waiting: deque[FrameWindow] = deque()  # for the same windows with their noise reduced
         self._level: LevelNormaliser | None = None
         if sound.normalise_level and training.speech_level is not None:
             self._level = LevelNormaliser(training.speech_level)
-        self._features = MfccStream(training.front_end)
         self._gate = SpeechGate(gate)
         self._pitch = PitchTrack()
-        self._windows = WindowStream(training.window, training.front_end)
         self._at_full_scale = np.zeros(0, np.intp)  # positions since the last hole, the older ones left out
         self._unproven = 0  # windows since the model was last asked
         self._origin = 0  # position of the first sample since the last hole
         self._received = 0  # samples since then
-        self.frames = 0
-        """Feature frames computed so far."""
+        self._counted = 0  # frames before this pipeline
         self.inferences = 0
         """Windows given to the model so far."""
         self.clipped = 0
@@ -121,49 +122,62 @@ class Pipeline:
             self._received += block.size
             self._gate.feed(block)
             self._pitch.feed(block)
-            results += self._take(block if self._reducer is None else self._reducer.feed(block))
+            windows = self._windows.feed(block)
+            if self._reducer is None:
+                results += [self._judge(window, window.frames) for window in windows]
+            else:
+                self._waiting += windows
+                results += self._judge_reduced(self._reduced.feed(self._reducer.feed(block)))
         return results
+
+    @property
+    def frames(self) -> int:
+        """Feature frames computed so far; those with their noise reduced are not counted again."""
+        return self._counted + self._windows.frames
 
     def continue_counts(self, before: Pipeline) -> None:
         """Count on from what the pipeline `before` this one has counted."""
-        self.frames += before.frames
+        self._counted += before.frames
         self.inferences += before.inferences
         self.clipped += before.clipped
 
     def flush(self) -> list[WindowResult]:
         """End the stream: what the last samples still give, as one more window or none."""
-        results = [] if self._reducer is None else self._take(self._reducer.flush())
-        frames = self._features.flush()
-        self.frames += frames.shape[0]
-        windows = [*self._windows.feed(frames), *self._windows.flush()]
-        results += [self._judge(window) for window in windows]
+        windows = self._windows.flush()
+        if self._reducer is None:
+            results = [self._judge(window, window.frames) for window in windows]
+        else:
+            self._waiting += windows
+            last = self._reduced.feed(self._reducer.flush())
+            results = self._judge_reduced([*last, *self._reduced.flush()])
         self._restart(self._origin + self._received)
         return results
-
-    def _take(self, samples: Samples) -> list[WindowResult]:
-        frames = self._features.feed(samples)
-        self.frames += frames.shape[0]
-        return [self._judge(window) for window in self._windows.feed(frames)]
 
     def _restart(self, position: int) -> None:
         """Nothing heard so far belongs to what comes; but for the level, which is the microphone's."""
         if self._reducer is not None:
             self._reducer.reset()
-        self._features.reset()
+        self._reduced.reset()
+        self._waiting.clear()
         self._gate.reset()
         self._pitch.reset()
         self._windows.reset()
         self._at_full_scale = self._at_full_scale[:0]
         self._origin, self._received = position, 0
 
-    def _judge(self, window: FrameWindow) -> WindowResult:
+    def _judge_reduced(self, reduced: list[FrameWindow]) -> list[WindowResult]:
+        return [self._judge(self._waiting.popleft(), window.frames) for window in reduced]
+
+    def _judge(self, window: FrameWindow, reduced: FloatArray) -> WindowResult:
+        """What the window says; `reduced` are its frames with the noise taken down, for a noisy one."""
         end = min(window.end, self._received)  # the last frame of a file is filled up with silence
         stretch = self._gate.stretch(window.start, end)
         self._gate.forget(window.start)
         self._pitch.forget(window.start)
         judgement, voice = None, None
         if stretch.is_speech:
-            judgement = judge(self._ask(self._levelled(window.frames)), self._training)
+            frames = reduced if stretch.snr_db < NOISY_BELOW_DB else window.frames
+            judgement = judge(self._ask(self._levelled(frames)), self._training)
             voice = self._voice(stretch)
         else:
             self._prove(window.frames)

@@ -1,4 +1,4 @@
-"""`bedside-train`: crossval, fit, evaluate, card."""
+"""`bedside-train`: crossval, fit, evaluate, noise, level, card."""
 
 from __future__ import annotations
 
@@ -82,12 +82,39 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--out", type=Path, metavar="FOLDER", help="also report.json and pictures")
     evaluate.set_defaults(run=commands.evaluate)
 
+    folds = argparse.ArgumentParser(add_help=False)
+    folds.add_argument(
+        "--crossval", type=Path, required=True, metavar="FOLDER", help="crossval --int8 wrote it"
+    )
+    folds.add_argument(
+        "--every", type=int, default=1, metavar="N", help="only each n-th recording, for a look"
+    )
+    folds.add_argument("--out", type=Path, metavar="FILE", help="also as JSON")
+
+    noise = verbs.add_parser(
+        "noise", parents=[folds], help="the folds in noise, with noise reduction and without"
+    )
+    noise.add_argument(
+        "--noise", type=Path, nargs="+", required=True, metavar="PATH", help="sound files, folders"
+    )
+    noise.set_defaults(run=commands.noise)
+
+    level = verbs.add_parser("level", parents=[folds], help="the folds behind other gains of the microphone")
+    level.set_defaults(run=commands.level)
+
     card = verbs.add_parser("card", help="write the model card")
     card.add_argument("--model", type=Path, required=True, help="the .tflite file")
     card.add_argument("--crossval", type=Path, required=True, metavar="FOLDER", help="what crossval wrote")
     card.add_argument("--out", type=Path, required=True, metavar="FOLDER")
     card.set_defaults(run=commands.write_card)
     return parser
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is too small; give 1 or more")
+    return number
 
 
 if __name__ == "__main__":

@@ -17,9 +17,12 @@ from edge import model_file
 from edge.classifier import Classifier, softmax
 from edge.errors import ConversionError, CorpusError
 from train import card, figures, metadata, metrics, operating_point, scoring
+from train import level as level_conditions
+from train import noise as noise_conditions
 from train.corpus import Clip, corpora_of, labels_of, read_manifests, targets_of
 from train.folds import random_split, speaker_folds
-from train.recipe import DISTRESS_EMOTIONS, FRONT_END, Recipe
+from train.recipe import DISTRESS_EMOTIONS, FRONT_END, WINDOW, Recipe
+from train.robustness import Row, table
 
 RESULTS, PREDICTIONS = "results.json", "predictions.npz"
 
@@ -67,14 +70,15 @@ def crossval(options: argparse.Namespace) -> None:
 def fit(options: argparse.Namespace) -> None:
     """Train on every recording and leave model.keras and model.json for bedside-quantize."""
     from train import fit as fitting  # noqa: PLC0415 - loads TensorFlow, which evaluate must not
-    from train.dataset import clip_features, normalisation_of  # noqa: PLC0415
+    from train.dataset import clip_features, cut_all, normalisation_of, speech_level_of  # noqa: PLC0415
 
     clips, recipe = read_manifests(options.manifest, options.map), _recipe(options)
     labels = _several_labels(clips)
     features = clip_features(clips, FRONT_END, recipe.variants, options.cache)
     targets = targets_of(clips, labels)
     normalisation = normalisation_of(features, recipe.lowest)
-    training = metadata.unmeasured(labels, normalisation, corpora_of(clips))
+    level = speech_level_of(clips, cut_all(features, WINDOW, FRONT_END))
+    training = metadata.unmeasured(labels, normalisation, corpora_of(clips), level)
     training = replace(training, name=options.name, version=options.version)
     if options.crossval:
         training = _measured(training, options.crossval)
@@ -104,6 +108,23 @@ def write_card(options: argparse.Namespace) -> None:
     manifest = model_file.read(options.model).manifest
     options.out.mkdir(parents=True, exist_ok=True)
     print(f"written {card.write(manifest, options.model.stat().st_size, options.crossval, options.out)}")
+
+
+def noise(options: argparse.Namespace) -> None:
+    """What noise does to the folds, with noise reduction and without."""
+    _write_rows(noise_conditions.measure(options.crossval, options.noise, every=options.every), options.out)
+
+
+def level(options: argparse.Namespace) -> None:
+    """What a microphone's gain does to the folds, and what would undo it."""
+    _write_rows(level_conditions.measure(options.crossval, every=options.every), options.out)
+
+
+def _write_rows(rows: Sequence[Row], out: Path | None) -> None:
+    print("\n".join(table(rows)))
+    if out:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
 
 
 def _recipe(options: argparse.Namespace) -> Recipe:

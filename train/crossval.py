@@ -15,7 +15,7 @@ from edge.classifier import softmax
 from edge.features import FloatArray
 from train import fit, metadata, metrics, operating_point
 from train.corpus import REQUIRED_COLUMNS, Clip, corpora_of, labels_of, targets_of
-from train.dataset import ClipFeatures, normalisation_of, windows_of
+from train.dataset import ClipFeatures, cut_all, normalisation_of, speech_level_of, windows_of
 from train.folds import Split, fingerprint
 from train.recipe import DISTRESS_EMOTIONS, FRONT_END, WINDOW, Recipe
 
@@ -48,8 +48,10 @@ def run_fold(
     fit.save(fitted, folder)
     windows, position = windows_of([features[i] for i in tested], WINDOW, FRONT_END)
     logits, owner = fit.logits_of(fitted.network, windows, normalisation), tested[position]
-    metadata.write(metadata.unmeasured(labels, normalisation, corpora_of(clips[i] for i in training)), folder)
-    _write_manifest([clips[i] for i in training], folder / "train.csv")
+    learnt = [clips[i] for i in training]
+    level = speech_level_of(learnt, cut_all(chosen, WINDOW, FRONT_END))
+    metadata.write(metadata.unmeasured(labels, normalisation, corpora_of(learnt), level), folder)
+    _write_manifest(learnt, folder / "train.csv")
     _write_manifest([clips[i] for i in tested], folder / "test.csv")
     np.savez(stored, logits=logits, owner=owner)
     said.write_text(wanted)  # last: its presence says the fold is whole

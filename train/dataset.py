@@ -12,10 +12,14 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from edge.features import FloatArray, FrontEnd, mfcc
+from edge.level import level_of
 from edge.manifest import Normalisation, Window
 from edge.windows import recording_windows
 from train import augment
 from train.corpus import Clip, read_audio
+
+AT_REST = ("neutral", "calm")
+"""The emotions of ordinary speech."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,11 @@ def normalisation_of(features: Sequence[ClipFeatures], lowest: float) -> Normali
     )
 
 
+def cut_all(features: Sequence[ClipFeatures], window: Window, front_end: FrontEnd) -> list[FloatArray]:
+    """The windows of each recording as the device cuts them, shape (k, frames, coefficients)."""
+    return [recording_windows(clip.frames, window, front_end) for clip in features]
+
+
 def windows_of(
     features: Sequence[ClipFeatures], window: Window, front_end: FrontEnd
 ) -> tuple[FloatArray, npt.NDArray[np.intp]]:
@@ -68,9 +77,23 @@ def windows_of(
 
     Shapes (windows, frames, coefficients) and (windows,).
     """
-    cut = [recording_windows(clip.frames, window, front_end) for clip in features]
+    cut = cut_all(features, window, front_end)
     owner = np.repeat(np.arange(len(cut)), [len(windows) for windows in cut])
     return np.concatenate(cut), owner
+
+
+def speech_level_of(clips: Sequence[Clip], windows: Sequence[FloatArray]) -> float:
+    """The mean level of the windows, shape (k, frames, coefficients) a recording, of ordinary speech.
+
+    What a model's manifest calls `speech_level`; a corpus without ordinary speech is taken whole.
+    """
+    every: list[float] = []
+    at_rest: list[float] = []
+    for clip, cut in zip(clips, windows, strict=True):
+        levels = [level_of(window) for window in cut]
+        every += levels
+        at_rest += levels if clip.emotion in AT_REST else []
+    return round(float(np.mean(at_rest or every)), 3)
 
 
 def _fingerprint(clips: Sequence[Clip], front_end: FrontEnd, variants: int) -> str:

@@ -14,7 +14,10 @@ FILE = "model.json"
 
 
 def unmeasured(
-    labels: tuple[str, ...], normalisation: Normalisation, corpora: tuple[Corpus, ...]
+    labels: tuple[str, ...],
+    normalisation: Normalisation,
+    corpora: tuple[Corpus, ...],
+    speech_level: float | None = None,
 ) -> Training:
     """The metadata of a network nobody has measured yet, such as one fold of a cross-validation."""
     policy = EpisodePolicy(smoothing=0.3, onset=0.9, offset=0.75, count=2, among=3, hold_off_s=6.0)
@@ -30,6 +33,7 @@ def unmeasured(
         distress=Distress(weights, policy, "nothing: the thresholds are placeholders, not measured"),
         corpora=corpora,
         evaluation={},
+        speech_level=speech_level,
     )
 
 

@@ -18,7 +18,10 @@ from edge import model_file
 from edge.classifier import Classifier
 from edge.config import Gate
 from edge.features import MfccStream, mfcc
+from edge.noise_reduction import reduce_noise
 from edge.pipeline import Pipeline
+from edge.pitch import HOP, LENGTH, pitch
+from edge.speech_gate import SpeechGate
 from edge.windows import recording_windows
 
 ROOT = Path(__file__).parents[2]
@@ -46,6 +49,7 @@ def main() -> None:
     front_end = training.front_end
     window = recording_windows(mfcc(samples, front_end), training.window, front_end)[0]
     floats = samples / 32768
+    frames = np.lib.stride_tricks.sliding_window_view(floats, LENGTH)[::HOP]
 
     def streaming() -> None:
         stream = MfccStream(front_end)
@@ -68,19 +72,30 @@ def main() -> None:
             winfunc=np.hamming,
         )
 
+    def gate() -> None:
+        SpeechGate(Gate()).feed(samples)
+
+    def pitch_everywhere() -> None:
+        # The device asks for it only where somebody speaks.
+        for start in range(0, frames.shape[0], 50):
+            pitch(frames[start : start + 50])
+
     def whole_pipeline() -> None:
         pipeline = Pipeline(classifier, Gate())
         pipeline.feed(samples)
         pipeline.flush()
 
     names = ("MFCC, whole file", "MFCC, 20 ms chunks", "MFCC, python_speech_features", "one int8 inference",
-             "gate, features and model")  # fmt: skip
+             "the whole pipeline", "speech gate", "noise reduction", "pitch of every frame")  # fmt: skip
     calls = (
         lambda: mfcc(samples, front_end),
         streaming,
         reference,
         lambda: classifier.probabilities(window),
         whole_pipeline,
+        gate,
+        lambda: reduce_noise(samples),
+        pitch_everywhere,
     )
     seconds = dict(zip(names, median_seconds(*calls), strict=True))
     length = samples.size / rate
@@ -88,6 +103,8 @@ def main() -> None:
         print(f"{name:<30}{value * 1000:9.2f} ms")
     print(f"python_speech_features / ours, whole file   {seconds[names[2]] / seconds[names[0]]:6.2f}")
     print(f"python_speech_features / ours, in chunks    {seconds[names[2]] / seconds[names[1]]:6.2f}")
+    for name in names[5:]:
+        print(f"{name + ' / MFCC, whole file':<44}{seconds[name] / seconds[names[0]]:6.2f}")
     print(f"sound / time to judge it                    {length / seconds[names[4]]:6.1f}")
 
 

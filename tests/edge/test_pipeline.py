@@ -134,6 +134,46 @@ def test_clipping_is_counted(scorer):
     assert pipeline.clipped == 2
 
 
+@pytest.fixture(scope="module")
+def in_noise(sound):
+    return (
+        (sound + np.random.default_rng(0).normal(size=sound.size) * 700).clip(-32768, 32767).astype(np.int16)
+    )
+
+
+@given(st.lists(st.integers(0, 9000), max_size=10), st.booleans())
+def test_any_split_of_a_noisy_sound_gives_the_same(make_scorer, in_noise, sizes, hole):
+    short = in_noise[:40000]
+    start = 10**6 if hole else 0  # the windows begin anew there
+
+    def judged(sizes):
+        pipeline, at = Pipeline(make_scorer(), Gate()), 0
+        results = pipeline.feed(in_noise[40000:], 0) if hole else []
+        for size in sizes:
+            results += pipeline.feed(short[at : at + size], start + at)
+            at = min(at + size, len(short))
+        return [*results, *pipeline.flush()]
+
+    assert_same(judged([*sizes, 40000]), judged([40000]))
+
+
+def test_only_noisy_windows_are_given_reduced(make_scorer, sound, in_noise):
+    def seen(samples, reduce_noise):
+        scorer, windows = make_scorer(), []
+        scorer.probabilities = lambda window: windows.append(window) or np.array([1, 0, 0], np.float32)
+        results = run(
+            scorer, samples, [len(samples)], Sound(normalise_level=False, reduce_noise=reduce_noise)
+        )
+        return windows, [(result.start_s, result.end_s, result.is_speech) for result in results]
+
+    for samples, is_noisy in ((sound, False), (in_noise, True)):
+        (plain, times), (reduced, same_times) = seen(samples, False), seen(samples, True)
+        assert times == same_times
+        assert len(plain) == len(reduced) > 0
+        changed = [not np.array_equal(one, other) for one, other in zip(plain, reduced, strict=True)]
+        assert all(changed) if is_noisy else not any(changed)
+
+
 def test_a_clipped_window_says_so(scorer, voice):
     pipeline = Pipeline(scorer, Gate())
     sound = to_int16(voice(3))
@@ -175,13 +215,13 @@ def test_windows_of_speech_tell_how_it_was_spoken(scorer, voice):
 
 
 def test_a_gain_is_undone_after_a_while(make_scorer, voice):
-    """Half an hour of speech at a tenth of the level reaches the model as loud as the model's own."""
+    """After some minutes of it, quiet speech reaches the model as loud as the model's own."""
     scorer = make_scorer()
     seen = []
     scorer.probabilities = lambda window: seen.append(window) or np.array([1, 0, 0], np.float32)
     pipeline = Pipeline(scorer, Gate())
     sound = to_int16(voice(10, level=0.03))
-    for _ in range(60):
+    for _ in range(25):
         pipeline.feed(sound)
     assert level_of(seen[0]) < -4
     assert level_of(seen[-1]) == pytest.approx(-3.0, abs=0.7)

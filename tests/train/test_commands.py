@@ -41,6 +41,7 @@ def test_fit_leaves_a_model_and_its_metadata(fitted):
     assert metadata["labels"] == sorted(EMOTIONS)
     assert metadata["corpora"][0]["clips"] == len(EMOTIONS)
     assert len(metadata["normalisation"]["mean"]) == metadata["front_end"]["coefficients"]
+    assert -10 < metadata["speech_level"] < 10
 
 
 def test_evaluate_reports_on_a_device_model(small_manifest, device_model, tmp_path):
@@ -73,6 +74,8 @@ def test_evaluate_refuses_labels_the_model_lacks(small_manifest, device_model):
          "at least 2"),
         (["fit", "--manifest", "MANIFEST", "--out", "out", "--crossval", "nowhere"], 66, "no finished cross"),
         (["evaluate", "--manifest", "MANIFEST", "--model", "MANIFEST"], 65, "is no TFLite model"),
+        (["noise", "--crossval", "nowhere", "--noise", "MODEL"], 66, "holds no fold-*/model.tflite"),
+        (["level", "--crossval", "nowhere"], 66, "holds no fold-*/model.tflite"),
         (["card", "--model", "MODEL", "--crossval", "nowhere", "--out", "out"], 66, "no finished cross"),
     ],
 )  # fmt: skip

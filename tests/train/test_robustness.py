@@ -1,0 +1,94 @@
+"""Noise and gain on fold models: the conditions themselves, and both verbs on a fold of four recordings."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge.config import Gate
+from edge.speech_gate import SpeechGate
+from train.noise import Heard
+from train.robustness import LEAD, in_noise
+
+DATA = Path(__file__).parents[1] / "data"
+
+
+@pytest.fixture(scope="module")
+def crossval(small_manifest, device_model, tmp_path_factory):
+    """What a cross-validation of one fold would leave."""
+    folder = tmp_path_factory.mktemp("crossval")
+    fold = folder / "fold-1"
+    fold.mkdir()
+    shutil.copy(device_model, fold / "model.tflite")
+    rows = [line.split(",") for line in small_manifest.read_text().splitlines()[1:]]
+    lines = ["path,speaker,emotion"]
+    lines += [f"{small_manifest.parent / path},{speaker},{emotion}" for path, speaker, emotion in rows]
+    for name in ("train.csv", "test.csv"):
+        (fold / name).write_text("\n".join(lines) + "\n")
+    return folder
+
+
+def measured(tmp_path, *arguments):
+    out = tmp_path / "rows.json"
+    command = [sys.executable, "-m", "train.cli", *map(str, arguments), "--out", out]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout, json.loads(out.read_text())
+
+
+def test_noise(crossval, tmp_path):
+    printed, rows = measured(tmp_path, "noise", "--crossval", crossval, "--noise", DATA / "scene.wav")
+    assert len(rows) == 6 * 3
+    assert {row["policy"] for row in rows} == {"off", "always", "where noisy"}
+    assert all(0 <= value <= 1 for row in rows for values in row["figures"].values() for value in values)
+    clean = {row["policy"]: row["figures"] for row in rows if row["condition"] == "as recorded"}
+    assert clean["off"] == clean["where noisy"]
+    assert clean["off"]["passed"] == [1.0]
+    assert printed.count("\n") == 2 + len(rows)
+
+
+def test_level(crossval, tmp_path):
+    _, rows = measured(tmp_path, "level", "--crossval", crossval)
+    assert len(rows) == 5 * 4
+    assert all(0 <= value <= 1 for row in rows for values in row["figures"].values() for value in values)
+    passed = {row["condition"]: row["figures"]["passed"][0] for row in rows}
+    assert passed["-30 dB"] <= passed["+0 dB"] == 1
+
+
+@pytest.mark.parametrize("snr_db", [0, 10, 20])
+def test_noise_is_mixed_as_asked(snr_db):
+    rng = np.random.default_rng(0)
+    speech = (rng.normal(size=20000) * 0.05).astype(np.float32)
+    hiss = (rng.normal(size=16000) * 0.3).astype(np.float32)
+    mixed = in_noise(speech, hiss, snr_db, np.random.default_rng(1)) / 32768
+    assert mixed.shape == (LEAD + speech.size,)
+    added = mixed[LEAD:] - speech
+    assert 10 * np.log10(np.mean(speech**2) / np.mean(added**2)) == pytest.approx(snr_db, abs=0.1)
+    assert np.mean(mixed[:LEAD] ** 2) == pytest.approx(np.mean(added**2), rel=0.1)
+
+
+def test_only_noisy_windows_are_reduced(voice_like):
+    clean, noisy = voice_like
+    heard = Heard(np.array([[1.0, 0], [1.0, 0]]), np.array([[0, 1.0], [0, 1.0]]), [clean, noisy])
+    assert heard.probabilities("off").tolist() == [1, 0]
+    assert heard.probabilities("always").tolist() == [0, 1]
+    assert heard.probabilities("where noisy").tolist() == [0.5, 0.5]
+
+
+@pytest.fixture
+def voice_like():
+    """The gate's word on a recording, and on the same in noise."""
+    import soundfile
+
+    samples, _ = soundfile.read(DATA / "angry.wav", dtype="int16")
+    hiss = np.random.default_rng(0).normal(size=samples.size) * 300
+    stretches = []
+    for sound in (samples, np.clip(samples + hiss, -32768, 32767).astype(np.int16)):
+        gate = SpeechGate(Gate())
+        gate.feed(sound)
+        stretches.append(gate.stretch(0, 48000))
+    return stretches
