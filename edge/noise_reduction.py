@@ -28,11 +28,12 @@ _NOISE_MEMORY = 0.8
 _DIRECTED = 0.98  # how much of the a priori SNR comes from the frame before
 _LEAST_GAIN = 10 ** (-12 / 20)  # what is left of noise; less would leave holes that sound like tones
 _FLOOR = 1e-12  # power of digital silence
+_LARGE = 80.0  # an exponent that makes presence certain
 
 _WINDOW = np.sqrt(np.hanning(_FRAME + 1)[:-1])  # applied twice, its squares add up to one
 _BINS = _FRAME // 2 + 1
 
-Spectrum = npt.NDArray[np.float64]
+Spectrum = npt.NDArray[np.float32]
 
 
 class NoiseReducer:
@@ -47,21 +48,28 @@ class NoiseReducer:
         self._tail = np.zeros(HOP)
         self._late = True  # the first hop that comes out is the zeros above
         self._noise: Spectrum | None = None
-        self._presence = np.zeros(_BINS)
-        self._speech = np.zeros(_BINS)  # the estimate of the frame before
+        self._presence = np.zeros(_BINS, np.float32)
+        self._speech = np.zeros(_BINS, np.float32)  # the estimate of the frame before
 
     def feed(self, samples: Samples) -> FloatArray:
         """The samples these complete, shape (n,), full scale 1, oldest first."""
         self._pending = np.concatenate((self._pending, to_float(samples)))
-        hops = []
-        at = 0
-        while at + _FRAME <= self._pending.size:
-            hops.append(self._hop(self._pending[at : at + _FRAME]))
-            at += HOP
-        self._pending = self._pending[at:].copy()
-        if hops and self._late:
-            hops, self._late = hops[1:], False
-        return np.concatenate(hops).astype(np.float32) if hops else np.zeros(0, np.float32)
+        hops = max(0, self._pending.size // HOP - 1)
+        if hops == 0:
+            return np.zeros(0, np.float32)
+        frames = np.lib.stride_tricks.sliding_window_view(self._pending, _FRAME)[::HOP]
+        spectra = np.fft.rfft(frames * _WINDOW)
+        powers = np.maximum(spectra.real**2 + spectra.imag**2, _FLOOR).astype(np.float32)
+        gains = np.array([self._gain(power) for power in powers])
+        clean = np.fft.irfft(spectra * gains, _FRAME) * _WINDOW
+        result = clean[:, :HOP]
+        result[0] += self._tail
+        result[1:] += clean[:-1, HOP:]
+        self._tail = clean[-1, HOP:].copy()
+        self._pending = self._pending[hops * HOP :].copy()
+        first, self._late = int(self._late), False
+        clean_samples: FloatArray = result[first:].reshape(-1).astype(np.float32)
+        return clean_samples
 
     def flush(self) -> FloatArray:
         """End the stream: the samples that still wait for more to come, shape (n,)."""
@@ -70,29 +78,25 @@ class NoiseReducer:
         self.reset()
         return result
 
-    def _hop(self, frame: Spectrum) -> Spectrum:
-        spectrum = np.fft.rfft(frame * _WINDOW)
-        power = np.maximum(spectrum.real**2 + spectrum.imag**2, _FLOOR)
+    def _gain(self, power: Spectrum) -> Spectrum:
+        """What each bin of the next frame is multiplied by, shape (bins,)."""
         noise = self._track(power)
-        ratio = power / noise
-        prior = _DIRECTED * self._speech / noise + (1 - _DIRECTED) * np.maximum(ratio - 1, 0)
-        gain = np.maximum(prior / (1 + prior), _LEAST_GAIN)
+        prior = _DIRECTED * self._speech / noise + (1 - _DIRECTED) * np.maximum(power / noise - 1, 0)
+        gain: Spectrum = np.maximum(prior / (1 + prior), _LEAST_GAIN)
         self._speech = gain**2 * power
-        clean = np.fft.irfft(spectrum * gain, _FRAME) * _WINDOW
-        result: Spectrum = self._tail + clean[:HOP]
-        self._tail = clean[HOP:]
-        return result
+        return gain
 
     def _track(self, power: Spectrum) -> Spectrum:
         """The noise's power spectrum after this frame, shape (bins,)."""
         if self._noise is None:
             self._noise = power.copy()
             return self._noise
-        exponent = np.minimum(power / self._noise * (_PRESENT / (1 + _PRESENT)), 200)
+        exponent = np.minimum(power * (_PRESENT / (1 + _PRESENT)) / self._noise, _LARGE)
         presence = 1 / (1 + (1 + _PRESENT) * np.exp(-exponent))
-        self._presence = _PRESENCE_MEMORY * self._presence + (1 - _PRESENCE_MEMORY) * presence
-        presence = np.where(self._presence > _STUCK, np.minimum(presence, _STUCK), presence)
-        now = presence * self._noise + (1 - presence) * power
+        self._presence *= _PRESENCE_MEMORY
+        self._presence += (1 - _PRESENCE_MEMORY) * presence
+        np.minimum(presence, _STUCK, out=presence, where=self._presence > _STUCK)
+        now = power + presence * (self._noise - power)
         self._noise = np.maximum(_NOISE_MEMORY * self._noise + (1 - _NOISE_MEMORY) * now, _FLOOR)
         return self._noise
 

@@ -13,16 +13,17 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.classifier import distress_score
+from edge.clean_windows import CleanWindows
 from edge.config import Gate, Sound
 from edge.errors import ModelError
-from edge.features import FloatArray
+from edge.features import FloatArray, MfccStream
 from edge.level import LevelNormaliser
 from edge.manifest import Manifest, Training
-from edge.noise_reduction import NOISY_BELOW_DB, NoiseReducer
+from edge.noise_reduction import NOISY_BELOW_DB
 from edge.pitch import PitchTrack
 from edge.speech_gate import SAMPLE_RATE, SpeechGate, Stretch
 from edge.voice import Voice, voice_of
-from edge.windows import FrameWindow, SampleWindows
+from edge.windows import FrameWindow, WindowStream
 
 PROOF_EVERY = 10
 """So many windows in a row without speech, and the model is asked all the same: proof that it answers."""
@@ -86,10 +87,10 @@ class Pipeline:
         """Name and version of the model."""
         self._training = training
         sound = sound or Sound()
-        self._windows = SampleWindows(training.window, training.front_end)
-        self._reducer = NoiseReducer() if sound.reduce_noise else None
-        self._reduced = SampleWindows(training.window, training.front_end)
-        self._waiting: deque[FrameWindow] = deque()  # for the same windows with their noise reduced
+        self._features = MfccStream(training.front_end)
+        self._windows = WindowStream(training.window, training.front_end)
+        self._waiting: deque[FrameWindow] = deque()  # until they can be had with their noise reduced
+        self._clean = CleanWindows(training.window, training.front_end) if sound.reduce_noise else None
         self._level: LevelNormaliser | None = None
         if sound.normalise_level and training.speech_level is not None:
             self._level = LevelNormaliser(training.speech_level)
@@ -99,7 +100,8 @@ class Pipeline:
         self._unproven = 0  # windows since the model was last asked
         self._origin = 0  # position of the first sample since the last hole
         self._received = 0  # samples since then
-        self._counted = 0  # frames before this pipeline
+        self.frames = 0
+        """Feature frames computed so far; those with their noise reduced are not counted again."""
         self.inferences = 0
         """Windows given to the model so far."""
         self.clipped = 0
@@ -122,42 +124,37 @@ class Pipeline:
             self._received += block.size
             self._gate.feed(block)
             self._pitch.feed(block)
-            windows = self._windows.feed(block)
-            if self._reducer is None:
-                results += [self._judge(window, window.frames) for window in windows]
-            else:
-                self._waiting += windows
-                results += self._judge_reduced(self._reduced.feed(self._reducer.feed(block)))
+            if self._clean is not None:
+                self._clean.feed(block)
+            frames = self._features.feed(block)
+            self.frames += frames.shape[0]
+            self._waiting += self._windows.feed(frames)
+            while self._waiting and (self._clean is None or self._clean.covers(self._waiting[0].end)):
+                results.append(self._judge(self._waiting.popleft()))
         return results
-
-    @property
-    def frames(self) -> int:
-        """Feature frames computed so far; those with their noise reduced are not counted again."""
-        return self._counted + self._windows.frames
 
     def continue_counts(self, before: Pipeline) -> None:
         """Count on from what the pipeline `before` this one has counted."""
-        self._counted += before.frames
+        self.frames += before.frames
         self.inferences += before.inferences
         self.clipped += before.clipped
 
     def flush(self) -> list[WindowResult]:
         """End the stream: what the last samples still give, as one more window or none."""
-        windows = self._windows.flush()
-        if self._reducer is None:
-            results = [self._judge(window, window.frames) for window in windows]
-        else:
-            self._waiting += windows
-            last = self._reduced.feed(self._reducer.flush())
-            results = self._judge_reduced([*last, *self._reduced.flush()])
+        frames = self._features.flush()
+        self.frames += frames.shape[0]
+        self._waiting += [*self._windows.feed(frames), *self._windows.flush()]
+        if self._clean is not None:
+            self._clean.flush()
+        results = [self._judge(window) for window in self._waiting]
         self._restart(self._origin + self._received)
         return results
 
     def _restart(self, position: int) -> None:
         """Nothing heard so far belongs to what comes; but for the level, which is the microphone's."""
-        if self._reducer is not None:
-            self._reducer.reset()
-        self._reduced.reset()
+        if self._clean is not None:
+            self._clean.reset()
+        self._features.reset()
         self._waiting.clear()
         self._gate.reset()
         self._pitch.reset()
@@ -165,18 +162,18 @@ class Pipeline:
         self._at_full_scale = self._at_full_scale[:0]
         self._origin, self._received = position, 0
 
-    def _judge_reduced(self, reduced: list[FrameWindow]) -> list[WindowResult]:
-        return [self._judge(self._waiting.popleft(), window.frames) for window in reduced]
-
-    def _judge(self, window: FrameWindow, reduced: FloatArray) -> WindowResult:
-        """What the window says; `reduced` are its frames with the noise taken down, for a noisy one."""
+    def _judge(self, window: FrameWindow) -> WindowResult:
         end = min(window.end, self._received)  # the last frame of a file is filled up with silence
         stretch = self._gate.stretch(window.start, end)
         self._gate.forget(window.start)
         self._pitch.forget(window.start)
+        if self._clean is not None:
+            self._clean.forget(window.start)
         judgement, voice = None, None
         if stretch.is_speech:
-            frames = reduced if stretch.snr_db < NOISY_BELOW_DB else window.frames
+            frames = window.frames
+            if self._clean is not None and stretch.snr_db < NOISY_BELOW_DB:
+                frames = self._clean.frames(window)
             judgement = judge(self._ask(self._levelled(frames)), self._training)
             voice = self._voice(stretch)
         else:

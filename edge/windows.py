@@ -1,4 +1,4 @@
-"""Samples and feature frames to the overlapping windows the model takes, streaming and for recordings."""
+"""Feature frames to the overlapping windows the model takes, streaming and for whole recordings."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge.features import FloatArray, FrontEnd, MfccStream, Samples
+from edge.features import FloatArray, FrontEnd
 from edge.manifest import Window
 
 
@@ -56,10 +56,7 @@ class WindowStream:
         """End the stream: one window of the last frames if some are in none yet, else nothing."""
         windows = []
         if self._covered < self._count:
-            frames = self._recent
-            missing = self.window.frames - frames.shape[0]
-            if missing:
-                frames = np.concatenate((frames, np.tile(silence_frame(self.front_end), (missing, 1))))
+            frames = filled_up(self._recent, self.window.frames, self.front_end)
             windows.append(self._window(max(0, self._count - self.window.frames), frames))
         self.reset()
         return windows
@@ -68,33 +65,6 @@ class WindowStream:
         last_frame = min(first_frame + self.window.frames, self._count) - 1
         hop = self.front_end.hop_length
         return FrameWindow(first_frame * hop, last_frame * hop + self.front_end.frame_length, frames)
-
-
-class SampleWindows:
-    """Windows of features from samples that arrive in chunks of any size."""
-
-    def __init__(self, window: Window, front_end: FrontEnd) -> None:
-        self._features = MfccStream(front_end)
-        self._windows = WindowStream(window, front_end)
-        self.frames = 0
-        """Feature frames computed so far; a reset does not change it."""
-
-    def reset(self) -> None:
-        """Forget everything heard so far."""
-        self._features.reset()
-        self._windows.reset()
-
-    def feed(self, samples: Samples) -> list[FrameWindow]:
-        """The windows these samples, shape (n,), complete, oldest first."""
-        frames = self._features.feed(samples)
-        self.frames += frames.shape[0]
-        return self._windows.feed(frames)
-
-    def flush(self) -> list[FrameWindow]:
-        """End the stream: what the last samples still give."""
-        frames = self._features.flush()
-        self.frames += frames.shape[0]
-        return [*self._windows.feed(frames), *self._windows.flush()]
 
 
 def recording_windows(frames: FloatArray, window: Window, front_end: FrontEnd) -> FloatArray:
@@ -110,6 +80,12 @@ def recording_windows(frames: FloatArray, window: Window, front_end: FrontEnd) -
     if not windows:
         return np.zeros((0, window.frames, front_end.coefficients), np.float32)
     return np.stack([one.frames for one in windows])
+
+
+def filled_up(frames: FloatArray, length: int, front_end: FrontEnd) -> FloatArray:
+    """`frames`, shape (n, coefficients), and silence after them, shape (length, coefficients)."""
+    missing = length - frames.shape[0]
+    return np.concatenate((frames, np.tile(silence_frame(front_end), (missing, 1)))) if missing else frames
 
 
 def silence_frame(front_end: FrontEnd) -> FloatArray:
