@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from edge.features import FrontEnd
 from edge.fields import checked
 
@@ -153,6 +155,9 @@ def describe(manifest: Manifest) -> list[tuple[str, Any]]:
         f"{policy.count} of {policy.among} windows at {policy.onset:g} or more,"
         f" until {policy.hold_off_s:g} s below {policy.offset:g}"
     )
+    level = "not known: a bed's own level is taken as it is"
+    if training.speech_level is not None:
+        level = f"{10 * np.log10(np.e) * training.speech_level:.1f} dB mean frame energy in ordinary speech"
     return [
         ("model", manifest.title),
         ("sha256", manifest.sha256),
@@ -162,6 +167,7 @@ def describe(manifest: Manifest) -> list[tuple[str, Any]]:
         ("distress", " + ".join(f"{weight:g} {name}" for name, weight in training.distress.weights.items())),
         ("alert", alert),
         ("chosen for", training.distress.chosen_for),
+        ("speech level", level),
         (
             "learnt from",
             "; ".join(
