@@ -1,7 +1,11 @@
-"""The whole daemon at a bed whose microphone comes late and goes away: what the hub is told."""
+"""The whole daemon at a bed whose microphone comes late, goes away and hangs: what the hub is told."""
+
+import time
 
 
-def test_no_microphone_then_one_then_none(broker, make_hub, start_edge, config_file, noisy_microphone, until):
+def test_no_microphone_then_one_then_none_then_one_that_hangs(
+    broker, make_hub, start_edge, config_file, noisy_microphone, until
+):
     hub = make_hub(broker.port)
 
     def told():
@@ -17,8 +21,14 @@ def test_no_microphone_then_one_then_none(broker, make_hub, start_edge, config_f
     until(lambda: told()[-1] == "lost", 20)
     assert "there is no microphone" in hub.of("state")[-1]["reason"]
     noisy_microphone.plug_in()
+    until(lambda: told()[-1] == "healthy", 30)
+    noisy_microphone.freeze()
+    until(lambda: told()[-1] == "stalled", 20)
+    started = time.monotonic()
     process.terminate()
     _, err = process.communicate(timeout=10)
+    assert time.monotonic() - started < 4  # two seconds, and a busy machine
     assert process.returncode == 0, err
+    assert hub.of("state")[-1]["status"] == "offline"
     assert err.count("there is no microphone") == 2
     assert "Traceback" not in err

@@ -128,8 +128,11 @@ def test_frozen_at_the_start_it_can_still_be_closed(noisy_microphone, listen, un
     started = time.monotonic()
     listener.end()
     assert time.monotonic() - started < 2  # half a second, a turn of chunks(), a busy machine
+    another = listen()  # as after a reload; the first still hangs in PortAudio
     noisy_microphone.thaw()
+    until(lambda: another.state == "healthy", 30)
     until(lambda: not listener.source._keeper._thread.is_alive(), 30)
+    assert noisy_microphone.listeners() == 1
 
 
 def test_muted_at_its_own_switch_and_back(noisy_microphone, listen, until):
