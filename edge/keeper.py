@@ -18,6 +18,7 @@ from edge.sound_devices import OpenStream, open_stream, sound_cards
 log = logging.getLogger(__name__)
 
 _TICK_S = 0.2
+_FAILED_S = 1.0  # after what should not happen
 _CLOSE_S = 0.4  # a device that is well is let go of by then; one that hangs may take for ever
 Opener = Callable[[Settings, Callable[[int, int], Callback]], OpenStream]
 
@@ -113,16 +114,19 @@ class Keeper:
 
     def _run(self) -> None:
         while not self._is_closing:
+            # Whatever happens in there, the microphone must be tried again.
             try:
                 self.step()
                 self._wake.wait(_TICK_S)
                 self._wake.clear()
             except Exception as error:
-                # Whatever happens in there, the microphone must be tried again.
                 log.exception("the sound system failed")
-                self._stream = None
-                self._failed(f"the sound system failed: {error}")
-                time.sleep(_TICK_S)
+                try:
+                    self._let_go()
+                    self._failed(f"the sound system failed: {error}")
+                except Exception:
+                    log.exception("letting go of %s failed too", self.name)
+                time.sleep(_FAILED_S)
         self._let_go()
 
     def _open(self) -> None:
@@ -145,7 +149,10 @@ class Keeper:
     def _tell(self, *, is_recording: bool) -> None:
         if is_recording != self._is_recording:
             self._is_recording = is_recording
-            self._on_recording(is_recording)
+            try:
+                self._on_recording(is_recording)
+            except Exception:
+                log.exception("the light cannot be told whether %s is recorded", self.name)
 
     def _failed(self, error: str) -> None:
         self._tell(is_recording=False)

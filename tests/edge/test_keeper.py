@@ -172,13 +172,18 @@ def test_whatever_the_sound_system_throws_it_is_tried_again(sound, caplog, until
             raise RuntimeError("out of cheese")
         return sound.open(settings, listen)
 
-    keeper = Keeper(Settings(), time.monotonic, opener=opener, cards=lambda: None)
+    def light(_on):
+        raise RuntimeError("no such pin")
+
+    keeper = Keeper(Settings(), time.monotonic, opener=opener, cards=lambda: None, on_recording=light)
     keeper.start()
     try:
         until(lambda: keeper.condition.state == "lost")
         assert "out of cheese" in keeper.condition.reason
         until(lambda: len(tries) == 2)
+        until(lambda: keeper.condition.recording)
         assert "the sound system failed" in caplog.text
+        assert "no such pin" in caplog.text
     finally:
         keeper.close()
 
