@@ -93,7 +93,7 @@ class Gate:
     """webrtcvad's mode: 0 lets most through, 3 least."""
     min_speech: float = checked(minimum=0.01, maximum=1, default=0.1)
     """The share of a window's frames in which a voice must be heard for the window to be judged."""
-    min_duration_s: float = checked(minimum=0, maximum=1, default=0.1)
+    min_duration_s: float = checked(minimum=0, maximum=1, default=0.06)
     """A segment in which a voice is heard for less is no speech: a click, a knock."""
     hangover_s: float = checked(minimum=0, maximum=1, default=0.24)
     """So long a segment of speech goes on after the last frame in which a voice is heard."""

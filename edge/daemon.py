@@ -174,7 +174,7 @@ class Daemon:
             source.muted = old.source.muted
             bed = Bed(config, classifier, self._clock, self._outbox, source)
             self._chunks = source.chunks()
-        bed.pipeline.continue_counts(old.pipeline)
+        bed.pipeline.continue_from(old.pipeline)
         self._bed = bed
         bed.publisher.start()
         bed.publisher.announce("settings reloaded")

@@ -39,6 +39,10 @@ class LevelNormaliser:
         trust = self._count / (self._count + _DOUBT)
         return float(np.clip(trust * (self.speech_level - self._mean), -_MOST, _MOST))
 
+    def continue_from(self, before: LevelNormaliser) -> None:
+        """Take over what another has heard of this bed."""
+        self._mean, self._count = before._mean, before._count
+
     def hear(self, frames: FloatArray) -> None:
         """Take notice of a window of speech, shape (window frames, coefficients)."""
         self._count = min(self._count + 1, _MEMORY)

@@ -133,11 +133,13 @@ class Pipeline:
                 results.append(self._judge(self._waiting.popleft()))
         return results
 
-    def continue_counts(self, before: Pipeline) -> None:
-        """Count on from what the pipeline `before` this one has counted."""
+    def continue_from(self, before: Pipeline) -> None:
+        """Count on from what the pipeline `before` this one has counted, and keep the level it knows."""
         self.frames += before.frames
         self.inferences += before.inferences
         self.clipped += before.clipped
+        if self._level is not None and before._level is not None:
+            self._level.continue_from(before._level)
 
     def flush(self) -> list[WindowResult]:
         """End the stream: what the last samples still give, as one more window or none."""

@@ -1,4 +1,8 @@
-"""Put recordings through a finished device model, exactly as the device does."""
+"""Put recordings through a finished device model: features, windows and arithmetic are the device's.
+
+Recordings are taken as they are: what a device makes of a bed's noise and level over time
+(edge.noise_reduction, edge.level) is measured by `bedside-train noise` and `level`.
+"""
 
 from __future__ import annotations
 

@@ -56,6 +56,14 @@ def test_a_scream_stays_one_after_hours_of_talk():
     assert before - normaliser.shift < 2 * DB
 
 
+def test_another_can_go_on_with_what_was_heard():
+    old, new = LevelNormaliser(0.0), LevelNormaliser(1.0)
+    for _ in range(600):
+        old.hear(spoken(-10 * DB))
+    new.continue_from(old)
+    assert new.shift == pytest.approx(old.shift * (1 + 10 * DB) / (10 * DB))
+
+
 def test_frames_given_are_left_alone():
     frames = spoken(5.0)
     normaliser = LevelNormaliser(0.0)
