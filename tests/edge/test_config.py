@@ -12,6 +12,7 @@ def test_the_demo(root):
     assert config.address.topic("state") == "ser/v1/demo/ward-1/bed-1/state"
     assert config.broker.effective_port == 18830
     assert (config.gate.min_speech, config.gate.aggressiveness) == (0.1, 2)
+    assert (config.sound.normalise_level, config.sound.reduce_noise) == (True, True)
 
 
 def test_paths_start_at_the_file(config_file, tmp_path):
@@ -25,6 +26,9 @@ def test_paths_start_at_the_file(config_file, tmp_path):
     [
         ("[gate]\nloudness = 3", "unknown key gate.loudness; allowed here: min_level_db,"),
         ("[gate]\naggressiveness = 4", "gate.aggressiveness is 4; it must be a whole number from 0 to 3"),
+        ("[gate]\nhangover_s = 2", "gate.hangover_s is 2.0; it must be a number from 0 to 1"),
+        ("[gate]\nmin_duration_s = -1", "gate.min_duration_s is -1.0; it must be a number from 0 to 1"),
+        ('[sound]\nreduce_noise = "a little"', "sound.reduce_noise is 'a little'; it must be true or false"),
         ("[gate]\nmin_speech = 0", "gate.min_speech is 0.0; it must be a number from 0.01 to 1"),
         ("[microphone]\nrate = 100", "microphone: rate is 100; it must be 0 (automatic) or from 8000"),
         ("[microphone]\nrate = 'fast'", "microphone.rate is 'fast'; it must be 0 (automatic) or a rate"),
