@@ -93,6 +93,9 @@ class Connection:
         socket = self._client.socket()
         if socket is not None:
             socket.close()
+        # Client and callbacks hold each other: without this the client's own pair of sockets would stay
+        # open until the garbage collector comes by, one pair for every attempt.
+        self._client.on_connect = self._client.on_message = None
 
     def _authenticate(self) -> None:
         broker = self._broker
