@@ -1,6 +1,6 @@
 # make run    installs what is missing, then shows a bed on the board at http://127.0.0.1:8080
 # make test   installs what is missing, then checks and tests everything
-# make lint | bench | model | schemas | clean
+# make lint | bench | soak | model | schemas | clean
 
 PYTHON ?= python3
 SOURCE ?=
@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 CODE := convert edge hub train tests
 
-.PHONY: run test lint bench model schemas clean packages-run packages-test
+.PHONY: run test lint bench soak model schemas clean packages-run packages-test
 .DELETE_ON_ERROR:
 
 run: $(VENV)/run.stamp
@@ -26,6 +26,10 @@ lint: $(VENV)/test.stamp
 
 bench: $(VENV)/test.stamp
 	$(BIN)/python -m tests.bench
+
+# Ten minutes: two hundred kills, and a broker that comes and goes.
+soak: $(VENV)/test.stamp
+	$(BIN)/python -m tests.resilience
 
 # Hours on two cores. MANIFEST is the manifest.csv of RAVDESS speech; finished folds are kept.
 model: $(VENV)/test.stamp
