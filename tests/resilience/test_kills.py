@@ -36,5 +36,6 @@ def test_kills_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
     outcome = torture(tmp_path, KILLS, SEED)
     assert sum(outcome.kills.values()) == KILLS
     assert min(outcome.kills[kind] for kind in ("daemon", "broker", "ingest")) > 0
-    assert len(outcome.onsets) >= 10, "too little happened for a proof"
+    assert outcome.onsets, "no episode began"
+    assert len(outcome.witnessed) >= 30, "too little happened for a proof"
     assert_nothing_lost_or_doubled(outcome)
