@@ -119,6 +119,8 @@ class Episodes:
     count: int | None = checked(minimum=1, maximum=30, default=None)
     among: int | None = checked(minimum=1, maximum=60, default=None)
     hold_off_s: float | None = checked(minimum=2, maximum=120, default=None)
+    min_duration_s: float | None = checked(minimum=0, maximum=60, default=None)
+    repeat_s: float | None = checked(minimum=0, maximum=300, default=None)
 
     def policy(self, base: EpisodePolicy) -> EpisodePolicy:
         """The model's policy with the exceptions put in. Raises ConfigError where both contradict."""

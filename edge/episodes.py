@@ -1,7 +1,9 @@
 """When single windows become an episode of distress, and when it is over.
 
 Pure: the clock is the windows' own time. Windows without speech neither raise nor lower the score;
-they count as quiet.
+they count as quiet. Distress that comes back soon after an end is an episode of its own whose reason
+says "again": the hub makes one alert of both, unless somebody has closed the first meanwhile. Under one
+name the second would stay hidden behind the closed alert.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from edge.manifest import Distress, EpisodePolicy
 from edge.pipeline import WindowResult
 
 UPDATE_EVERY_S = 5.0
+_ROUNDING_S = 1e-6  # window times are sums of floats
 _LOUD_DB, _QUIET_DB = -25.0, -45.0
 _ADJECTIVES = {"anger": "angry", "fear": "fearful", "disgust": "disgusted", "sadness": "sad"}
 
@@ -44,6 +47,7 @@ class _Open:
     peak: float
     emotion: str
     level_db: float
+    again: bool  # it began soon after another one's end
 
 
 class EpisodeDetector:
@@ -57,7 +61,9 @@ class EpisodeDetector:
         self._score: float | None = None
         self._heard_s = 0.0  # end of the last window with speech
         self._recent: deque[tuple[bool, WindowResult]] = deque(maxlen=policy.among)
+        self._since_s: float | None = None  # start of the distress that has been k of n ever since
         self._open: _Open | None = None
+        self._ended_s: float | None = None  # when the episode before was over
 
     @property
     def score(self) -> float:
@@ -70,14 +76,20 @@ class EpisodeDetector:
         return self._open is not None
 
     def update(self, result: WindowResult) -> list[EpisodeEvent]:
-        """What this window brings about: nothing, one event, or an end and an onset."""
+        """What this window brings about: nothing or one event."""
         self._smooth(result)
         positive = result.judgement is not None and self.score >= self.policy.onset
         self._recent.append((positive, result))
         if self._open is not None:
             return self._go_on(self._open, result)
-        if sum(was for was, _ in self._recent) >= self.policy.count:
-            return [self._begin(result)]
+        starts = [one.start_s for was, one in self._recent if was]
+        if len(starts) < self.policy.count:
+            self._since_s = None
+            return []
+        since_s = starts[0] if self._since_s is None else self._since_s
+        self._since_s = since_s
+        if positive and result.end_s - since_s >= self.policy.min_duration_s - _ROUNDING_S:
+            return [self._begin(since_s, result)]
         return []
 
     def finish(self, why: str) -> list[EpisodeEvent]:
@@ -85,9 +97,13 @@ class EpisodeDetector:
         if self._open is None:
             return []
         event = self._event("end", self._open, self._open.active_s, prefix=f"{why} while ")
-        self._open = None
-        self._recent.clear()
+        self._close()
+        self._ended_s = None  # listening has been broken off: what comes next is no repeat
         return [event]
+
+    def _close(self) -> None:
+        self._open = self._since_s = None
+        self._recent.clear()  # the windows of one episode must not begin the next
 
     def _smooth(self, result: WindowResult) -> None:
         if result.judgement is None:
@@ -99,17 +115,17 @@ class EpisodeDetector:
         old = new if self._score is None else self._score
         self._score = self.policy.smoothing * old + (1 - self.policy.smoothing) * new
 
-    def _begin(self, result: WindowResult) -> EpisodeEvent:
-        first = next(one for positive, one in self._recent if positive)
+    def _begin(self, since_s: float, result: WindowResult) -> EpisodeEvent:
         emotion, level = self._cause()
         self._open = _Open(
             episode=self._new_id(),
-            start_s=first.start_s,
+            start_s=since_s,
             active_s=result.end_s,
             told_s=result.end_s,
             peak=self.score,
             emotion=emotion,
             level_db=level,
+            again=self._ended_s is not None and since_s - self._ended_s < self.policy.repeat_s,
         )
         return self._event("onset", self._open, result.end_s)
 
@@ -117,11 +133,13 @@ class EpisodeDetector:
         if result.judgement is not None and self.score >= self.policy.offset:
             episode.active_s = result.end_s
             episode.peak = max(episode.peak, self.score)
-            episode.emotion, episode.level_db = self._cause()
+            if result.judgement.distress > 0:  # else no emotion in it is a cause: the score is an echo
+                episode.emotion, episode.level_db = self._cause()
         if result.end_s - episode.active_s >= self.policy.hold_off_s:
-            self._open = None
-            self._recent.clear()  # the windows of one episode must not begin the next
-            return [self._event("end", episode, result.end_s)]
+            event = self._event("end", episode, result.end_s)
+            self._close()
+            self._ended_s = result.end_s
+            return [event]
         if result.end_s - episode.told_s >= UPDATE_EVERY_S:
             episode.told_s = result.end_s
             return [self._event("update", episode, result.end_s)]
@@ -134,7 +152,7 @@ class EpisodeDetector:
 
     def _event(self, phase: str, episode: _Open, at_s: float, prefix: str = "") -> EpisodeEvent:
         duration = max(0.0, episode.active_s - episode.start_s)
-        reason = prefix + describe(episode.emotion, episode.level_db, duration)
+        reason = prefix + describe(episode.emotion, episode.level_db, duration, again=episode.again)
         return EpisodeEvent(
             episode=episode.episode,
             phase=phase,
@@ -154,13 +172,18 @@ def leading_emotion(results: Sequence[WindowResult], weights: dict[str, float]) 
     for result in results:
         if result.judgement is not None:
             for label, probability in result.judgement.probabilities.items():
-                totals[label] = totals.get(label, 0.0) + weights.get(label, 0.0) * probability
-    return max(totals, key=totals.__getitem__)
+                weight = weights.get(label, 0.0)
+                if weight > 0:  # one that is no distress is never the cause of it
+                    totals[label] = totals.get(label, 0.0) + weight * probability
+    return max(totals, key=totals.__getitem__, default="distressed")
 
 
-def describe(emotion: str, level_db: float, duration_s: float) -> str:
-    """An episode in a nurse's words, such as `fearful and loud for 9 s`."""
+def describe(emotion: str, level_db: float, duration_s: float, *, again: bool = False) -> str:
+    """An episode in a nurse's words, such as `fearful and loud for 9 s`.
+
+    `again`: another one had just ended.
+    """
     loudness = " and loud" if level_db >= _LOUD_DB else " and quiet" if level_db < _QUIET_DB else ""
     seconds = round(duration_s)
     length = f"{seconds} s" if seconds < 120 else f"{seconds // 60} min"
-    return f"{_ADJECTIVES.get(emotion, emotion)}{loudness} for {length}"
+    return f"{_ADJECTIVES.get(emotion, emotion)}{' again' if again else ''}{loudness} for {length}"

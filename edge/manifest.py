@@ -44,8 +44,9 @@ class EpisodePolicy:
     """When smoothed distress becomes an episode, and when it is over.
 
     A window is positive when the smoothed distress score is at least `onset`. `count` positive
-    windows among the last `among` begin an episode; it ends when the score stays below `offset`, or
-    nobody speaks, for `hold_off_s`.
+    windows among the last `among`, from the start of the first one on for `min_duration_s` at least,
+    begin an episode; it ends when the score stays below `offset`, or nobody speaks, for `hold_off_s`.
+    One that begins within `repeat_s` of that end is told as a repeat; 0: none is.
     """
 
     smoothing: float = checked(minimum=0, maximum=1, allowed="a number from 0 (none) to 1")
@@ -54,6 +55,8 @@ class EpisodePolicy:
     count: int = checked(minimum=1, maximum=60)
     among: int = checked(minimum=1, maximum=60)
     hold_off_s: float = checked(minimum=0, maximum=600)
+    min_duration_s: float = checked(minimum=0, maximum=120, default=0.0)
+    repeat_s: float = checked(minimum=0, maximum=600, default=0.0)
 
     def __post_init__(self) -> None:
         """Raises ValueError where two values contradict each other."""
@@ -153,7 +156,8 @@ def describe(manifest: Manifest) -> list[tuple[str, Any]]:
     )
     alert = (
         f"{policy.count} of {policy.among} windows at {policy.onset:g} or more,"
-        f" until {policy.hold_off_s:g} s below {policy.offset:g}"
+        f" for {policy.min_duration_s:g} s or more, until {policy.hold_off_s:g} s below {policy.offset:g};"
+        f" a repeat within {policy.repeat_s:g} s"
     )
     level = "not known: a bed's own level is taken as it is"
     if training.speech_level is not None:

@@ -57,7 +57,8 @@ def _values(manifest: Manifest, size: int, results: dict[str, Any]) -> dict[str,
         "temperature": f"{training.temperature:g}",
         "distress_emotions": ", ".join(training.distress.weights),
         "policy": f"{policy.count} of {policy.among} windows at a smoothed score of {policy.onset:g} or more;"
-        f" over after {policy.hold_off_s:g} s below {policy.offset:g}",
+        f" for {policy.min_duration_s:g} s or more; over after {policy.hold_off_s:g} s below"
+        f" {policy.offset:g}; one that begins within {policy.repeat_s:g} s of that is told as a repeat",
         "chosen_for": training.distress.chosen_for,
         "epochs": str(results["recipe"]["epochs"]),
         "tools": ", ".join(f"{name} {version}" for name, version in manifest.tools.items()),

@@ -14,6 +14,8 @@ from edge.manifest import Distress, EpisodePolicy
 from train import metrics
 
 FALSE_RATE = 0.05
+MIN_DURATION_S = 4.0  # two windows of 3 s, 1 s apart: what two of three need anyway
+REPEAT_S = 30.0  # a pause for breath or comfort; less than the 120 s in which the hub makes one alert of two
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,14 @@ def choose(held: Held, distress_emotions: Sequence[str]) -> tuple[float, Distres
     threshold, found = metrics.threshold_for(scores, positive, FALSE_RATE)
     onset = round(min(threshold, 1.0), 3)
     policy = EpisodePolicy(
-        smoothing=0.3, onset=onset, offset=round(max(onset - 0.15, 0.01), 3), count=2, among=3, hold_off_s=6.0
+        smoothing=0.3,
+        onset=onset,
+        offset=round(max(onset - 0.15, 0.01), 3),
+        count=2,
+        among=3,
+        hold_off_s=6.0,
+        min_duration_s=MIN_DURATION_S,
+        repeat_s=REPEAT_S,
     )
     chosen_for = (
         f"{found:.0%} of distressed and {FALSE_RATE:.0%} of other recordings reach the onset with one"

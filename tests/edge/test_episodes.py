@@ -1,3 +1,4 @@
+import dataclasses
 import itertools
 
 import pytest
@@ -103,6 +104,12 @@ def test_finish_ends_what_is_open():
     assert detector.finish("again") == []
 
 
+def test_a_calm_window_within_an_episode_is_not_its_cause():
+    policy = EpisodePolicy(smoothing=0.5, onset=1, offset=0.5, count=1, among=1, hold_off_s=1)
+    detector, _ = play([1.0, 0.0], policy)
+    assert [event.emotion for event in detector.finish("stopped")] == ["fearful"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
@@ -116,8 +123,36 @@ def test_reasons_a_nurse_can_read(arguments, expected):
     assert describe(*arguments) == expected
 
 
+def test_no_onset_before_the_minimum_duration():
+    long = dataclasses.replace(POLICY, min_duration_s=8)
+    (onset,) = play([0.9] * 6, long)[1]
+    assert onset.duration_s == pytest.approx(8)
+    assert play([0.9] * 5, long)[1] == []
+    assert play([0.9, 0.9, 0.1, 0.1] * 5, dataclasses.replace(long, hold_off_s=1))[1] == []
+
+
+@pytest.mark.parametrize(("seconds", "again"), [(0, False), (3, True), (2, False)])
+def test_what_comes_back_soon_says_again(seconds, again):
+    policy = dataclasses.replace(POLICY, repeat_s=seconds)
+    # The first ends with the window until 8 s; the second starts at 10 s.
+    _, events = play([0.9, 0.9, None, None, None, None, None, None, None, None, 0.9, 0.9], policy)
+    assert phases(events) == ["onset", "end", "onset"]
+    assert events[0].reason == "fearful and loud for 4 s"
+    assert events[2].reason == f"fearful{' again' if again else ''} and loud for 4 s"
+    assert events[2].episode != events[0].episode
+
+
+def test_after_a_break_nothing_is_a_repeat():
+    detector, _ = play([0.9, 0.9], dataclasses.replace(POLICY, repeat_s=100))
+    detector.finish("muted")
+    events = [event for at in (2, 3) for event in detector.update(window(at, 0.9))]
+    assert [event.reason for event in events] == ["fearful and loud for 4 s"]
+
+
 POLICIES = st.builds(
-    lambda smoothing, limits, counts, hold: EpisodePolicy(
+    lambda smoothing, limits, counts, hold, shortest, repeat: EpisodePolicy(
+        min_duration_s=shortest,
+        repeat_s=repeat,
         smoothing=smoothing,
         onset=max(limits),
         offset=min(limits),
@@ -129,6 +164,8 @@ POLICIES = st.builds(
     st.tuples(st.floats(0.05, 1), st.floats(0.05, 1)),
     st.tuples(st.integers(1, 6), st.integers(1, 6)),
     st.floats(1, 20),
+    st.floats(0, 15),
+    st.floats(0, 40),
 )
 SCORES = st.lists(st.none() | st.floats(0, 1), max_size=80)
 
@@ -142,6 +179,7 @@ def test_every_episode_begins_goes_on_and_ends(scores, policy):
         if event.phase == "onset":
             assert current is None
             assert event.peak >= policy.onset - 1e-9
+            assert event.duration_s >= policy.min_duration_s - 0.01
             current = event
         else:
             assert current is not None
@@ -170,3 +208,51 @@ def test_ends_after_silence_and_never_begins_in_it(scores, policy):
 @given(st.lists(st.floats(0, 0.59), max_size=60))
 def test_calm_never_alarms(scores):
     assert play(scores)[1] == []
+
+
+@given(SCORES, POLICIES)
+def test_every_onset_has_k_of_n_windows_above_it(scores, policy):
+    detector = detector_of(policy)
+    above = []
+    for at, score in enumerate(scores):
+        was_open = detector.is_open
+        events = detector.update(window(at, score))
+        above.append(score is not None and detector.score >= policy.onset)
+        if "onset" in phases(events):
+            assert not was_open
+            assert above[-1]
+            assert sum(above[-policy.among :]) >= policy.count
+
+
+@given(SCORES, POLICIES)
+def test_an_end_comes_once_the_hold_off_is_over_and_not_before(scores, policy):
+    detector = detector_of(policy)
+    active = 0.0
+    for at, score in enumerate(scores):
+        (event,) = detector.update(window(at, score)) or (None,)
+        quiet = score is None or detector.score < policy.offset
+        if not quiet:
+            active = at + 3.0
+        if event is not None and event.phase == "end":
+            assert quiet
+            assert at + 3.0 - active >= policy.hold_off_s
+        elif detector.is_open:
+            assert at + 3.0 - active < policy.hold_off_s or event is not None
+
+
+@given(st.floats(0, 0.59), st.integers(1, 80), POLICIES)
+def test_constant_low_distress_gives_nothing(score, length, policy):
+    assert play([min(score, policy.onset * 0.99)] * length, policy)[1] == []
+
+
+@given(SCORES, POLICIES, st.floats(0, 1e5).map(float.__round__))
+def test_when_the_stream_began_makes_no_difference(scores, policy, start):
+    def told(first):
+        detector = detector_of(policy)
+        return [
+            (event.phase, event.reason, event.duration_s, event.at_s - first)
+            for at, score in enumerate(scores)
+            for event in detector.update(window(first + at, score))
+        ]
+
+    assert told(0) == told(start)
