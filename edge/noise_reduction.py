@@ -18,7 +18,7 @@ import numpy.typing as npt
 from edge.features import FloatArray, Samples, to_float
 
 HOP = 256  # samples: 16 ms at 16 kHz, half a frame
-NOISY_BELOW_DB = 25.0
+NOISY_BELOW_DB = 20.0
 """A window whose speech stands less than this above its quietest tenth (Stretch.snr_db) is noisy."""
 _FRAME = 2 * HOP
 _PRESENT = 10 ** (15 / 10)  # a priori SNR where there is speech, as published

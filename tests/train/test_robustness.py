@@ -85,7 +85,7 @@ def voice_like():
     import soundfile
 
     samples, _ = soundfile.read(DATA / "angry.wav", dtype="int16")
-    hiss = np.random.default_rng(0).normal(size=samples.size) * 300
+    hiss = np.random.default_rng(0).normal(size=samples.size) * 700
     stretches = []
     for sound in (samples, np.clip(samples + hiss, -32768, 32767).astype(np.int16)):
         gate = SpeechGate(Gate())
