@@ -1,0 +1,87 @@
+"""From when until when certificates hold: enough of DER (X.690) and X.509 (RFC 5280) to read just that."""
+
+from __future__ import annotations
+
+import re
+import ssl
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from edge.errors import ConfigError
+
+_DAY_S = 86400.0
+_SEQUENCE, _VERSION, _UTC_TIME, _GENERALIZED_TIME = 0x30, 0xA0, 0x17, 0x18
+_PEM = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Validity:
+    """A certificate's first and last moment, in seconds since 1970."""
+
+    begin_s: float
+    end_s: float
+
+
+def days_left(cert_file: str | Path, now_s: float | None = None) -> float:
+    """Days until the first of the certificates in a PEM file expires, negative where it has.
+
+    `now_s`: seconds since 1970, now by default. Raises ConfigError where there is none to read.
+    """
+    return (validity(cert_file).end_s - (time.time() if now_s is None else now_s)) / _DAY_S
+
+
+def validity(cert_file: str | Path) -> Validity:
+    """When the certificates in a PEM file hold all together. Raises ConfigError where there is none to read.
+
+    In the file of a chain the first to expire counts.
+    """
+    try:
+        found = _PEM.findall(Path(cert_file).read_text(encoding="ascii", errors="replace"))
+        each = [parse(ssl.PEM_cert_to_DER_cert(pem)) for pem in found]
+    except OSError as error:
+        raise ConfigError(f"cannot read the certificate {cert_file}: {error.strerror}") from error
+    except ValueError as error:
+        raise ConfigError(f"{cert_file} holds a damaged certificate: {error}") from error
+    if not each:
+        raise ConfigError(f"{cert_file} holds no certificate; it must be a file in PEM form")
+    return Validity(max(one.begin_s for one in each), min(one.end_s for one in each))
+
+
+def parse(der: bytes) -> Validity:
+    """When a certificate in DER form holds. Raises ValueError where it is none."""
+    tag, certificate, _ = _element(der)
+    _, body, _ = _element(certificate)
+    if tag != _SEQUENCE:
+        raise ValueError("it is no X.509 certificate")
+    tag, _, rest = _element(body)
+    skipped = 3 if tag == _VERSION else 2  # (version,) serial number, signature algorithm, issuer
+    for _ in range(skipped):
+        _, _, rest = _element(rest)
+    _, times, _ = _element(rest)
+    first, begin, rest = _element(times)
+    second, end, _ = _element(rest)
+    return Validity(_seconds(first, begin), _seconds(second, end))
+
+
+def _element(data: bytes) -> tuple[int, bytes, bytes]:
+    """The tag and content of the first element, and what follows it."""
+    if len(data) < 2:
+        raise ValueError("it ends too early")
+    tag, length, start = data[0], data[1], 2
+    if length >= 0x80:
+        start += length & 0x7F
+        length = int.from_bytes(data[2:start])
+    if start + length > len(data):
+        raise ValueError("it ends too early")
+    return tag, data[start : start + length], data[start + length :]
+
+
+def _seconds(tag: int, content: bytes) -> float:
+    text = content.decode("ascii")
+    if tag == _UTC_TIME:  # two digits of the year: RFC 5280 says 1950 to 2049
+        text = ("19" if text >= "50" else "20") + text
+    elif tag != _GENERALIZED_TIME:
+        raise ValueError("it is no X.509 certificate")
+    return datetime.strptime(text, "%Y%m%d%H%M%SZ").replace(tzinfo=UTC).timestamp()
