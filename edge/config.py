@@ -81,6 +81,8 @@ class Storage:
 
     folder: str = checked(minimum=1, maximum=4096)
     """Holds outbox.sqlite: messages the hub has no receipt for yet. Never sound."""
+    max_mb: int = checked(minimum=8, maximum=100000, default=64)
+    """More than that (1e6 bytes) it takes only to keep episodes; the oldest summaries go first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,8 +40,16 @@ class Bed:
         """Raises ConfigError or ModelError where configuration and model do not go together."""
         self.config = config
         self.source = source
+        self._outbox = outbox
         self.pipeline = Pipeline(classifier, config.gate, config.sound)
-        self.vitals = Vitals(config, clock, self.pipeline, source, lambda: self.reporter.waiting)
+        self.vitals = Vitals(
+            config,
+            clock,
+            self.pipeline,
+            source,
+            waiting=lambda: self.reporter.waiting,
+            dropped=lambda: self._outbox.dropped,
+        )
         self.publisher = Publisher(config.broker, config.address, outbox, self.vitals)
         self.reporter = Reporter(config, classifier.manifest, clock, outbox, self.publisher.live)
 
@@ -56,6 +64,8 @@ class Bed:
         condition = self.source.condition
         broker = "connected" if self.publisher.connected else "no connection to the broker"
         waiting = f"{self.reporter.waiting} messages wait for the hub"
+        if self._outbox.dropped:
+            waiting += f", {self._outbox.dropped} summaries given up because the outbox is full"
         return f"{self.source.name}: {condition.reason}; {broker}; {waiting}"
 
 
@@ -80,7 +90,8 @@ class Daemon:
         self._clock = Clock()
         config = load()
         classifier = Classifier(read(Path(config.model.path)))
-        self._outbox = Outbox(Path(config.storage.folder), self._clock.boot_id)
+        storage = config.storage
+        self._outbox = Outbox(Path(storage.folder), self._clock.boot_id, storage.max_mb * 10**6)
         try:
             source = self._open_source(config)
             self._bed = Bed(config, classifier, self._clock, self._outbox, source)

@@ -1,12 +1,13 @@
 """Durable messages on disk until the hub has them: SQLite, WAL, synchronous FULL.
 
-A message is on disk before it is sent and leaves only on the hub's receipt. Safe to use from several
-threads.
+A message is on disk before it is sent and leaves only on the hub's receipt, or, a summary alone, when
+the outbox is full. Safe to use from several threads.
 """
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import sqlite3
 import threading
 from collections.abc import Callable, Collection, Iterator
@@ -16,7 +17,13 @@ from pathlib import Path
 from edge.errors import StorageError
 from edge.messages import Durable, Episode, Receipt, to_json
 
+log = logging.getLogger(__name__)
+
 FILE_NAME = "outbox.sqlite"
+DEFAULT_BYTES = 64 * 10**6
+_WAL_PAGES = 250  # 1 MB, then the log is folded into the file; also all it may keep on disk
+_TRIM_ROWS = 100  # summaries given up at once, about an hour and a half
+_MAX_RANGES = 16  # that many of the largest numbers fit into a message
 _BUSY_S = 5.0
 _LARGEST = 2**63 - 1  # of SQLite's integers
 _TABLE = """
@@ -53,10 +60,18 @@ class Entry:
 class Outbox:
     """The messages that wait for a receipt, those of earlier starts included."""
 
-    def __init__(self, folder: Path, boot_id: str) -> None:
-        """Opens or makes `folder`/outbox.sqlite. Raises StorageError."""
+    def __init__(self, folder: Path, boot_id: str, max_bytes: int = DEFAULT_BYTES) -> None:
+        """Opens or makes `folder`/outbox.sqlite. Raises StorageError.
+
+        Above `max_bytes` the oldest summaries go; episodes stay, whatever their size.
+        """
         self._path = folder / FILE_NAME
         self._boot_id = boot_id
+        self._max_bytes = max_bytes
+        self._kept_to = 0  # no summary has a number up to this one any more
+        self._is_full = False
+        self.dropped = 0
+        """Summaries given up since the daemon's start, because the outbox was full."""
         self._lock = threading.Lock()
         with self._storage("open"):
             folder.mkdir(parents=True, exist_ok=True)
@@ -72,6 +87,9 @@ class Outbox:
     def _prepare(self) -> None:
         self._database.execute("PRAGMA journal_mode = WAL")
         self._database.execute("PRAGMA synchronous = FULL")
+        (page,) = self._database.execute("PRAGMA page_size").fetchone()
+        self._database.execute(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES}")
+        self._database.execute(f"PRAGMA journal_size_limit = {_WAL_PAGES * page}")
         self._database.execute(_TABLE)
         # Opening a read-only file succeeds; only a write tells.
         self._database.execute("BEGIN IMMEDIATE")
@@ -94,7 +112,36 @@ class Outbox:
                 (self._boot_id, message.seq, message.kind, episode, to_json(message)),
             )
             self._seq = message.seq
+            self._trim()
             return message
+
+    def _trim(self) -> None:
+        """Give up the oldest summaries while more than the bound is in use, the log's share included."""
+        values = [self._value(name) for name in ("page_size", "page_count", "freelist_count")]
+        page, pages, free = values
+        excess = (pages - free + _WAL_PAGES) * page - self._max_bytes
+        if excess <= 0:
+            self._is_full = self._is_full and excess > -2 * _TRIM_ROWS * page
+            return
+        rows = self._database.execute(
+            "SELECT id FROM outbox WHERE id > ? AND kind = 'summary' ORDER BY id LIMIT ?",
+            (self._kept_to, _TRIM_ROWS),
+        ).fetchall()
+        if not self._is_full:
+            what = "the oldest summaries are given up" if rows else "only episodes are left and all are kept"
+            log.error("%s has reached its bound of %g MB: %s", self._path, self._max_bytes / 1e6, what)
+        self._is_full = True
+        if not rows:
+            self._kept_to = self._last_number()
+            return
+        first, last = rows[0][0], rows[-1][0]
+        self.dropped += self._database.execute(
+            "DELETE FROM outbox WHERE id BETWEEN ? AND ? AND kind = 'summary'", (first, last)
+        ).rowcount
+        self._kept_to = last
+
+    def _value(self, pragma: str) -> int:
+        return int(self._database.execute(f"PRAGMA {pragma}").fetchone()[0])
 
     def receive(self, receipt: Receipt) -> int:
         """Drop what the hub has on disk; the number of messages dropped. Raises StorageError."""
@@ -106,6 +153,36 @@ class Outbox:
                 f"DELETE FROM outbox WHERE boot_id = ? AND seq <= ? {kept}",  # noqa: S608 - only marks
                 (receipt.boot_id, upto, *limits),
             ).rowcount
+
+    def gone(self, receipt: Receipt) -> tuple[tuple[int, int], ...]:
+        """Ranges of what the receipt asks for and the outbox no longer has, a few at a time.
+
+        Raises StorageError.
+        """
+        if not receipt.gaps:
+            return ()
+        own = receipt.boot_id == self._boot_id
+        with self._lock, self._storage("read"):
+            rows = self._database.execute(
+                "SELECT seq FROM outbox WHERE boot_id = ? AND seq BETWEEN ? AND ? ORDER BY seq",
+                (
+                    receipt.boot_id,
+                    min(_LARGEST, *(first for first, _ in receipt.gaps)),
+                    min(_LARGEST, max(last for _, last in receipt.gaps)),
+                ),
+            )
+            held = [row[0] for row in rows]
+            given = self._seq if own else _LARGEST  # of an earlier start nothing new can come
+        found: list[tuple[int, int]] = []
+        for first, last in receipt.gaps:
+            start = first
+            for seq in held:
+                if start <= seq <= last:
+                    found += [(start, seq - 1)] if start < seq else []
+                    start = seq + 1
+            end = min(last, given, receipt.upto_seq)
+            found += [(start, end)] if start <= end else []
+        return tuple(found[:_MAX_RANGES])
 
     def newest_episode(self) -> list[Entry]:
         """The messages of the episode that began last, oldest first."""
@@ -128,8 +205,11 @@ class Outbox:
     def last_number(self) -> int:
         """The highest number given so far; 0 for an outbox never used."""
         with self._lock, self._storage("read"):
-            row = self._database.execute("SELECT seq FROM sqlite_sequence WHERE name = 'outbox'").fetchone()
-            return int(row[0]) if row else 0
+            return self._last_number()
+
+    def _last_number(self) -> int:
+        row = self._database.execute("SELECT seq FROM sqlite_sequence WHERE name = 'outbox'").fetchone()
+        return int(row[0]) if row else 0
 
     def __len__(self) -> int:
         with self._lock, self._storage("read"):

@@ -18,7 +18,7 @@ from edge.config import Broker
 from edge.connection import Connection
 from edge.delivery import Delivery
 from edge.errors import BedsideError
-from edge.messages import Address, Command, Emotion, Health, Receipt, State, to_json
+from edge.messages import Address, Command, Dropped, Emotion, Health, Receipt, Stamp, State, to_json
 from edge.outbox import Outbox
 
 log = logging.getLogger(__name__)
@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 _GOODBYE_S = 0.7
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 30.0
 _LIVE_QUEUE = 100
+_ANSWER_EVERY_S = 1.0  # looking up what is gone costs; receipts with gaps come many a second
+_SAME_ANSWER_S = 10.0  # receipts that cross an answer still ask
 HEALTH_EVERY_S = 15.0
 
 
@@ -42,6 +44,10 @@ class Device(Protocol):
 
     def health(self) -> Health:
         """The health message."""
+        ...
+
+    def stamp(self) -> Stamp:
+        """Now, for a message of the publisher's own."""
         ...
 
 
@@ -61,6 +67,9 @@ class Publisher:
         self._on_command = on_command
         self._next_health_s = 0.0
         self._live: deque[Emotion | Health] = deque(maxlen=_LIVE_QUEUE)
+        self._dropped: deque[Dropped] = deque(maxlen=_LIVE_QUEUE)
+        self._answered: tuple[object, float] = (None, 0.0)
+        self._next_answer_s = 0.0
         self._change: str | None = None
         self._delivery: Delivery | None = None
         self._goodbye: str | None = "stopped"
@@ -152,11 +161,27 @@ class Publisher:
         while self._live:
             message = self._live.popleft()
             connection.publish(message.kind, to_json(message), qos=0)
+        while self._dropped:
+            connection.publish("dropped", to_json(self._dropped.popleft()), qos=1)
         if self._delivery is not None:
             for entry in self._delivery.due(time.monotonic()):
                 connection.publish(entry.kind, entry.body, qos=1)
 
     def _on_receipt(self, receipt: Receipt) -> None:
         self._outbox.receive(receipt)
+        self._answer(receipt)
         if self._delivery is not None:
             self._delivery.on_receipt(receipt, time.monotonic())
+
+    def _answer(self, receipt: Receipt) -> None:
+        """Say which of the messages asked for are gone, so that the hub asks no more."""
+        now = time.monotonic()
+        if not receipt.gaps or now < self._next_answer_s:
+            return
+        self._next_answer_s = now + _ANSWER_EVERY_S
+        ranges = self._outbox.gone(receipt)
+        answer, at = self._answered
+        if not ranges or (answer == (receipt.boot_id, ranges) and now < at + _SAME_ANSWER_S):
+            return
+        self._answered = (receipt.boot_id, ranges), now
+        self._dropped.append(Dropped(boot_id=receipt.boot_id, ranges=ranges, stamp=self._device.stamp()))

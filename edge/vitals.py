@@ -11,7 +11,7 @@ from edge.capture import Source
 from edge.clock import Clock
 from edge.config import Config
 from edge.health import LoadMeter
-from edge.messages import Health, State
+from edge.messages import Health, Stamp, State
 from edge.pipeline import Pipeline
 
 
@@ -25,10 +25,11 @@ class Vitals:
         pipeline: Pipeline,
         source: Source,
         waiting: Callable[[], int],
+        dropped: Callable[[], int] = lambda: 0,
     ) -> None:
-        """`waiting` counts the durable messages the hub has no receipt for."""
+        """`waiting` counts the durable messages the hub has no receipt for, `dropped` those given up."""
         self._config, self._clock, self._pipeline, self._source = config, clock, pipeline, source
-        self._waiting = waiting
+        self._waiting, self._dropped = waiting, dropped
         self._load = LoadMeter(clock.uptime_s())
         self._told = source.condition.state
 
@@ -64,6 +65,7 @@ class Vitals:
             overruns=condition.overruns,
             clipped=pipeline.clipped,
             outbox=self._waiting(),
+            dropped=self._dropped(),
             stalls=condition.stalls,
             silences=condition.silences,
             reopened=condition.reopened,
@@ -75,6 +77,10 @@ class Vitals:
             temperature_c=load.temperature_c,
             stamp=self._clock.stamp(),
         )
+
+    def stamp(self) -> Stamp:
+        """Now, for a message of the publisher's own."""
+        return self._clock.stamp()
 
     def _disk_free_mb(self) -> float | None:
         try:

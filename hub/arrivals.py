@@ -16,6 +16,7 @@ from edge.fields import encode
 from edge.messages import (
     MESSAGES,
     Address,
+    Dropped,
     Emotion,
     Episode,
     Health,
@@ -26,15 +27,15 @@ from edge.messages import (
     parse_topic,
     utc_seconds,
 )
-from hub.sequences import Range, add, holds, receipts
+from hub.sequences import Range, add, holds, join, receipts, size
 from hub.store import count, next_revision
 from hub.tables import Boot, Device, Held, Record, Reject
 
 KEPT_REJECTS = 1000
-FROM_DEVICES = ("state", "emotion", "episode", "summary", "health")
+FROM_DEVICES = ("state", "emotion", "episode", "summary", "health", "dropped")
 _LONGEST_S = 30 * 86400.0
 
-DeviceMessage = State | Emotion | Episode | Summary | Health
+DeviceMessage = State | Emotion | Episode | Summary | Health | Dropped
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,8 @@ def _storable(message: DeviceMessage) -> None:
         raise MessageError("a text holds the character NUL")
     if isinstance(message, Episode) and message.duration_s > _LONGEST_S:
         raise MessageError(f"duration_s is {message.duration_s:g}; an episode lasts at most {_LONGEST_S:g} s")
+    if isinstance(message, Dropped) and any(len(r) != 2 or r[0] > r[1] for r in message.ranges):
+        raise MessageError("ranges holds one that ends before it begins")
 
 
 def _text(message: DeviceMessage) -> str:
@@ -100,18 +103,24 @@ def save(connection: Connection, batch: Sequence[Accepted]) -> list[tuple[Addres
     ids = _device_ids(connection, batch)
     origins = _origins(connection, batch, ids)
     answers: list[tuple[Address, Receipt]] = []
-    durable = [item for item in batch if isinstance(item.message, Episode | Summary)]
+    durable = [item for item in batch if isinstance(item.message, Episode | Summary | Dropped)]
 
     def boot(item: Accepted) -> tuple[Address, str]:
-        return item.address, item.message.stamp.boot_id
+        return item.address, _boot_id(item.message)
 
-    durable.sort(key=lambda item: (item.address.topic(""), item.message.stamp.boot_id))
+    durable.sort(key=lambda item: (item.address.topic(""), _boot_id(item.message)))
     for (address, boot_id), group in itertools.groupby(durable, key=boot):
         device_id = ids[address]
-        found = _keep(connection, device_id, boot_id, list(group), origins[device_id, boot_id])
+        origin = origins.get((device_id, boot_id), 0.0)  # none where a device only says what is gone
+        found = _keep(connection, device_id, boot_id, list(group), origin)
         answers += [(address, receipt) for receipt in found]
     _update_devices(connection, batch, ids, origins)
     return answers
+
+
+def _boot_id(message: DeviceMessage) -> str:
+    """The start whose numbers a message speaks of; a device may say what is gone of an earlier one."""
+    return message.boot_id if isinstance(message, Dropped) else message.stamp.boot_id
 
 
 def set_aside(connection: Connection, rejects: Sequence[Rejected]) -> None:
@@ -196,7 +205,11 @@ def _keep(
     held: list[Range] = [(row.first, row.last) for row in rows]
     new: dict[int, dict[str, Any]] = {}
     arrived = set()
+    gone: list[Range] = []
     for item in group:
+        if isinstance(item.message, Dropped):
+            gone += item.message.ranges
+            arrived |= {first for first, _ in item.message.ranges}
         if not isinstance(item.message, Episode | Summary):
             continue
         seq = item.message.seq
@@ -214,14 +227,16 @@ def _keep(
         }
     if new:
         connection.execute(insert(Record), list(new.values()))
-        now_held = add(held, new)
-        gone, come = set(held) - set(now_held), set(now_held) - set(held)
-        for first, _ in gone:
-            connection.execute(delete(Held).where(*where, Held.first == first))
-        for first, last in come:
-            values = {"device_id": device_id, "boot_id": boot_id, "first": first, "last": last}
-            connection.execute(insert(Held).values(values))
-        held = now_held
+    with_new = add(held, new)
+    now_held = join(with_new, gone)
+    if now_held != with_new:
+        count(connection, "given_up", size(now_held) - size(with_new))
+    for first, _ in set(held) - set(now_held):
+        connection.execute(delete(Held).where(*where, Held.first == first))
+    for first, last in set(now_held) - set(held):
+        values = {"device_id": device_id, "boot_id": boot_id, "first": first, "last": last}
+        connection.execute(insert(Held).values(values))
+    held = now_held
     return receipts(boot_id, held, arrived)
 
 

@@ -140,7 +140,7 @@ class Ingest:
 
 
 def _durable(arrival: Arrival) -> bool:
-    return arrival.topic.endswith(("/episode", "/summary"))
+    return arrival.topic.endswith(("/episode", "/summary", "/dropped"))
 
 
 def run(settings: Settings, store: Store, stop: Stop, clock: Callable[[], float]) -> None:

@@ -13,13 +13,23 @@ MAX_GAPS = 12  # a receipt with twelve gaps of the largest numbers stays well un
 
 def add(held: Sequence[Range], numbers: Iterable[int]) -> list[Range]:
     """The ranges with the numbers added: sorted, disjoint, never touching."""
+    return join(held, ((number, number) for number in numbers))
+
+
+def join(held: Sequence[Range], more: Iterable[Range]) -> list[Range]:
+    """Both sets of numbers as one: sorted, disjoint, never touching."""
     joined: list[Range] = []
-    for first, last in sorted([*held, *((number, number) for number in numbers)]):
+    for first, last in sorted([*held, *more]):
         if joined and first <= joined[-1][1] + 1:
             joined[-1] = (joined[-1][0], max(joined[-1][1], last))
         else:
             joined.append((first, last))
     return joined
+
+
+def size(held: Iterable[Range]) -> int:
+    """How many numbers disjoint ranges have."""
+    return sum(last - first + 1 for first, last in held)
 
 
 def holds(held: Sequence[Range], number: int) -> bool:

@@ -86,7 +86,10 @@ class Reject(Base):
 
 
 class Counter(Base):
-    """A named whole number: revision, cursor (the engine's place in records), rejects, dropped."""
+    """A named whole number: revision, cursor (the engine's place in records), rejects, dropped, given_up.
+
+    `dropped` are live messages a full inbox refused, `given_up` those devices no longer had.
+    """
 
     __tablename__ = "counters"
     name: Mapped[str] = mapped_column(primary_key=True)

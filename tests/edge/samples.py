@@ -73,3 +73,6 @@ class SampleDevice:
             rss_mb=50.0,
             stamp=CLOCK.stamp(),
         )
+
+    def stamp(self):
+        return CLOCK.stamp()

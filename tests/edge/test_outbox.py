@@ -213,3 +213,39 @@ def test_kill_in_the_middle_loses_nothing_that_was_appended(tmp_path, root):
     assert expected <= held
     assert len(held) <= len(expected) + 5  # at most the one being told of when each was killed
     box.close()
+
+
+def test_a_full_outbox_gives_up_the_oldest_summaries_and_never_an_episode(tmp_path, caplog):
+    bound = 2 * 10**6
+    box = Outbox(tmp_path, "a" * 32, bound)
+    box._database.execute("PRAGMA synchronous = OFF")
+    box.append(episode)
+    for _ in range(3000):
+        box.append(summary)
+        assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= bound + 10**5
+    assert box.dropped > 0
+    held = [seq for _, seq in ((entry.boot_id, entry.seq) for entry in box.oldest(5000))]
+    assert held == [1, *range(box.dropped + 2, 3002)]
+    assert caplog.text.count("has reached its bound") == 1
+    receipt = Receipt(boot_id="a" * 32, upto_seq=3001, gaps=((1, 3000),))
+    assert box.gone(receipt) == ((2, box.dropped + 1),)
+    box.close()
+
+
+def test_episodes_alone_grow_beyond_the_bound(tmp_path):
+    box = Outbox(tmp_path, "a" * 32, 1)
+    for _ in range(20):
+        box.append(episode)
+    assert len(box) == 20
+    assert box.dropped == 0
+    box.close()
+
+
+def test_what_is_gone_is_told_only_of_what_was_numbered(outbox):
+    for _ in range(5):
+        outbox.append(summary)
+    outbox.receive(Receipt(boot_id="a" * 32, upto_seq=4, gaps=((3, 3),)))
+    asks = Receipt(boot_id="a" * 32, upto_seq=9, gaps=((1, 1), (3, 4), (5, 8)))
+    assert outbox.gone(asks) == ((1, 1), (4, 4))
+    assert outbox.gone(Receipt(boot_id="b" * 32, upto_seq=9, gaps=((2, 3),))) == ((2, 3),)
+    assert outbox.gone(Receipt(boot_id="a" * 32, upto_seq=9, gaps=())) == ()

@@ -14,7 +14,7 @@ from sqlalchemy import func, select, text
 
 from edge.errors import StorageError
 from edge.fields import encode
-from edge.messages import Episode, Message, Receipt, to_json, utc_text
+from edge.messages import Dropped, Episode, Message, Receipt, to_json, utc_text
 from hub import board
 from hub.alerts import Timers
 from hub.arrivals import KEPT_REJECTS, Accepted, Arrival, Rejected, check, save, set_aside
@@ -79,6 +79,23 @@ def test_repeats_and_any_order_are_stored_once(store: Store, device: Device) -> 
     again = put(store, *sent, *sent)
     assert again == [Receipt(boot_id=device.boot_id, upto_seq=5, gaps=())]
     assert scalar(store, select(func.count(Record.id))) == 5
+
+
+def test_the_hub_asks_no_more_for_what_a_device_no_longer_has(store: Store, device: Device) -> None:
+    for _ in range(5):
+        device.summary(send=False)
+    sent = [arrival(device, message) for message in device.sent.values()]
+    stamp = device.sent[1].stamp
+    gone = arrival(device, Dropped(boot_id=device.boot_id, ranges=((1, 2), (4, 4)), stamp=stamp))
+    assert put(store, sent[4])[0].gaps == ((1, 4),)
+    complete = Receipt(boot_id=device.boot_id, upto_seq=5, gaps=())
+    assert put(store, gone) == [replace(complete, gaps=((3, 3),))]
+    assert put(store, sent[2], gone) == [complete]
+    with store.read() as connection:
+        assert counter(connection, "given_up") == 3
+    assert scalar(store, select(func.count(Record.id))) == 2
+    wrong = arrival(device, Dropped(boot_id=device.boot_id, ranges=((4, 1),), stamp=stamp))
+    assert isinstance(check(wrong), Rejected)
 
 
 def test_a_receipt_after_a_restart_comes_from_the_disk(tmp_path: Path, device: Device) -> None:
