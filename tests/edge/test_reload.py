@@ -1,5 +1,7 @@
 import signal
+import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 
 from edge.outbox import Outbox
@@ -18,6 +20,8 @@ def test_new_settings_without_a_restart(broker, make_hub, start_edge, config_fil
     assert {message["status"] for message in hub.of("state")} == {"online"}
     assert len({message["stamp"]["boot_id"] for message in hub.of("state")}) == 1
     until(lambda: hub.of("health")[-1]["frames"] > 0)
+    # The minute begun is told at the reload; its receipt needs a moment to come back.
+    until(lambda: hub.durable() and not _waiting(tmp_path / "store" / "outbox.sqlite"))
     process.terminate()
     _, err = process.communicate(timeout=10)
     assert process.returncode == 0, err
@@ -27,6 +31,11 @@ def test_new_settings_without_a_restart(broker, make_hub, start_edge, config_fil
     box = Outbox(tmp_path / "store", "f" * 32)
     assert {entry.seq for entry in box.oldest(100)}.isdisjoint(seqs[:-1])
     box.close()
+
+
+def _waiting(path):
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+        return connection.execute("SELECT count(*) FROM outbox").fetchone()[0]
 
 
 def test_an_open_episode_ends_with_the_reason(broker, make_hub, start_edge, config_file, scene, until):
