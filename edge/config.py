@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -166,6 +167,10 @@ _PATHS = {
 }
 
 
+CREDENTIAL = "credential:"
+"""A path that begins so names a credential of the service instead: LoadCredential= in its unit."""
+
+
 def load(path: Path) -> Config:
     """The configuration in the file `path`, its paths made absolute. Raises ConfigError."""
     try:
@@ -187,9 +192,20 @@ def load(path: Path) -> Config:
 def _absolute(config: Config, folder: Path) -> Config:
     for section, keys in _PATHS.items():
         table: Any = getattr(config, section)
-        paths = {key: str(folder / getattr(table, key)) for key in keys if getattr(table, key)}
+        paths = {key: _path(getattr(table, key), folder) for key in keys if getattr(table, key)}
         config = dataclasses.replace(config, **{section: dataclasses.replace(table, **paths)})
     return config
+
+
+def _path(text: str, folder: Path) -> str:
+    if not text.startswith(CREDENTIAL):
+        return str(folder / text)
+    credentials = os.environ.get("CREDENTIALS_DIRECTORY")
+    if credentials is None:
+        raise ConfigError(
+            f"{text!r} needs a service with LoadCredential=; started by hand, give the path of a file"
+        )
+    return str(Path(credentials) / text.removeprefix(CREDENTIAL))
 
 
 def _check_readable(file: str, where: str) -> None:

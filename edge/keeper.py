@@ -93,7 +93,7 @@ class Keeper:
         with self._lock:
             reading = self._reading()
             condition, notes = self._liveness.look(self._now(), reading, muted=self._muted)
-        _write(notes)
+        _write(notes, condition.state)
         return dataclasses.replace(condition, recording=self._is_recording)
 
     def step(self) -> None:
@@ -200,6 +200,6 @@ class Keeper:
         )
 
 
-def _write(notes: list[Note]) -> None:
+def _write(notes: list[Note], state: str) -> None:
     for note in notes:
-        log.log(note.level, "%s", note.words)
+        log.log(note.level, "%s", note.words, extra={"STATE": state})

@@ -84,6 +84,21 @@ def test_files_must_be_readable(config_file):
         load(path)
 
 
+def test_credentials_of_the_service(config_file, tmp_path, monkeypatch):
+    path = config_file()
+    text = path.read_text(encoding="utf-8").replace("[storage]", 'ca_file = "credential:ca.crt"\n[storage]')
+    path.write_text(text, encoding="utf-8")
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+    with pytest.raises(ConfigError, match=r"'credential:ca\.crt' needs a service with LoadCredential="):
+        load(path)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path / "credentials"))
+    with pytest.raises(ConfigError, match=r"broker.ca_file is '.*credentials/ca.crt'"):
+        load(path)
+    (tmp_path / "credentials").mkdir()
+    (tmp_path / "credentials" / "ca.crt").write_text("", encoding="ascii")
+    assert load(path).broker.ca_file == str(tmp_path / "credentials" / "ca.crt")
+
+
 def test_ports():
     assert Broker(host="h").effective_port == 1883
     assert Broker(host="h", ca_file="a").effective_port == 8883
