@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import math
+import os
+import socket
 import ssl
 import time
 from collections.abc import Callable
@@ -12,6 +16,7 @@ from typing import Any
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
+from edge import tls
 from edge.config import Broker
 from edge.errors import MessageError, UnavailableError
 from edge.messages import Address, Command, Receipt, from_json
@@ -20,6 +25,7 @@ log = logging.getLogger(__name__)
 
 _TIMEOUT_S = 5.0
 _POLL_S = 0.1
+_FAREWELL_S = 0.7
 
 
 class Connection:
@@ -41,6 +47,13 @@ class Connection:
         self._broker, self._topic = broker, address.topic
         self._on_receipt, self._on_command = on_receipt, on_command
         self._refusal: str | None = None
+        self._end: str | None = None
+        self._socket: Any = None
+        self.denied: str | None = None
+        """What the broker does not let us do on this connection, once it has said so."""
+        self.granted = False
+        """Whether it has acknowledged something we wrote."""
+        self._asked: set[int] = set()  # what it has to acknowledge
         self._accepted = False
         self._client = mqtt.Client(
             CallbackAPIVersion.VERSION2,
@@ -50,15 +63,21 @@ class Connection:
         self._client.connect_timeout = _TIMEOUT_S
         self._client.on_connect = self._on_connect
         self._client.on_message = self._on_message
+        self._client.on_disconnect = self._on_disconnect
+        self._client.on_publish = self._on_publish
+        self._client.on_subscribe = self._on_subscribe
+        self._client.on_socket_open = self._on_socket_open
         if will is not None:
             self._client.will_set(self._topic("state"), will, qos=1, retain=True)
 
     def open(self, stopped: Callable[[], bool] = lambda: False) -> None:
         """Connect, be accepted, and subscribe to receipts and commands. Raises UnavailableError."""
         broker = self._broker
+        self._authenticate()
+        # paho waits so long before it asks whether the broker is there, and as long for the answer.
+        ask_s = math.ceil(broker.keepalive_s / 2)
         try:
-            self._authenticate()
-            self._client.connect(broker.host, broker.effective_port, broker.keepalive_s, clean_start=True)
+            self._client.connect(broker.host, broker.effective_port, ask_s, clean_start=True)
         except (OSError, ValueError) as error:
             raise UnavailableError(_explain(error, broker)) from error
         until = time.monotonic() + _TIMEOUT_S
@@ -73,13 +92,15 @@ class Connection:
         result = self._client.loop(_POLL_S)
         if self._refusal is not None:
             raise UnavailableError(self._refusal)
-        if result != mqtt.MQTT_ERR_SUCCESS:
-            words = mqtt.error_string(result).rstrip(".").lower()
-            raise UnavailableError(f"the connection to the broker {_name(self._broker)} is lost: {words}")
+        if result != mqtt.MQTT_ERR_SUCCESS or self._end is not None:
+            raise UnavailableError(self._why_ended(mqtt.error_string(result)))
 
     def publish(self, kind: str, body: bytes, *, qos: int, retain: bool = False) -> mqtt.MQTTMessageInfo:
         """Hand a message on one of the device's own topics to the network."""
-        return self._client.publish(self._topic(kind), body, qos=qos, retain=retain)
+        message = self._client.publish(self._topic(kind), body, qos=qos, retain=retain)
+        if qos:
+            self._asked.add(message.mid)
+        return message
 
     def wait(self, message: mqtt.MQTTMessageInfo, seconds: float) -> None:
         """Until the broker has acknowledged the message, but no longer than this."""
@@ -88,29 +109,90 @@ class Connection:
             self.loop()
 
     def close(self) -> None:
-        """Say DISCONNECT where that still works, and close the socket."""
+        """Say DISCONNECT where that still works, let it arrive, and close; 0.7 s at most."""
+        sock = self._client.socket()
+        line = None
+        if sock is not None:
+            with contextlib.suppress(OSError):
+                # Of our own: paho closes its socket the moment it has written DISCONNECT.
+                line = socket.socket(fileno=os.dup(sock.fileno()))
         self._client.disconnect()
-        socket = self._client.socket()
-        if socket is not None:
-            socket.close()
+        if line is not None:
+            with line, contextlib.suppress(OSError):
+                self._part(line)
+            sock = self._client.socket()
+            if sock is not None:
+                sock.close()
         # Client and callbacks hold each other: without this the client's own pair of sockets would stay
         # open until the garbage collector comes by, one pair for every attempt.
-        self._client.on_connect = self._client.on_message = None
+        client = self._client
+        client.on_connect = client.on_message = client.on_disconnect = None
+        client.on_publish = client.on_subscribe = client.on_socket_open = None
+
+    def _part(self, line: socket.socket) -> None:
+        """Send what is left, and read until the broker closes too.
+
+        A socket closed too early answers the broker's next acknowledgement with a reset. The broker then
+        ends the connection before it reads our DISCONNECT, and publishes the will as if we had vanished.
+        """
+        until = time.monotonic() + _FAREWELL_S
+        while self._client.want_write() and time.monotonic() < until:
+            if self._client.loop_write() != mqtt.MQTT_ERR_SUCCESS:
+                return
+            time.sleep(0.01)
+        line.shutdown(socket.SHUT_WR)
+        while (left := until - time.monotonic()) > 0:
+            line.settimeout(left)
+            if not line.recv(4096):
+                return
 
     def _authenticate(self) -> None:
         broker = self._broker
         if broker.username:
-            password = None
-            if broker.password_file:
-                lines = Path(broker.password_file).read_text(encoding="utf-8").splitlines()
-                password = lines[0] if lines else ""
-            self._client.username_pw_set(broker.username, password)
+            self._client.username_pw_set(broker.username, _password(broker.password_file))
         if broker.ca_file:
-            self._client.tls_set(
-                ca_certs=broker.ca_file,
-                certfile=broker.cert_file or None,
-                keyfile=broker.key_file or None,
+            self._client.tls_set_context(tls.context(broker))
+
+    def _why_ended(self, result: str) -> str:
+        if self.denied is not None:  # mosquitto 2.0 ends the connection after it
+            return self.denied
+        name, words = _name(self._broker), (self._end or result).rstrip(".").lower()
+        if self._broker.ca_file and (not self._accepted or getattr(self._socket, "failure", None)):
+            refused = tls.why_refused(getattr(self._socket, "failure", None), self._broker, name)
+            if refused is not None:
+                return refused
+        if not self._accepted:
+            return (
+                f"the broker {name} ends the connection before it accepts us: {words};"
+                " check [broker] port, ca_file and cert_file"
             )
+        return f"the connection to the broker {name} is lost: {words}"
+
+    def _deny(self, what: str, reason: Any) -> None:
+        self.denied = (
+            f"the broker {_name(self._broker)} does not let us {what}: {str(reason).lower()};"
+            " check its access list, and that user or certificate name this device"
+        )
+
+    def _on_socket_open(self, _client: Any, _data: Any, sock: Any) -> None:
+        self._socket = sock
+
+    def _on_disconnect(self, _client: Any, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
+        self._end = str(reason)
+
+    def _on_publish(self, _client: Any, _data: Any, mid: int, reason: Any, _properties: Any) -> None:
+        if mid not in self._asked:
+            return
+        self._asked.discard(mid)
+        if reason.is_failure:
+            self._deny(f"write {self._topic('+')}", reason)
+        else:
+            self.granted = True
+
+    def _on_subscribe(self, _client: Any, _data: Any, _mid: Any, reasons: Any, _properties: Any) -> None:
+        for reason in reasons:
+            if reason.is_failure:
+                self._deny(f"read {self._topic('receipt')} and {self._topic('command')}", reason)
 
     def _on_connect(self, _client: Any, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
         if reason.is_failure:
@@ -136,11 +218,33 @@ def _name(broker: Broker) -> str:
     return f"{broker.host}:{broker.effective_port}"
 
 
+def _password(file: str) -> str | None:
+    if not file:
+        return None
+    try:
+        lines = Path(file).read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise UnavailableError(
+            f"broker.password_file {file} cannot be read: {error.strerror};"
+            " the daemon's user must be able to read it"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise UnavailableError(
+            f"broker.password_file {file} is no text; its first line is the password"
+        ) from error
+    return lines[0] if lines else ""
+
+
 def _explain(error: Exception, broker: Broker) -> str:
     """One sentence on why there is no connection."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"the certificate of the broker {_name(broker)} is not trusted: {error.verify_message}"
     if isinstance(error, ssl.SSLError):
-        return f"no TLS with the broker {_name(broker)}: {error.reason or error}"
+        return tls.why_no_handshake(error, broker, _name(broker))
     reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return f"the broker {_name(broker)} cannot be reached: {reason}"
+    if isinstance(error, socket.gaierror):
+        return (
+            f"the name of the broker {_name(broker)} is not found: {reason.lower()};"
+            " check broker.host and this box's name server"
+        )
+    return (
+        f"the broker {_name(broker)} cannot be reached: {reason}; see whether it runs and the network is up"
+    )

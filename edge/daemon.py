@@ -62,7 +62,9 @@ class Bed:
     def status(self) -> str:
         """One line for people."""
         condition = self.source.condition
-        broker = "connected" if self.publisher.connected else "no connection to the broker"
+        broker = self.publisher.problem or (
+            "connected" if self.publisher.connected else "no connection to the broker"
+        )
         waiting = f"{self.reporter.waiting} messages wait for the hub"
         if self._outbox.dropped:
             waiting += f", {self._outbox.dropped} summaries given up because the outbox is full"

@@ -23,7 +23,8 @@ from edge.outbox import Outbox
 
 log = logging.getLogger(__name__)
 
-_GOODBYE_S = 0.7
+_GOODBYE_S = 0.5
+_STOP_S = 1.5
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 30.0
 _LIVE_QUEUE = 100
 _ANSWER_EVERY_S = 1.0  # looking up what is gone costs; receipts with gaps come many a second
@@ -76,10 +77,11 @@ class Publisher:
         self._turned_s = time.monotonic()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
+        self._granted = False  # on this connection
         self.connected = False
         """Whether the broker has accepted us."""
         self.problem: str | None = None
-        """Why it has not, once it has been tried."""
+        """Why it has not, once it has been tried; or what it does not let us do."""
 
     def start(self) -> None:
         """Begin to connect, in the background."""
@@ -97,7 +99,7 @@ class Publisher:
         self._goodbye = reason
         self._stopping.set()
         if self._thread.is_alive():
-            self._thread.join(2 * _GOODBYE_S)
+            self._thread.join(_STOP_S)
 
     def live(self, message: Emotion) -> None:
         """Send what is worth nothing later; dropped while there is no connection."""
@@ -115,13 +117,11 @@ class Publisher:
             try:
                 self._connect_and_serve()
             except BedsideError as error:
-                if str(error) != self.problem:  # once, however often it is tried
-                    log.warning("%s; messages are kept, and it is tried again", error)
-                self.problem = str(error)
+                self._tell(str(error))
             except Exception:
                 # This thread must outlive whatever a network can think of.
                 log.exception("the publisher failed and starts again")
-            if self.connected:
+            if self._granted:
                 pause = _FIRST_PAUSE_S
             self.connected, self._delivery = False, None
             self._live.clear()
@@ -132,29 +132,53 @@ class Publisher:
     def _connect_and_serve(self) -> None:
         will = to_json(self._device.state("offline", "connection lost"))
         connection = Connection(self._broker, self._address, self._on_receipt, self._on_command, will)
+        self._granted = False
         try:
             connection.open(self._stopping.is_set)
             self._change = self._change or "connected"
             self._delivery = Delivery(self._outbox, time.monotonic())
-            self.connected, self.problem = True, None
-            log.info("connected to the broker %s:%d", self._broker.host, self._broker.effective_port)
+            self.connected = True
             while not self._stopping.is_set():
                 self._turned_s = time.monotonic()
                 self._send(connection)
                 connection.loop()
+                self._judge(connection)
             self._send(connection)
-            if self._goodbye is None:
-                return
-            state = to_json(self._device.state("offline", self._goodbye))
-            connection.wait(connection.publish("state", state, qos=1, retain=True), _GOODBYE_S)
+            self._say_goodbye(connection)
         finally:
             connection.close()
+
+    def _judge(self, connection: Connection) -> None:
+        """A broker that accepts us but lets us write nothing is no broker to us."""
+        if connection.denied is not None:
+            self._tell(connection.denied)
+        elif connection.granted and not self._granted:
+            self._granted, self.problem = True, None
+            log.info("connected to the broker %s:%d", self._broker.host, self._broker.effective_port)
+
+    def _tell(self, problem: str) -> None:
+        if problem != self.problem:  # once, however often it is tried
+            log.warning("%s; messages are kept, and it is tried again", problem)
+        self.problem = problem
+
+    def _say_goodbye(self, connection: Connection) -> None:
+        if self._goodbye is None:
+            return
+        state = to_json(self._device.state("offline", self._goodbye))
+        message = connection.publish("state", state, qos=1, retain=True)
+        connection.wait(message, _GOODBYE_S)
+        if not message.is_published():
+            # It may still wait here behind others without acknowledgement. One that needs none goes at once,
+            # and the broker takes it before the DISCONNECT.
+            connection.publish("state", state, qos=0, retain=True)
 
     def _send(self, connection: Connection) -> None:
         change = self._device.change()
         reason, self._change = self._change or change, None
         if reason is not None:
             connection.publish("state", to_json(self._device.state("online", reason)), qos=1, retain=True)
+        if not self._granted and connection.denied is None:
+            return  # the rest when the broker has taken the state: one that refuses it hangs up on us
         if time.monotonic() >= self._next_health_s:
             self._next_health_s = time.monotonic() + HEALTH_EVERY_S
             self._live.append(self._device.health())

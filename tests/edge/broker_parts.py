@@ -29,7 +29,7 @@ class Broker:
     def __init__(self, folder, extra=""):
         self.port = free_port()
         self._conf = folder / f"mosquitto-{self.port}.conf"
-        anonymous = "" if "password_file" in extra else "allow_anonymous true\n"
+        anonymous = "" if "allow_anonymous" in extra else "allow_anonymous true\n"
         # Started by root it would become a user who may not read the test's folder.
         lines = f"user {getpass.getuser()}\nlistener {self.port} 127.0.0.1\n{anonymous}{extra}"
         self._conf.write_text(lines, encoding="utf-8")
@@ -47,6 +47,10 @@ class Broker:
             return True
         return False
 
+    @property
+    def pid(self):
+        return self._process.pid
+
     def stop(self):
         if self._process is not None:
             self._process.kill()
@@ -57,7 +61,8 @@ class Broker:
 class Hub:
     """The hub as a device sees it: collects messages and, if told to, sends receipts."""
 
-    def __init__(self, port, *, answers=True):
+    def __init__(self, port, *, answers=True, tls=None):
+        """`tls`: authority, certificate and key, as files."""
         self.messages = []
         self.answers = answers
         self._held = {}
@@ -68,6 +73,8 @@ class Hub:
         self._client.on_subscribe = lambda *_: self._ready.set()
         self._client.on_message = self._take
         self._client.reconnect_delay_set(1, 1)
+        if tls is not None:
+            self._client.tls_set(*tls)
         self._client.connect("127.0.0.1", port)
         self._client.loop_start()
         assert self._ready.wait(5)

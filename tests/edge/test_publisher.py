@@ -1,5 +1,7 @@
 import gc
 import logging
+import os
+import signal
 import threading
 import time
 
@@ -189,3 +191,31 @@ def test_stops_in_time_while_nobody_answers(make_publisher, until):
         publisher.stop("stopped")
         assert time.monotonic() - started < 1.9
     until(lambda: not publisher._thread.is_alive(), 8)
+
+
+def test_goodbye_to_a_broker_that_is_slow_to_answer(broker, make_hub, make_publisher, until):
+    hub = make_hub(broker.port, answers=False)
+    publisher, outbox = make_publisher(broker.port)
+    until(lambda: hub.of("state"))
+    os.kill(broker.pid, signal.SIGSTOP)
+    try:
+        for _ in range(30):  # more than may go without acknowledgement
+            outbox.append(episode)
+        threading.Timer(0.7, os.kill, (broker.pid, signal.SIGCONT)).start()
+        publisher.stop("stopped")
+    finally:
+        os.kill(broker.pid, signal.SIGCONT)
+    until(lambda: hub.of("state")[-1]["status"] == "offline")
+    time.sleep(0.3)
+    assert [state["reason"] for state in hub.of("state")][1:] in (["stopped"], ["stopped", "stopped"])
+
+
+def test_goodbye_in_a_flood_of_receipts(broker, make_hub, make_publisher, until):
+    hub = make_hub(broker.port)
+    publisher, _ = make_publisher(broker.port)
+    until(lambda: hub.of("state"))
+    for _ in range(300):
+        hub.answer(CLOCK.boot_id, 1)
+    publisher.stop("stopped")
+    until(lambda: hub.of("state")[-1]["status"] == "offline")
+    assert hub.of("state")[-1]["reason"] == "stopped"

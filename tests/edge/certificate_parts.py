@@ -1,0 +1,53 @@
+"""An authority and certificates of our own, made by the real openssl, and mosquitto as a ward sets it up."""
+
+import subprocess
+from pathlib import Path
+
+DEPLOY = Path(__file__).parents[2] / "deploy" / "mosquitto"
+_KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+_CA = ["basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign,cRLSign"]
+
+
+class Authority:
+    """Signs what it is asked to, for as many days; negative ones: it has expired."""
+
+    def __init__(self, folder, name="ca"):
+        self._folder = folder
+        self.file, self._key = folder / f"{name}.crt", folder / f"{name}.key"
+        extensions = [word for extension in _CA for word in ("-addext", extension)]
+        out = ["-keyout", str(self._key), "-out", str(self.file)]
+        _openssl("req", "-x509", *_KEY, "-days", "30", "-subj", f"/CN={name}", *extensions, *out)
+
+    def sign(self, name, subject, days=30, host=None):
+        """The files of a certificate and its key."""
+        cert, key = self._folder / f"{name}.crt", self._folder / f"{name}.key"
+        request, extensions = self._folder / f"{name}.csr", self._folder / f"{name}.ext"
+        subject = "/CN=" + subject.replace("/", r"\/")
+        _openssl("req", "-new", *_KEY, "-subj", subject, "-keyout", str(key), "-out", str(request))
+        lines = "subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n"
+        extensions.write_text(lines + (f"subjectAltName={host}\n" if host else ""), encoding="utf-8")
+        signed = ["-CA", str(self.file), "-CAkey", str(self._key), "-CAcreateserial", "-days", str(days)]
+        _openssl("x509", "-req", "-in", str(request), *signed, "-extfile", str(extensions), "-out", str(cert))
+        return str(cert), str(key)
+
+
+def ward_settings(authority, cert, key, acl=None):
+    """The settings of deploy/mosquitto/bedside.conf with these files for the ward's."""
+    files = {
+        "cafile": authority.file,
+        "certfile": cert,
+        "keyfile": key,
+        "acl_file": acl or DEPLOY / "bedside.acl",
+    }
+    left_out = {"listener", "protocol", "persistence", "persistence_location", "autosave_interval",
+                "log_dest", "log_type", "connection_messages", "per_listener_settings"}  # fmt: skip
+    found = []
+    for line in (DEPLOY / "bedside.conf").read_text(encoding="utf-8").splitlines():
+        word = line.split(" ", 1)[0]
+        if line and not line.startswith("#") and word not in left_out:
+            found.append(f"{word} {files[word]}" if word in files else line)
+    return "\n".join(found) + "\n"
+
+
+def _openssl(*arguments):
+    subprocess.run(["openssl", *arguments], check=True, capture_output=True)
