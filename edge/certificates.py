@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import ssl
 import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 from edge.errors import ConfigError
 
 _DAY_S = 86400.0
+_LOOK_EVERY_S = 3600.0
 _SEQUENCE, _VERSION, _UTC_TIME, _GENERALIZED_TIME = 0x30, 0xA0, 0x17, 0x18
 _PEM = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 
@@ -30,6 +32,28 @@ def days_left(cert_file: str | Path, now_s: float | None = None) -> float:
     `now_s`: seconds since 1970, now by default. Raises ConfigError where there is none to read.
     """
     return (validity(cert_file).end_s - (time.time() if now_s is None else now_s)) / _DAY_S
+
+
+class Expiry:
+    """How long a set of certificates holds, read from their files once an hour."""
+
+    def __init__(self, files: Iterable[str], monotonic: Callable[[], float] = time.monotonic) -> None:
+        """Empty names are left out."""
+        self._files = tuple(file for file in files if file)
+        self._monotonic = monotonic
+        self._next_s = monotonic()
+        self._days: float | None = None
+
+    def days(self) -> float | None:
+        """Days until the first of them expires; None without any, or where one cannot be read."""
+        now = self._monotonic()
+        if self._files and now >= self._next_s:
+            self._next_s = now + _LOOK_EVERY_S
+            try:
+                self._days = min(days_left(file) for file in self._files)
+            except ConfigError:
+                self._days = None
+        return self._days
 
 
 def validity(cert_file: str | Path) -> Validity:

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import ctypes
+import logging
+import threading
 import time
 import uuid
+from collections.abc import Callable
 
 from edge.messages import Stamp, utc_text
 
+log = logging.getLogger(__name__)
+
+_JUMP_S = 2.0  # a time server corrects less by slowing or hastening the clock
+_HELD_UP_S = 0.5  # a longer time between two readings of clocks would itself look like a jump
+_UNITS = ((86400, "days"), (3600, "hours"), (60, "minutes"))
 _TIME_ERROR = 5  # what adjtimex(2) returns while no time server is in reach
 _TIMEX_BYTES = 512  # more than struct timex has on any platform; zeros mean: only ask
 
@@ -30,19 +38,46 @@ def clock_synced() -> bool:
 class Clock:
     """Stamps messages of one start of the daemon."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self, wall: Callable[[], float] = time.time, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        """`wall` and `monotonic` give seconds, since 1970 and since whenever."""
         self.boot_id = new_id()
-        self._start = time.monotonic()
+        self._wall, self._monotonic = wall, monotonic
+        self._start = monotonic()
+        self._lock = threading.Lock()
+        self._apart_s = wall() - self._start
 
     def uptime_s(self) -> float:
         """Seconds since the daemon's start; never jumps."""
-        return time.monotonic() - self._start
+        return self._monotonic() - self._start
 
     def stamp(self) -> Stamp:
-        """Now."""
+        """Now. A jump of the wall clock since the stamp before is logged."""
+        with self._lock:
+            before = self._monotonic()
+            wall = self._wall()
+            if self._monotonic() - before < _HELD_UP_S:
+                self._compare(wall - before)
         return Stamp(
             boot_id=self.boot_id,
-            time=utc_text(time.time()),
-            mono_ms=int(self.uptime_s() * 1000),
+            time=utc_text(wall),
+            mono_ms=int((before - self._start) * 1000),
             clock_synced=clock_synced(),
         )
+
+    def _compare(self, apart_s: float) -> None:
+        jump_s, self._apart_s = apart_s - self._apart_s, apart_s
+        if abs(jump_s) > _JUMP_S:
+            log.warning(
+                "the clock has jumped %s by %s; nothing but the times shown depends on it",
+                "forward" if jump_s > 0 else "back",
+                _words(abs(jump_s)),
+            )
+
+
+def _words(seconds: float) -> str:
+    for size, unit in _UNITS:
+        if seconds >= 2 * size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.1f} seconds"

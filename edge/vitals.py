@@ -8,11 +8,14 @@ from pathlib import Path
 
 from edge import __version__
 from edge.capture import Source
+from edge.certificates import Expiry
 from edge.clock import Clock
 from edge.config import Config
 from edge.health import LoadMeter
 from edge.messages import Health, Stamp, State
 from edge.pipeline import Pipeline
+
+_MOST_DAYS = 1e5  # of edge.messages.Health
 
 
 class Vitals:
@@ -32,6 +35,7 @@ class Vitals:
         self._waiting, self._dropped = waiting, dropped
         self._load = LoadMeter(clock.uptime_s())
         self._told = source.condition.state
+        self._expiry = Expiry((config.broker.ca_file, config.broker.cert_file))
 
     def state(self, status: str, reason: str) -> State:
         """The device's state message."""
@@ -72,6 +76,7 @@ class Vitals:
             lag_s=round(condition.lag_s, 2),
             drift_ppm=None if condition.drift_ppm is None else round(condition.drift_ppm),
             disk_free_mb=self._disk_free_mb(),
+            certificate_days=self._certificate_days(),
             cpu_percent=load.cpu_percent,
             rss_mb=load.rss_mb,
             temperature_c=load.temperature_c,
@@ -81,6 +86,10 @@ class Vitals:
     def stamp(self) -> Stamp:
         """Now, for a message of the publisher's own."""
         return self._clock.stamp()
+
+    def _certificate_days(self) -> float | None:
+        days = self._expiry.days()
+        return None if days is None else round(max(-_MOST_DAYS, min(_MOST_DAYS, days)), 1)
 
     def _disk_free_mb(self) -> float | None:
         try:

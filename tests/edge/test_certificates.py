@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.certificates import days_left, parse, validity
+from edge.certificates import Expiry, days_left, parse, validity
 from edge.errors import ConfigError
 
 
@@ -65,3 +65,22 @@ def test_what_is_no_certificate_is_named(tmp_path):
 def test_any_bytes_give_an_answer_or_a_valueerror(data):
     with contextlib.suppress(ValueError):
         parse(data)
+
+
+def test_the_first_to_expire_is_looked_for_once_an_hour(certificate):
+    now = [0.0]
+    authority, own = certificate(300), certificate(20, "own")
+    expiry = Expiry((str(authority), str(own), ""), lambda: now[0])
+    assert expiry.days() == pytest.approx(20, abs=0.1)
+    certificate(100, "own")
+    now[0] = 3599.0
+    assert expiry.days() == pytest.approx(20, abs=0.1)
+    now[0] = 3600.0
+    assert expiry.days() == pytest.approx(100, abs=0.1)
+    own.unlink()
+    now[0] = 7200.0
+    assert expiry.days() is None
+
+
+def test_without_tls_nothing_expires():
+    assert Expiry(("", "")).days() is None
