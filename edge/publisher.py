@@ -20,6 +20,7 @@ from edge.delivery import Delivery
 from edge.errors import BedsideError
 from edge.messages import Address, Command, Dropped, Emotion, Health, Receipt, Stamp, State, to_json
 from edge.outbox import Outbox
+from edge.story import Story
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +73,7 @@ class Publisher:
         self._answered: tuple[object, float] = (None, 0.0)
         self._next_answer_s = 0.0
         self._change: str | None = None
+        self._story = Story()
         self._delivery: Delivery | None = None
         self._goodbye: str | None = "stopped"
         self._turned_s = time.monotonic()
@@ -190,9 +192,11 @@ class Publisher:
         if self._delivery is not None:
             for entry in self._delivery.due(time.monotonic()):
                 connection.publish(entry.kind, entry.body, qos=1)
+                self._story.sent(entry)
 
     def _on_receipt(self, receipt: Receipt) -> None:
         self._outbox.receive(receipt)
+        self._story.received(receipt, self._device.stamp())
         self._answer(receipt)
         if self._delivery is not None:
             self._delivery.on_receipt(receipt, time.monotonic())
