@@ -78,8 +78,12 @@ class Microphone:
         opener: Opener = open_stream,
         limits: Limits | None = None,
         on_recording: Callable[[bool], None] = lambda _: None,
+        muted: bool = False,
     ) -> None:
-        """Begins to listen. `on_recording` is told true before the device opens, false once it is closed."""
+        """Begins to listen, but for `muted`.
+
+        `on_recording` is told true before the device opens, false once it is closed.
+        """
         if settings.device.strip().isdecimal():
             log.warning(
                 "[microphone] device is the number %s, which may mean another one after the next start;"
@@ -88,6 +92,7 @@ class Microphone:
             )
         self._stopped = stopped
         self._keeper = Keeper(settings, now, opener=opener, limits=limits, on_recording=on_recording)
+        self._keeper.muted = muted
         self._start_s = now()
         self._stream: Stream | None = None
         self._resampler: Resampler | None = None

@@ -1,4 +1,4 @@
-"""Which commands are obeyed: signed with the device's key, for this start, in time, and once."""
+"""The hub's commands: those signed with the device's key, for this start, in time, are obeyed, once."""
 
 from __future__ import annotations
 
@@ -6,14 +6,22 @@ import dataclasses
 import hashlib
 import hmac
 import json
+import logging
+from collections.abc import Callable
+from pathlib import Path
 
-from edge.errors import MessageError
+from edge.errors import ConfigError, MessageError, StorageError
 from edge.fields import encode
 from edge.messages import Command
+from edge.mute import Mute
+
+log = logging.getLogger(__name__)
 
 _LONGEST_MS = 600_000
 """No command may be valid for longer from now on: its id is forgotten some time."""
 _REMEMBERED = 1000
+_REFUSALS_EVERY_S = 10.0
+_SHORTEST_KEY = 32
 
 
 def canonical(topic: str, command: Command) -> bytes:
@@ -61,3 +69,62 @@ class Gatekeeper:
     def _forget(self, mono_ms: int) -> None:
         for name in [name for name, expires_ms in self._obeyed.items() if expires_ms <= mono_ms]:
             del self._obeyed[name]
+
+
+class CommandDesk:
+    """Does what commands ask for that the gatekeeper lets through; called in the publisher's thread."""
+
+    def __init__(
+        self,
+        gatekeeper: Gatekeeper,
+        mute: Mute,
+        uptime_s: Callable[[], float],
+    ) -> None:
+        """`uptime_s` is the time line of the device's stamps (edge.clock.Clock)."""
+        self._gatekeeper, self._mute, self._uptime_s = gatekeeper, mute, uptime_s
+        self._told_s = -_REFUSALS_EVERY_S
+        self._untold = 0
+
+    def take(self, command: Command) -> str | None:
+        """Obey, and return why the device's state is to be told anew; None, and a log line, where refused."""
+        now_s = self._uptime_s()
+        try:
+            self._gatekeeper.check(command, int(now_s * 1000))
+        except MessageError as error:
+            self._refuse(str(error), now_s)
+            return None
+        log.info("obeying the hub's command to %s: %s", command.action, command.reason)
+        try:
+            if command.action == "mute":
+                self._mute.order(command.reason, command.minutes)
+            elif command.action == "unmute":
+                self._mute.lift()
+        except StorageError as error:
+            log.error("%s", error)  # noqa: TRY400 - one sentence says it
+        # Also where nothing has changed: whoever asked waits for the answer.
+        return self._mute.words or command.reason
+
+    def _refuse(self, sentence: str, now_s: float) -> None:
+        """Whoever floods us with forgeries shall not flood the journal."""
+        if now_s - self._told_s < _REFUSALS_EVERY_S:
+            self._untold += 1
+            return
+        more = f"; {self._untold} more were refused since this was last said" if self._untold else ""
+        log.warning("%s%s", sentence, more)
+        self._told_s, self._untold = now_s, 0
+
+
+def read_key(file: str) -> bytes | None:
+    """The device's key: the first line of `file`; None where no file is named. Raises ConfigError."""
+    if not file:
+        return None
+    try:
+        key = Path(file).read_bytes().split(b"\n")[0].strip()
+    except OSError as error:
+        raise ConfigError(f"commands.key_file is {file!r}; it cannot be read: {error.strerror}") from error
+    if len(key) < _SHORTEST_KEY:
+        raise ConfigError(
+            f"commands.key_file is {file!r}, whose first line has {len(key)} characters; at least"
+            f" {_SHORTEST_KEY} are needed: `bedside-hub device-key` prints one"
+        )
+    return key

@@ -139,6 +139,31 @@ class Episodes:
 
 
 @dataclass(frozen=True, slots=True)
+class Commands:
+    """[commands]: whether the hub may mute this device."""
+
+    key_file: str = checked(maximum=4096, default="")
+    """The device's key, as `bedside-hub device-key` prints it; without one no command is obeyed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """[panel]: a switch and a light on the box, by their GPIO numbers (BCM), not those of the header."""
+
+    mute_pin: int | None = checked(minimum=0, maximum=53, default=None)
+    """A latching switch: while it is closed nobody listens."""
+    mute_pull_up: bool = checked(default=True)
+    """True: the switch closes to ground; false: to 3.3 V."""
+    light_pin: int | None = checked(minimum=0, maximum=53, default=None)
+    """Shines exactly while the microphone is open."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for one pin with two uses."""
+        if self.mute_pin is not None and self.mute_pin == self.light_pin:
+            raise ValueError(f"mute_pin and light_pin are both {self.mute_pin}; they need a pin each")
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """Everything one bedside device is told."""
 
@@ -153,6 +178,8 @@ class Config:
     gate: Gate = checked(default=Gate())
     sound: Sound = checked(default=Sound())
     episodes: Episodes = checked(default=Episodes())
+    commands: Commands = checked(default=Commands())
+    panel: Panel = checked(default=Panel())
 
     @property
     def address(self) -> Address:
@@ -164,6 +191,7 @@ _PATHS = {
     "model": ("path",),
     "broker": ("password_file", "ca_file", "cert_file", "key_file"),
     "storage": ("folder",),
+    "commands": ("key_file",),
 }
 
 
@@ -186,6 +214,7 @@ def load(path: Path) -> Config:
     config = _absolute(config, path.absolute().parent)
     for key in _PATHS["broker"]:
         _check_readable(getattr(config.broker, key), f"{path}: broker.{key}")
+    _check_readable(config.commands.key_file, f"{path}: commands.key_file")
     return config
 
 

@@ -7,19 +7,19 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from edge.bed import Bed
 from edge.capture import Microphone, Source
 from edge.classifier import Classifier
 from edge.clock import Clock
+from edge.commands import Gatekeeper, read_key
 from edge.config import Config
-from edge.errors import BedsideError, ConfigError
+from edge.errors import BedsideError, ConfigError, StorageError
 from edge.model_file import read
+from edge.mute import Mute
 from edge.outbox import Outbox
-from edge.pipeline import Pipeline
+from edge.panel import Panel
 from edge.playback import Playback
-from edge.publisher import Publisher
-from edge.reporter import Reporter
 from edge.service import Requests, notify, notify_reloading, tell_state
-from edge.vitals import Vitals
 from edge.watchdog import Progress, Watchdog
 
 log = logging.getLogger(__name__)
@@ -27,48 +27,9 @@ log = logging.getLogger(__name__)
 _RECEIPTS_S = 10.0
 """After the end of a file, so long for the hub's receipts; what has none stays in the outbox."""
 _STATUS_EVERY_S = 5.0
-_FIXED = ("site", "ward", "device", "storage")
-"""What only a restart can change: under another address or in another outbox, numbers would begin anew."""
-
-
-class Bed:
-    """What is made of one configuration: from sound to messages. A reload makes a new one."""
-
-    def __init__(
-        self, config: Config, classifier: Classifier, clock: Clock, outbox: Outbox, source: Source
-    ) -> None:
-        """Raises ConfigError or ModelError where configuration and model do not go together."""
-        self.config = config
-        self.source = source
-        self._outbox = outbox
-        self.pipeline = Pipeline(classifier, config.gate, config.sound)
-        self.vitals = Vitals(
-            config,
-            clock,
-            self.pipeline,
-            source,
-            waiting=lambda: self.reporter.waiting,
-            dropped=lambda: self._outbox.dropped,
-        )
-        self.publisher = Publisher(config.broker, config.address, outbox, self.vitals)
-        self.reporter = Reporter(config, classifier.manifest, clock, outbox, self.publisher.live)
-
-    def finish(self, why: str) -> None:
-        """The end of what was being heard: the open episode and the minute begun are told."""
-        for result in self.pipeline.flush():
-            self.reporter.window(result)
-        self.reporter.finish(why)
-
-    def status(self) -> str:
-        """One line for people."""
-        condition = self.source.condition
-        broker = self.publisher.problem or (
-            "connected" if self.publisher.connected else "no connection to the broker"
-        )
-        waiting = f"{self.reporter.waiting} messages wait for the hub"
-        if self._outbox.dropped:
-            waiting += f", {self._outbox.dropped} summaries given up because the outbox is full"
-        return f"{self.source.name}: {condition.reason}; {broker}; {waiting}"
+_FIXED = ("site", "ward", "device", "storage", "commands", "panel")
+"""What only a restart can change: under another address or in another outbox, numbers would begin anew;
+pins and the commands already obeyed are held from the start on."""
 
 
 class Daemon:
@@ -93,10 +54,19 @@ class Daemon:
         config = load()
         classifier = Classifier(read(Path(config.model.path)))
         storage = config.storage
+        topic, key = config.address.topic("command"), read_key(config.commands.key_file)
+        self._gatekeeper = Gatekeeper(key, topic, self._clock.boot_id)
         self._outbox = Outbox(Path(storage.folder), self._clock.boot_id, storage.max_mb * 10**6)
+        self._mute = Mute(Path(storage.folder), self._clock.uptime_s)
         try:
-            source = self._open_source(config)
-            self._bed = Bed(config, classifier, self._clock, self._outbox, source)
+            # Before the microphone: it shall not be open for a moment where the switch says no.
+            self._panel = Panel(config.panel, lambda is_on: self._mute.switch(is_on=is_on))
+            try:
+                source = self._open_source(config)
+                self._bed = self._make_bed(config, classifier, source)
+            except BaseException:
+                self._panel.close()
+                raise
         except BaseException:
             self._outbox.close()
             raise
@@ -126,17 +96,21 @@ class Daemon:
     def _listen(self) -> None:
         while True:
             for chunk in self._chunks:
-                bed = self._bed
-                position = chunk.position if chunk.samples.size else None
-                for result in bed.pipeline.feed(chunk.samples, position):
-                    bed.reporter.window(result)
-                bed.reporter.tick()
+                self._bed.hear(chunk)
+                self._look_after_mute()
                 self._tell_systemd(heard=chunk.samples.size > 0)
                 if self._requests.take_reload():
                     break
             else:
                 return
             self._reload()
+
+    def _look_after_mute(self) -> None:
+        self._panel.look()
+        try:
+            self._mute.tick()
+        except StorageError as error:
+            log.error("%s", error)  # noqa: TRY400 - one sentence says it
 
     def _tell_systemd(self, *, heard: bool) -> None:
         condition = self._bed.source.condition
@@ -172,7 +146,7 @@ class Daemon:
                 if getattr(config, name) != getattr(self._bed.config, name):
                     raise ConfigError(f"{name} can only be changed by a restart")
             classifier = Classifier(read(Path(config.model.path)))
-            bed = Bed(config, classifier, self._clock, self._outbox, self._bed.source)
+            bed = self._make_bed(config, classifier, self._bed.source)
         except BedsideError as error:
             log.error("not reloaded, the old settings stay in force: %s", error)  # noqa: TRY400
             notify("READY=1", f"STATUS=not reloaded: {error}")
@@ -184,8 +158,7 @@ class Daemon:
         if not self._playback[0] and config.microphone != old.config.microphone:
             old.source.close()
             source = self._open_source(config)
-            source.muted = old.source.muted
-            bed = Bed(config, classifier, self._clock, self._outbox, source)
+            bed = self._make_bed(config, classifier, source)
             self._chunks = source.chunks()
         bed.pipeline.continue_from(old.pipeline)
         self._bed = bed
@@ -196,9 +169,21 @@ class Daemon:
 
     def _open_source(self, config: Config) -> Source:
         files, fast, repeat = self._playback
+        source: Source
         if files:
-            return Playback(files, lambda: self._requests.stop, fast=fast, repeat=repeat)
-        return Microphone(config.microphone, lambda: self._requests.stop)
+            source = Playback(files, lambda: self._requests.stop, fast=fast, repeat=repeat)
+        else:
+            source = Microphone(
+                config.microphone,
+                lambda: self._requests.stop,
+                on_recording=self._panel.light,
+                muted=self._mute.is_on,
+            )
+        self._mute.follow(lambda muted: setattr(source, "muted", muted))
+        return source
+
+    def _make_bed(self, config: Config, classifier: Classifier, source: Source) -> Bed:
+        return Bed(config, classifier, self._clock, self._outbox, source, self._mute, self._gatekeeper)
 
     def _end(self, goodbye: str) -> None:
         bed = self._bed
@@ -210,6 +195,7 @@ class Daemon:
             log.info("%s; %d messages wait for the hub", goodbye, bed.reporter.waiting)
         finally:
             bed.source.close()
+            self._panel.close()
             self._outbox.close()
 
     def _await_receipts(self) -> None:

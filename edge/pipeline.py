@@ -152,6 +152,10 @@ class Pipeline:
         self._restart(self._origin + self._received)
         return results
 
+    def forget(self) -> None:
+        """Throw away what has been heard and not been judged yet."""
+        self._restart(self._origin + self._received)
+
     def _restart(self, position: int) -> None:
         """Nothing heard so far belongs to what comes; but for the level, which is the microphone's."""
         if self._clean is not None:

@@ -62,9 +62,12 @@ class Publisher:
         address: Address,
         outbox: Outbox,
         device: Device,
-        on_command: Callable[[Command], None] = lambda _: None,
+        on_command: Callable[[Command], str | None] = lambda _: None,
     ) -> None:
-        """`on_command` is called in this thread, like every method of `device`."""
+        """`on_command` returns why the state must be told anew, or None.
+
+        It is called in this thread, like every method of `device`.
+        """
         self._broker, self._address, self._outbox, self._device = broker, address, outbox, device
         self._on_command = on_command
         self._next_health_s = 0.0
@@ -133,7 +136,7 @@ class Publisher:
 
     def _connect_and_serve(self) -> None:
         will = to_json(self._device.state("offline", "connection lost"))
-        connection = Connection(self._broker, self._address, self._on_receipt, self._on_command, will)
+        connection = Connection(self._broker, self._address, self._on_receipt, self._obey, will)
         self._granted = False
         try:
             connection.open(self._stopping.is_set)
@@ -200,6 +203,11 @@ class Publisher:
         self._answer(receipt)
         if self._delivery is not None:
             self._delivery.on_receipt(receipt, time.monotonic())
+
+    def _obey(self, command: Command) -> None:
+        reason = self._on_command(command)
+        if reason is not None:
+            self.announce(reason)
 
     def _answer(self, receipt: Receipt) -> None:
         """Say which of the messages asked for are gone, so that the hub asks no more."""

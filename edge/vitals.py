@@ -29,16 +29,22 @@ class Vitals:
         source: Source,
         waiting: Callable[[], int],
         dropped: Callable[[], int] = lambda: 0,
+        muted: Callable[[], str | None] = lambda: None,
     ) -> None:
-        """`waiting` counts the durable messages the hub has no receipt for, `dropped` those given up."""
+        """`waiting` counts the durable messages the hub has no receipt for, `dropped` those given up.
+
+        `muted` tells in words why nobody may listen, None where one may.
+        """
         self._config, self._clock, self._pipeline, self._source = config, clock, pipeline, source
-        self._waiting, self._dropped = waiting, dropped
+        self._waiting, self._dropped, self._muted = waiting, dropped, muted
         self._load = LoadMeter(clock.uptime_s())
-        self._told = source.condition.state
+        self._told = source.condition.state, muted()
         self._expiry = Expiry((config.broker.ca_file, config.broker.cert_file))
 
     def state(self, status: str, reason: str) -> State:
-        """The device's state message."""
+        """The device's state message; online and muted, its reason is always who muted it."""
+        if status == "online":
+            reason = self._muted() or reason
         return State(
             status=status,
             reason=reason[:120],
@@ -51,11 +57,11 @@ class Vitals:
 
     def change(self) -> str | None:
         """Why the state must be told anew, None where nothing has changed since the call before."""
-        condition = self._source.condition
-        if condition.state == self._told:
+        condition, muted = self._source.condition, self._muted()
+        if (condition.state, muted) == self._told:
             return None
-        self._told = condition.state
-        return condition.reason
+        self._told = condition.state, muted
+        return muted or condition.reason
 
     def health(self) -> Health:
         """The device's health message."""

@@ -59,7 +59,7 @@ class Connection:
         client.on_message = self._message
         if self._broker.username is not None:
             client.username_pw_set(self._broker.username, self._broker.password())
-        _use_tls(client, self._broker)
+        use_tls(client, self._broker)
         self._client = client
 
     def start(self) -> None:
@@ -133,7 +133,8 @@ class Connection:
         self._on_message(topic, bytes(message.payload), retained=message.retain, durable=message.qos > 0)
 
 
-def _use_tls(client: mqtt.Client, broker: Broker) -> None:
+def use_tls(client: mqtt.Client, broker: Broker) -> None:
+    """Have the client speak TLS, where the broker's settings say so. Raises ConfigError."""
     if broker.tls is None:
         return
     try:

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from edge.errors import BedsideError
-from hub import __version__, config, supervisor
+from edge.fields import FieldError, decode
+from edge.messages import Address
+from hub import __version__, commands, config, supervisor
 from hub.service import Stop, clock, start_logging
 from hub.store import Store
 
@@ -23,10 +25,15 @@ PROCESSES = {"ingest": "hub.ingest", "alerts": "hub.engine", "web": "hub.web"}
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a verb; returns its exit status (edge.errors names them)."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
     start_logging(options.verb, "info")
     try:
+        if options.verb in {"device-key", "command"}:
+            return _about_a_device(options)
         return _run(options)
+    except FieldError as error:
+        parser.error(str(error))
     except BedsideError as error:
         print(f"bedside-hub {options.verb}: {error}", file=sys.stderr)
         return error.exit_status
@@ -48,6 +55,24 @@ def _run(options: Any) -> int:
     return 0
 
 
+def _about_a_device(options: Any) -> int:
+    """Raises FieldError for an argument no message could hold."""
+    settings = config.load(options.config)
+    names = {"site": settings.site, "ward": options.ward, "device": options.device}
+    address = decode(Address, names)
+    if options.verb == "device-key":
+        print(commands.device_key(commands.master_key(settings), address))
+        return 0
+    given = {name: getattr(options, name) for name in ("action", "minutes", "reason")}
+    wish = decode(commands.Wish, {name: value for name, value in given.items() if value is not None})
+    store = Store(settings.database)
+    try:
+        print(commands.ask(settings, store, address, wish, clock))
+    finally:
+        store.close()
+    return 0
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="bedside-hub",
@@ -64,6 +89,17 @@ def _parser() -> argparse.ArgumentParser:
     ):
         verb = verbs.add_parser(name, help=text, description=text)
         verb.add_argument("--config", required=True, metavar="FILE", help="the TOML file")
+    for name, text in (
+        ("device-key", "print a device's key for its [commands] key_file"),
+        ("command", "have a device muted, unmuted or tell its state anew, and wait until it is"),
+    ):
+        verb = verbs.add_parser(name, help=text, description=text)
+        verb.add_argument("--config", required=True, metavar="FILE", help="the TOML file")
+        verb.add_argument("ward", metavar="WARD")
+        verb.add_argument("device", metavar="DEVICE")
+    verb.add_argument("action", choices=commands.ACTIONS)
+    verb.add_argument("--minutes", type=int, metavar="N", help="mute for so long; else until told otherwise")
+    verb.add_argument("--reason", metavar="TEXT", help="shown on the board and in the device's journal")
     return parser
 
 

@@ -71,6 +71,14 @@ class Broker:
 
 
 @dataclass(frozen=True, slots=True)
+class Commands:
+    """Whether devices can be muted from here."""
+
+    master_key_file: str | None = _path_field()
+    """Its first line is the key of which each device's own is made (hub.commands)."""
+
+
+@dataclass(frozen=True, slots=True)
 class Web:
     """Where the board is served; host 0.0.0.0 opens it to the ward's network."""
 
@@ -89,6 +97,7 @@ class Settings:
     broker: Broker = field(default_factory=Broker)
     web: Web = field(default_factory=Web)
     timers: Timers = field(default_factory=Timers)
+    commands: Commands = field(default_factory=Commands)
 
     @property
     def database(self) -> Path:

@@ -254,3 +254,16 @@ def test_golden_scene(model, scene):
     events = [event for result in results for event in detector.update(result)]
     events += detector.finish("the end")
     assert [event.phase for event in events if event.phase != "update"][:2] == ["onset", "end"]
+
+
+def test_what_is_forgotten_is_in_no_window(make_scorer, sound):
+    quiet = np.zeros(40000, np.int16)
+    scorer = make_scorer()
+    pipeline = Pipeline(scorer, Gate())
+    pipeline.feed(sound[:30000])
+    judged = pipeline.inferences
+    pipeline.forget()
+    results = [*pipeline.feed(quiet), *pipeline.flush()]
+    assert [result.is_speech for result in results] == [False] * len(results)
+    assert results[0].start_s == pytest.approx(30000 / 16000)
+    assert pipeline.inferences == judged

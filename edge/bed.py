@@ -1,0 +1,80 @@
+"""What is made of one configuration: the parts between sound and broker, put together."""
+
+from __future__ import annotations
+
+from edge.capture import Chunk, Source
+from edge.classifier import Classifier
+from edge.clock import Clock
+from edge.commands import CommandDesk, Gatekeeper
+from edge.config import Config
+from edge.mute import Mute
+from edge.outbox import Outbox
+from edge.pipeline import Pipeline
+from edge.publisher import Publisher
+from edge.reporter import Reporter
+from edge.vitals import Vitals
+
+
+class Bed:
+    """What is made of one configuration: from sound to messages. A reload makes a new one."""
+
+    def __init__(
+        self,
+        config: Config,
+        classifier: Classifier,
+        clock: Clock,
+        outbox: Outbox,
+        source: Source,
+        mute: Mute,
+        gatekeeper: Gatekeeper,
+    ) -> None:
+        """Raises ConfigError or ModelError where configuration and model do not go together."""
+        self.config = config
+        self._mute = mute
+        self._was_muted = False
+        self.source = source
+        self._outbox = outbox
+        self.pipeline = Pipeline(classifier, config.gate, config.sound)
+        self.vitals = Vitals(
+            config,
+            clock,
+            self.pipeline,
+            source,
+            waiting=lambda: self.reporter.waiting,
+            dropped=lambda: self._outbox.dropped,
+            muted=lambda: mute.words,
+        )
+        desk = CommandDesk(gatekeeper, mute, clock.uptime_s)
+        self.publisher = Publisher(config.broker, config.address, outbox, self.vitals, desk.take)
+        self.reporter = Reporter(config, classifier.manifest, clock, outbox, self.publisher.live)
+
+    def hear(self, chunk: Chunk) -> None:
+        """Tell what is in the sound; once muted, nothing of what has been heard and not been told yet."""
+        if self.source.muted:
+            if not self._was_muted:
+                self.pipeline.forget()
+                self.reporter.finish("muted")
+        else:
+            position = chunk.position if chunk.samples.size else None
+            for result in self.pipeline.feed(chunk.samples, position):
+                self.reporter.window(result)
+        self._was_muted = self.source.muted
+        self.reporter.tick()
+
+    def finish(self, why: str) -> None:
+        """The end of what was being heard: the open episode and the minute begun are told."""
+        for result in self.pipeline.flush():
+            self.reporter.window(result)
+        self.reporter.finish(why)
+
+    def status(self) -> str:
+        """One line for people."""
+        condition = self.source.condition
+        sound = self._mute.words or condition.reason
+        broker = self.publisher.problem or (
+            "connected" if self.publisher.connected else "no connection to the broker"
+        )
+        waiting = f"{self.reporter.waiting} messages wait for the hub"
+        if self._outbox.dropped:
+            waiting += f", {self._outbox.dropped} summaries given up because the outbox is full"
+        return f"{self.source.name}: {sound}; {broker}; {waiting}"
