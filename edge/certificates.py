@@ -15,6 +15,7 @@ from edge.errors import ConfigError
 _DAY_S = 86400.0
 _LOOK_EVERY_S = 3600.0
 _SEQUENCE, _VERSION, _UTC_TIME, _GENERALIZED_TIME = 0x30, 0xA0, 0x17, 0x18
+_COMMON_NAME = b"\x55\x04\x03"  # 2.5.4.3
 _PEM = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 
 
@@ -73,8 +74,37 @@ def validity(cert_file: str | Path) -> Validity:
     return Validity(max(one.begin_s for one in each), min(one.end_s for one in each))
 
 
+def common_name(cert_file: str | Path) -> str | None:
+    """The name in the first certificate of a PEM file, None where it has none. Raises ConfigError."""
+    validity(cert_file)  # raises what must be said of the file
+    first = _PEM.findall(Path(cert_file).read_text(encoding="ascii", errors="replace"))[0]
+    try:
+        return _name_in(_element(_after_issuer(ssl.PEM_cert_to_DER_cert(first))[1])[1])
+    except ValueError as error:
+        raise ConfigError(f"{cert_file} holds a damaged certificate: {error}") from error
+
+
+def _name_in(subject: bytes) -> str | None:
+    while subject:  # a set of one pair or more each
+        _, pairs, subject = _element(subject)
+        while pairs:
+            _, pair, pairs = _element(pairs)
+            _, kind, value = _element(pair)
+            if kind == _COMMON_NAME:
+                return _element(value)[1].decode("utf-8", "replace")
+    return None
+
+
 def parse(der: bytes) -> Validity:
     """When a certificate in DER form holds. Raises ValueError where it is none."""
+    times, _ = _after_issuer(der)
+    first, begin, rest = _element(times)
+    second, end, _ = _element(rest)
+    return Validity(_seconds(first, begin), _seconds(second, end))
+
+
+def _after_issuer(der: bytes) -> tuple[bytes, bytes]:
+    """The two times of a certificate in DER form, and what follows them."""
     tag, certificate, _ = _element(der)
     _, body, _ = _element(certificate)
     if tag != _SEQUENCE:
@@ -83,10 +113,8 @@ def parse(der: bytes) -> Validity:
     skipped = 3 if tag == _VERSION else 2  # (version,) serial number, signature algorithm, issuer
     for _ in range(skipped):
         _, _, rest = _element(rest)
-    _, times, _ = _element(rest)
-    first, begin, rest = _element(times)
-    second, end, _ = _element(rest)
-    return Validity(_seconds(first, begin), _seconds(second, end))
+    _, times, rest = _element(rest)
+    return times, rest
 
 
 def _element(data: bytes) -> tuple[int, bytes, bytes]:

@@ -68,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
 
     check_ = verbs.add_parser("check", help="see whether everything is in order, and what to do")
     check_.add_argument("--config", type=Path, required=True, metavar="FILE")
-    check_.set_defaults(run=lambda options: check.main(config.load(options.config)))
+    check_.set_defaults(run=lambda options: check.main(options.config))
 
     model = verbs.add_parser("model", help="what a model file says about itself")
     model.add_argument("file", type=Path, metavar="FILE")

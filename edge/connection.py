@@ -19,7 +19,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from edge import tls
 from edge.config import Broker
 from edge.errors import MessageError, UnavailableError
-from edge.messages import Address, Command, Receipt, from_json
+from edge.messages import Address, Command, HubState, Receipt, from_json, hub_topic
 
 log = logging.getLogger(__name__)
 
@@ -38,14 +38,16 @@ class Connection:
         on_receipt: Callable[[Receipt], None] = lambda _: None,
         on_command: Callable[[Command], None] = lambda _: None,
         will: bytes | None = None,
+        on_hub: Callable[[HubState], None] = lambda _: None,
         name: str = "ser",
     ) -> None:
-        """`will` is the state the broker publishes for us if we vanish.
+        """`will` is the state the broker publishes for us if we vanish; `on_hub` hears what `ask_hub` asks.
 
         A second connection with the same `name` for the same device pushes the first one out.
         """
         self._broker, self._topic = broker, address.topic
-        self._on_receipt, self._on_command = on_receipt, on_command
+        self._on_receipt, self._on_command, self._on_hub = on_receipt, on_command, on_hub
+        self._hub_topic = hub_topic(address.site)
         self._refusal: str | None = None
         self._end: str | None = None
         self._socket: Any = None
@@ -54,6 +56,7 @@ class Connection:
         self.granted = False
         """Whether it has acknowledged something we wrote."""
         self._asked: set[int] = set()  # what it has to acknowledge
+        self._answered: set[int] = set()  # subscriptions
         self._accepted = False
         self._client = mqtt.Client(
             CallbackAPIVersion.VERSION2,
@@ -86,6 +89,24 @@ class Connection:
             if stopped() or time.monotonic() > until:
                 raise UnavailableError(f"the broker {_name(broker)} does not answer")
         self._client.subscribe([(self._topic("receipt"), 1), (self._topic("command"), 1)])
+
+    def ask_hub(self) -> float:
+        """Ask for the hub's retained state; the seconds until the broker has answered.
+
+        The state itself follows, where there is one, and is told to `on_hub`. Raises UnavailableError.
+        """
+        start = time.monotonic()
+        _, asked = self._client.subscribe(self._hub_topic, 1)
+        while asked not in self._answered:
+            self.loop()
+            if time.monotonic() - start > _TIMEOUT_S:
+                raise UnavailableError(f"the broker {_name(self._broker)} does not answer")
+        return time.monotonic() - start
+
+    @property
+    def tls_version(self) -> str | None:
+        """Such as `TLSv1.3`; None without TLS."""
+        return self._socket.version() if isinstance(self._socket, ssl.SSLSocket) else None
 
     def loop(self) -> None:
         """Move data both ways, waiting a tenth of a second at most. Raises UnavailableError at the end."""
@@ -189,7 +210,8 @@ class Connection:
         else:
             self.granted = True
 
-    def _on_subscribe(self, _client: Any, _data: Any, _mid: Any, reasons: Any, _properties: Any) -> None:
+    def _on_subscribe(self, _client: Any, _data: Any, mid: int, reasons: Any, _properties: Any) -> None:
+        self._answered.add(mid)
         for reason in reasons:
             if reason.is_failure:
                 self._deny(f"read {self._topic('receipt')} and {self._topic('command')}", reason)
@@ -208,6 +230,8 @@ class Connection:
         try:
             if message.topic == self._topic("command"):
                 self._on_command(from_json(Command, body))
+            elif message.topic == self._hub_topic:
+                self._on_hub(from_json(HubState, body))
             else:
                 self._on_receipt(from_json(Receipt, body))
         except MessageError as error:

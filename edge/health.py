@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _STATM = Path("/proc/self/statm")
-_THERMAL = Path("/sys/class/thermal/thermal_zone0/temp")
+_THERMAL = "sys/class/thermal/thermal_zone0/temp"
+_ROOT = Path("/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class LoadMeter:
         elapsed = max(now_s - self._then_s, 1e-3)
         percent = max(0.0, 100 * (cpu_s - self._cpu_s) / elapsed)
         self._then_s, self._cpu_s = now_s, cpu_s
-        return Load(round(percent, 1), round(_rss_mb(), 1), _temperature_c())
+        return Load(round(percent, 1), round(_rss_mb(), 1), temperature_c())
 
 
 def _cpu_seconds() -> float:
@@ -49,9 +50,10 @@ def _rss_mb() -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
-def _temperature_c() -> float | None:
+def temperature_c(root: Path = _ROOT) -> float | None:
+    """The processor's temperature in degrees Celsius, None where it is not known."""
     try:
-        degrees = int(_THERMAL.read_text(encoding="ascii")) / 1000
+        degrees = int((root / _THERMAL).read_text(encoding="ascii")) / 1000
     except (OSError, ValueError):
         return None
     return degrees if -60 <= degrees <= 150 else None

@@ -37,7 +37,7 @@ class Reporter:
 
         Raises ConfigError where the bed's episode settings contradict the model's, or ModelError.
         """
-        _check_labels(manifest)
+        check_labels(manifest)
         training = manifest.training
         self._clock, self._outbox = clock, outbox
         front_end, window = training.front_end, training.window
@@ -131,7 +131,7 @@ class Reporter:
             self._disk_refused = False
 
 
-def _check_labels(manifest: Manifest) -> None:
+def check_labels(manifest: Manifest) -> None:
     """Each message that lists the emotions must fit into 1 KiB."""
     labels = manifest.training.labels
     size = sum(len(label.encode()) + len('"":0.123,') for label in labels)

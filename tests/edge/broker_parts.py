@@ -7,12 +7,13 @@ import shutil
 import socket
 import subprocess
 import threading
+import time
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 from waiting import until
 
-from edge.messages import Address, Receipt, to_json
+from edge.messages import Address, HubState, Receipt, hub_topic, to_json, utc_text
 
 ADDRESS = Address("demo", "ward-1", "bed-1")
 
@@ -102,8 +103,13 @@ class Hub:
         receipt = Receipt(boot_id=boot_id, upto_seq=max(held), gaps=tuple(map(tuple, gaps[:12])))
         self._client.publish(ADDRESS.topic("receipt"), to_json(receipt), qos=1)
 
-    def publish(self, topic, payload):
-        self._client.publish(topic, payload, qos=1).wait_for_publish(5)
+    def publish(self, topic, payload, *, retain=False):
+        self._client.publish(topic, payload, qos=1, retain=retain).wait_for_publish(5)
+
+    def tell_state(self, status="online"):
+        """The hub's own state, kept by the broker."""
+        state = HubState(status=status, time=utc_text(time.time()), software="1.0.0")
+        self.publish(hub_topic(ADDRESS.site), to_json(state), retain=True)
 
     def of(self, kind):
         with self._lock:

@@ -4,6 +4,7 @@ import subprocess
 from pathlib import Path
 
 DEPLOY = Path(__file__).parents[2] / "deploy" / "mosquitto"
+HOST = "IP:127.0.0.1,DNS:localhost"
 _KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
 _CA = ["basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign,cRLSign"]
 
@@ -47,6 +48,33 @@ def ward_settings(authority, cert, key, acl=None):
         if line and not line.startswith("#") and word not in left_out:
             found.append(f"{word} {files[word]}" if word in files else line)
     return "\n".join(found) + "\n"
+
+
+class Ward:
+    """The files of a ward: its authority, and certificates for broker, hub and device."""
+
+    def __init__(self, folder):
+        folder.mkdir()
+        self.authority = Authority(folder)
+        self.stranger = Authority(folder, "stranger")
+        self.broker = self.authority.sign("broker", "broker", host=HOST)
+        self.hub = self.authority.sign("hub", "hub")
+        self.device = self.authority.sign("device", "demo/ward-1/bed-1")
+
+    def settings(self, broker=None):
+        return ward_settings(self.authority, *(broker or self.broker))
+
+    def files(self, device=None, authority=None):
+        cert, key = device or self.device
+        return {
+            "ca_file": str((authority or self.authority).file),
+            "cert_file": cert,
+            "key_file": key,
+        }
+
+    @property
+    def hub_files(self):
+        return (str(self.authority.file), *self.hub)
 
 
 def _openssl(*arguments):

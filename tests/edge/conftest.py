@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import subprocess
@@ -249,6 +250,15 @@ def edge(start_edge):
         return process.returncode, out, err
 
     return run
+
+
+@pytest.fixture
+def no_sound():
+    """An environment without any sound device."""
+    cards = Path("/proc/asound/cards")
+    if cards.exists() and "no soundcards" not in cards.read_text(encoding="ascii"):
+        pytest.skip("this machine has a sound card")
+    return {**os.environ, "PULSE_SERVER": "none"}
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Certificates made by the real openssl."""
 
 import contextlib
+import os
 import ssl
 import subprocess
 import time
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.certificates import Expiry, days_left, parse, validity
+from edge.certificates import Expiry, common_name, days_left, parse, validity
 from edge.errors import ConfigError
 
 
@@ -84,3 +85,18 @@ def test_the_first_to_expire_is_looked_for_once_an_hour(certificate):
 
 def test_without_tls_nothing_expires():
     assert Expiry(("", "")).days() is None
+
+
+def test_the_name_in_a_certificate(certificate, tmp_path):
+    assert common_name(certificate(1)) == "bed-1"
+    long = tmp_path / "long.crt"
+    subject = ["-subj", "/O=Klinik Süd/CN=klinik\\/3b\\/bed-12/OU=x", "-utf8", "-keyout", os.devnull]
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
+    subprocess.run([*command, "-nodes", *subject, "-out", str(long)], check=True, capture_output=True)
+    assert common_name(long) == "klinik/3b/bed-12"
+    subprocess.run(
+        [*command, "-nodes", "-subj", "/O=none", "-keyout", os.devnull, "-out", str(long)],
+        check=True,
+        capture_output=True,
+    )
+    assert common_name(long) is None

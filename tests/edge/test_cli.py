@@ -206,15 +206,6 @@ def test_sources_that_contradict_each_other(edge, config_file, clips):
     assert edge("run", "--config", config_file(1), "--fast")[0] == 78
 
 
-@pytest.fixture
-def no_sound():
-    """An environment without any sound device."""
-    cards = Path("/proc/asound/cards")
-    if cards.exists() and "no soundcards" not in cards.read_text(encoding="ascii"):
-        pytest.skip("this machine has a sound card")
-    return {**os.environ, "PULSE_SERVER": "none"}
-
-
 def test_no_microphone(edge, config_file, no_sound):
     status, _, err = edge("devices", env=no_sound)
     assert status == 69
@@ -237,42 +228,6 @@ def test_devices(edge, microphone):
     status, out, err = edge("devices", env=microphone.environment)
     assert (status, err) == (0, "")
     assert 'device = "bedmic"' in out
-
-
-def test_check_all_green(edge, broker, config_file, microphone):
-    config = config_file(broker.port, extra='[microphone]\ndevice = "bedmic"')
-    import threading
-
-    stop = threading.Event()
-
-    def hum():
-        while not stop.is_set():
-            microphone.play(np.random.default_rng(0).integers(-500, 500, 16000))
-
-    player = threading.Thread(target=hum)
-    player.start()
-    try:
-        status, out, err = edge("check", "--config", config, env=microphone.environment)
-    finally:
-        stop.set()
-        player.join()
-    assert (status, err) == (0, ""), out
-    assert [line.split()[:2] for line in out.splitlines()] == [
-        ["ok", name] for name in ("microphone", "model", "broker", "clock", "disk")
-    ]
-
-
-def test_check_says_what_is_wrong(edge, config_file, no_sound, tmp_path):
-    config = config_file(1, model=tmp_path / "none.tflite")
-    (tmp_path / "store").write_text("a file in the folder's place", encoding="utf-8")
-    status, out, err = edge("check", "--config", config, env=no_sound)
-    assert (status, err) == (69, "")
-    lines = out.splitlines()
-    assert [line[:2] for line in lines] == ["!!", "!!", "!!", "ok", "!!"]
-    assert "plug one in" in lines[0]
-    assert "none.tflite" in lines[1]
-    assert "cannot be reached" in lines[2]
-    assert "[storage] folder" in lines[4]
 
 
 def test_unwritable_storage(edge, config_file, clips, tmp_path):

@@ -6,7 +6,7 @@ import signal
 import time
 
 import pytest
-from certificate_parts import Authority, ward_settings
+from certificate_parts import HOST, Ward
 from samples import CLOCK, SampleDevice, episode
 
 from edge.config import Broker
@@ -15,34 +15,6 @@ from edge.outbox import Outbox
 from edge.publisher import Publisher
 
 DEVICE = Address("demo", "ward-1", "bed-1")
-HOST = "IP:127.0.0.1,DNS:localhost"
-
-
-class Ward:
-    """The files of a ward: its authority, and certificates for broker, hub and device."""
-
-    def __init__(self, folder):
-        folder.mkdir()
-        self.authority = Authority(folder)
-        self.stranger = Authority(folder, "stranger")
-        self.broker = self.authority.sign("broker", "broker", host=HOST)
-        self.hub = self.authority.sign("hub", "hub")
-        self.device = self.authority.sign("device", "demo/ward-1/bed-1")
-
-    def settings(self, broker=None):
-        return ward_settings(self.authority, *(broker or self.broker))
-
-    def files(self, device=None, authority=None):
-        cert, key = device or self.device
-        return {
-            "ca_file": str((authority or self.authority).file),
-            "cert_file": cert,
-            "key_file": key,
-        }
-
-    @property
-    def hub_files(self):
-        return (str(self.authority.file), *self.hub)
 
 
 @pytest.fixture(scope="module")
