@@ -117,8 +117,7 @@ class Daemon:
         tell_state(condition.state)
         # A microphone that is not there has been announced by then: listening for it is the work.
         if not self._is_ready and (heard or condition.state not in {"healthy", "recovering", "file"}):
-            self._is_ready = True
-            notify("READY=1", f"STATUS={self._bed.status()}")
+            self._is_ready = notify("READY=1", f"STATUS={self._bed.status()}")
         now = time.monotonic()
         if now < self._next_status_s:
             return
@@ -149,7 +148,7 @@ class Daemon:
             bed = self._make_bed(config, classifier, self._bed.source)
         except BedsideError as error:
             log.error("not reloaded, the old settings stay in force: %s", error)  # noqa: TRY400
-            notify("READY=1", f"STATUS=not reloaded: {error}")
+            self._is_ready = notify("READY=1", f"STATUS=not reloaded: {error}")
             self._next_status_s = time.monotonic() + 2 * _STATUS_EVERY_S  # long enough to be read
             return
         old = self._bed
@@ -165,7 +164,7 @@ class Daemon:
         bed.publisher.start()
         bed.publisher.announce("settings reloaded")
         log.info("settings reloaded: bed %s, model %s", config.bed, bed.pipeline.model)
-        notify("READY=1", f"STATUS={bed.status()}")
+        self._is_ready = notify("READY=1", f"STATUS={bed.status()}")
 
     def _open_source(self, config: Config) -> Source:
         files, fast, repeat = self._playback

@@ -159,7 +159,8 @@ class Health:
     `overruns`: chunks of sound lost because nobody took them; `clipped`: samples at full scale;
     `stalls`, `silences`, `reopened`: times the microphone stopped delivering (or the box listening),
     delivered only zeros, was opened again; `lag_s`: how old the oldest sound is that waits to be judged;
-    `drift_ppm`: how much faster than the clock the microphone runs; `dropped`: summaries a full outbox has
+    `drift_ppm`: how much faster than the clock the microphone runs, `drifts`: how often it was found to run
+    more than 1 % off; `dropped`: summaries a full outbox has
     given up; `storage`: `refused` while the disk takes no message; `certificate_days`: until the device's own
     certificate or its authority's expires.
     """
@@ -180,6 +181,7 @@ class Health:
     reopened: int = checked(minimum=0, maximum=_MAX_INTEGER, default=0)
     lag_s: float = checked(minimum=0, maximum=86400, default=0.0)
     drift_ppm: float | None = checked(minimum=-1e6, maximum=1e6, default=None)
+    drifts: int = checked(minimum=0, maximum=_MAX_INTEGER, default=0)
     dropped: int = checked(minimum=0, maximum=_MAX_INTEGER, default=0)
     storage: str = checked(choices=("ok", "refused"), default="ok")
     disk_free_mb: float | None = checked(minimum=0, maximum=1e12, default=None)

@@ -6,22 +6,37 @@ import faulthandler
 import logging
 import os
 import signal
+import socket
 import sys
 import time
 from types import FrameType
 
 try:
-    from systemd import daemon, journal
-except ImportError:  # no systemd here: everything below then does nothing, and logs go to stderr
-    daemon = journal = None
+    from systemd import journal
+except ImportError:  # no systemd here: logs go to stderr
+    journal = None
 
 _FORMAT = "%(asctime)s %(levelname)s %(message)s"
 
 
-def notify(*lines: str) -> None:
-    """Tell systemd, such as `READY=1`; without systemd, nobody."""
-    if daemon is not None:
-        daemon.notify("\n".join(lines))
+def notify(*lines: str) -> bool:
+    """Tell systemd, such as `READY=1`: the protocol of sd_notify(3). False where it has not been told.
+
+    Never waits: systemd-python's own call would, with Python's global lock held, should systemd itself hang,
+    and the whole daemon with it.
+    """
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if not address:
+        return True  # nobody wants to know
+    if address.startswith("@"):  # an abstract socket, as unix(7) writes it
+        address = "\0" + address[1:]
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as line:
+            line.setblocking(False)
+            line.sendto("\n".join(lines).encode(), address)
+    except OSError:
+        return False
+    return True
 
 
 def notify_reloading() -> None:

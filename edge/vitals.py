@@ -81,6 +81,7 @@ class Vitals:
             reopened=condition.reopened,
             lag_s=round(condition.lag_s, 2),
             drift_ppm=None if condition.drift_ppm is None else round(condition.drift_ppm),
+            drifts=condition.drifts,
             disk_free_mb=self._disk_free_mb(),
             certificate_days=self._certificate_days(),
             cpu_percent=load.cpu_percent,

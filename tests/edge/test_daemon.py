@@ -1,9 +1,11 @@
+import contextlib
 import os
 import signal
 import socket
 import time
 
 import pytest
+from waiting import until
 
 from edge.messages import MESSAGES, from_json
 from edge.outbox import Outbox
@@ -156,6 +158,29 @@ def test_tells_systemd(broker, start_edge, config_file, scene, tmp_path):
         while "STOPPING=1" not in heard:
             heard += systemd.recv(4096).decode() + "\n"
         process.communicate(timeout=10)
+
+
+def test_a_systemd_that_does_not_listen_holds_up_nothing(
+    broker, make_hub, start_edge, config_file, scene, tmp_path
+):
+    hub = make_hub(broker.port)
+    path = tmp_path / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(path))
+        systemd.settimeout(20)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other, contextlib.suppress(BlockingIOError):
+            other.setblocking(False)
+            while True:
+                other.sendto(b"full", str(path))
+        environment = {**os.environ, "NOTIFY_SOCKET": str(path)}
+        process = run(start_edge, config_file(broker.port), "--source", scene, env=environment)
+        until(lambda: hub.of("emotion"), 30)
+        heard = ""
+        while "READY=1" not in heard:  # told again and again, until it is heard
+            heard += systemd.recv(4096).decode() + "\n"
+        process.terminate()
+        process.communicate(timeout=10)
+    assert process.returncode == 0
 
 
 def test_a_file_cut_short_is_played_as_far_as_it_goes(start_edge, config_file, scene, tmp_path):

@@ -1,0 +1,101 @@
+"""What a full outbox has given up: the real publisher tells the real ingest, which then asks no more."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hub_parts import Broker, Hub, until
+from simulate import Line
+
+from edge.clock import Clock, new_id
+from edge.config import Broker as BrokerSettings
+from edge.messages import Address, Health, Stamp, State, Summary
+from edge.outbox import Outbox
+from edge.publisher import Publisher
+
+BOUND = 1_150_000  # most of it is the share of SQLite's log
+CLOCK = Clock()
+
+
+def summary(seq: int) -> Summary:
+    return Summary(
+        id=new_id(),
+        seq=seq,
+        seconds=60.0,
+        speech_s=0.0,
+        emotions={},
+        distress_mean=0.0,
+        distress_peak=0.0,
+        level_mean_db=-90.0,
+        level_peak_db=-90.0,
+        stamp=CLOCK.stamp(),
+    )
+
+
+class WellDevice:
+    def state(self, status: str, reason: str) -> State:
+        return State(
+            status=status,
+            reason=reason,
+            bed="Bed 1",
+            microphone="healthy",
+            model="test 1.0.0",
+            software="0.1.0",
+            stamp=CLOCK.stamp(),
+        )
+
+    def change(self) -> str | None:
+        return None
+
+    def health(self) -> Health:
+        counts = dict.fromkeys(("uptime_s", "frames", "inferences", "overruns", "clipped", "outbox"), 0)
+        return Health(microphone="healthy", **counts, cpu_percent=0, rss_mb=0, stamp=CLOCK.stamp())
+
+    def stamp(self) -> Stamp:
+        return CLOCK.stamp()
+
+
+@pytest.fixture
+def full(tmp_path: Path) -> Iterator[Outbox]:
+    """An outbox that has been without a hub until the oldest of 600 summaries had to go."""
+    outbox = Outbox(tmp_path / "edge", CLOCK.boot_id, BOUND)
+    for _ in range(600):
+        outbox.append(summary)
+    yield outbox
+    outbox.close()
+
+
+def test_the_hub_is_told_and_asks_no_more(hub: Hub, broker: Broker, line: Line, full: Outbox) -> None:
+    assert 0 < full.dropped < 600
+    hub.start("ingest")
+    until(lambda: "listening to" in hub.log(), 20, "ingest's subscription")
+    publisher = Publisher(
+        BrokerSettings(host="127.0.0.1", port=broker.port),
+        Address(hub.site, "ward-1", "bed-1"),
+        full,
+        WellDevice(),
+    )
+    publisher.start()
+    try:
+        until(lambda: len(full) == 0, 30, "a receipt for all that is left")
+        until(lambda: held(hub) == [(1, 600)], 20, "the hub's word that nothing is missing")
+    finally:
+        publisher.stop("stopped")
+    last = line.receipts[-1][1]
+    assert (last.upto_seq, last.gaps) == (600, ())
+    with sqlite3.connect(f"file:{hub.database}?mode=ro", uri=True) as connection:
+        counted = connection.execute("SELECT value FROM counters WHERE name = 'given_up'").fetchone()
+        kept = connection.execute("SELECT count(*), min(seq) FROM records").fetchone()
+    connection.close()
+    assert counted == (full.dropped,)
+    assert kept == (600 - full.dropped, full.dropped + 1)
+
+
+def held(hub: Hub) -> list[tuple[int, int]]:
+    with sqlite3.connect(f"file:{hub.database}?mode=ro", uri=True) as connection:
+        found = connection.execute("SELECT first, last FROM held ORDER BY first").fetchall()
+    connection.close()
+    return found
