@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from edge.capture import Chunk, Source
+from pathlib import Path
+
+from edge.capture import Chunk, Microphone, Source
 from edge.classifier import Classifier
 from edge.clock import Clock
 from edge.commands import CommandDesk, Gatekeeper
 from edge.config import Config
+from edge.level_memory import LevelMemory
 from edge.mute import Mute
 from edge.outbox import Outbox
 from edge.pipeline import Pipeline
@@ -35,6 +38,16 @@ class Bed:
         self.source = source
         self._outbox = outbox
         self.pipeline = Pipeline(classifier, config.gate, config.sound)
+        self._memory: LevelMemory | None = None
+        # A recording that is played has another gain than the microphone.
+        if self.pipeline.level is not None and isinstance(source, Microphone):
+            self._memory = LevelMemory(
+                Path(config.storage.folder),
+                config.microphone.device,
+                self.pipeline.model,
+                self.pipeline.level,
+                clock.uptime_s,
+            )
         self.vitals = Vitals(
             config,
             clock,
@@ -44,9 +57,15 @@ class Bed:
             dropped=lambda: self._outbox.dropped,
             muted=lambda: mute.words,
         )
-        desk = CommandDesk(gatekeeper, mute, clock.uptime_s)
+        desk = CommandDesk(gatekeeper, mute, self._forget, clock.uptime_s)
         self.publisher = Publisher(config.broker, config.address, outbox, self.vitals, desk.take)
         self.reporter = Reporter(config, classifier.manifest, clock, outbox, self.publisher.live)
+
+    def start(self) -> None:
+        """Recall what was learnt here before, and begin to connect."""
+        if self._memory is not None:
+            self._memory.recall()
+        self.publisher.start()
 
     def hear(self, chunk: Chunk) -> None:
         """Tell what is in the sound; once muted, nothing of what has been heard and not been told yet."""
@@ -60,12 +79,20 @@ class Bed:
                 self.reporter.window(result)
         self._was_muted = self.source.muted
         self.reporter.tick()
+        if self._memory is not None:
+            self._memory.tick()
 
     def finish(self, why: str) -> None:
         """The end of what was being heard: the open episode and the minute begun are told."""
         for result in self.pipeline.flush():
             self.reporter.window(result)
         self.reporter.finish(why)
+        if self._memory is not None:
+            self._memory.save()
+
+    def _forget(self) -> None:
+        if self._memory is not None:
+            self._memory.forget()
 
     def status(self) -> str:
         """One line for people."""

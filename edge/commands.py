@@ -78,10 +78,15 @@ class CommandDesk:
         self,
         gatekeeper: Gatekeeper,
         mute: Mute,
+        forget: Callable[[], None],
         uptime_s: Callable[[], float],
     ) -> None:
-        """`uptime_s` is the time line of the device's stamps (edge.clock.Clock)."""
-        self._gatekeeper, self._mute, self._uptime_s = gatekeeper, mute, uptime_s
+        """`forget` drops what was learnt of the voice at this bed.
+
+        `uptime_s` is the time line of the device's stamps (edge.clock.Clock).
+        """
+        self._gatekeeper, self._mute = gatekeeper, mute
+        self._forget, self._uptime_s = forget, uptime_s
         self._told_s = -_REFUSALS_EVERY_S
         self._untold = 0
 
@@ -99,6 +104,8 @@ class CommandDesk:
                 self._mute.order(command.reason, command.minutes)
             elif command.action == "unmute":
                 self._mute.lift()
+            elif command.action == "forget":
+                self._forget()
         except StorageError as error:
             log.error("%s", error)  # noqa: TRY400 - one sentence says it
         # Also where nothing has changed: whoever asked waits for the answer.

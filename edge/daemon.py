@@ -84,7 +84,7 @@ class Daemon:
         log.info("bed %s, model %s, %s", bed.config.bed, bed.pipeline.model, bed.source.name)
         if bed.reporter.waiting:
             log.info("%d messages of earlier starts wait for the hub", bed.reporter.waiting)
-        bed.publisher.start()
+        bed.start()
         goodbye = "failed"
         try:
             self._listen()
@@ -161,7 +161,7 @@ class Daemon:
             self._chunks = source.chunks()
         bed.pipeline.continue_from(old.pipeline)
         self._bed = bed
-        bed.publisher.start()
+        bed.start()
         bed.publisher.announce("settings reloaded")
         log.info("settings reloaded: bed %s, model %s", config.bed, bed.pipeline.model)
         self._is_ready = notify("READY=1", f"STATUS={bed.status()}")

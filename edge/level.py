@@ -12,7 +12,8 @@ import numpy as np
 
 from edge.features import FloatArray
 
-_MEMORY = 600  # windows of speech: ten minutes of it at a window a second
+FULL_MEMORY = 600
+"""Windows of speech that decide: ten minutes of it at a window a second."""
 _DOUBT = 30  # windows of speech that weigh as much as the assumption that the gain is right
 _MOST = 40.0 * np.log(10) / 10  # 40 dB as a logarithm of energy; more is no gain but a fault
 
@@ -39,13 +40,18 @@ class LevelNormaliser:
         trust = self._count / (self._count + _DOUBT)
         return float(np.clip(trust * (self.speech_level - self._mean), -_MOST, _MOST))
 
-    def continue_from(self, before: LevelNormaliser) -> None:
-        """Take over what another has heard of this bed."""
-        self._mean, self._count = before._mean, before._count
+    @property
+    def learnt(self) -> tuple[float, int]:
+        """The mean level heard (natural logarithm of energy) and of how many windows, FULL_MEMORY at most."""
+        return self._mean, self._count
+
+    def resume(self, mean: float, windows: int) -> None:
+        """Go on from what was `learnt` before; 0.0 and 0: from nothing."""
+        self._mean, self._count = mean, windows
 
     def hear(self, frames: FloatArray) -> None:
         """Take notice of a window of speech, shape (window frames, coefficients)."""
-        self._count = min(self._count + 1, _MEMORY)
+        self._count = min(self._count + 1, FULL_MEMORY)
         self._mean += (level_of(frames) - self._mean) / self._count
 
     def apply(self, frames: FloatArray) -> FloatArray:

@@ -220,19 +220,20 @@ class Dropped:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What the hub asks of one device: tell your state anew, stop listening, listen again.
+    """What the hub asks of one device: tell your state anew, stop listening, listen again, forget the bed.
 
     It holds for one start of the daemon (`boot_id`) until `expires_ms` on that start's own time line
     (`Stamp.mono_ms`), so that it neither needs a right clock nor can be replayed later; an `id` is obeyed
-    once. `minutes`: how long to stay muted, 0: until told otherwise. `signature` is the HMAC-SHA256 of
-    the topic and every other field under the device's key (edge.commands).
+    once. `minutes`: how long to stay muted, 0: until told otherwise. `forget`: what was learnt of the voice
+    at this bed is another patient's. `signature` is the HMAC-SHA256 of the topic and every other field
+    under the device's key (edge.commands).
     """
 
     kind: ClassVar[str] = "command"
     id: str = _id_field()
     boot_id: str = _id_field()
     expires_ms: int = _count_field()
-    action: str = checked(choices=("rebirth", "mute", "unmute"))
+    action: str = checked(choices=("rebirth", "mute", "unmute", "forget"))
     minutes: int = checked(minimum=0, maximum=1440, default=0)
     reason: str = checked(minimum=1, maximum=80, default="asked by the hub")
     signature: str = checked(pattern=r"[0-9a-f]{64}", allowed="64 hexadecimal digits", default="0" * 64)

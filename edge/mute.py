@@ -10,12 +10,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
-import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge import atomic_file
 from edge.errors import StorageError
 from edge.fields import FieldError, checked, decode, encode
 
@@ -141,7 +141,10 @@ class Mute:
     def _save(self, order: Order | None) -> None:
         self._saved_s = self._now()
         try:
-            save(self._path, order)
+            if order is None:
+                atomic_file.remove(self._path)
+            else:
+                atomic_file.write(self._path, json.dumps(encode(order)).encode())
         except OSError as error:
             self._is_kept = False
             raise StorageError(
@@ -165,21 +168,3 @@ def load(path: Path) -> Order | None:
             error,
         )
         return _DAMAGED
-
-
-def save(path: Path, order: Order | None) -> None:
-    """Write the order, or none, so that a power cut leaves the old one or the new. Raises OSError."""
-    if order is None:
-        path.unlink(missing_ok=True)
-    else:
-        new = path.with_suffix(".new")
-        with new.open("w", encoding="utf-8") as file:
-            json.dump(encode(order), file)
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -91,9 +91,10 @@ class Pipeline:
         self._windows = WindowStream(training.window, training.front_end)
         self._waiting: deque[FrameWindow] = deque()  # until they can be had with their noise reduced
         self._clean = CleanWindows(training.window, training.front_end) if sound.reduce_noise else None
-        self._level: LevelNormaliser | None = None
+        self.level: LevelNormaliser | None = None
+        """What undoes the microphone's gain, where settings and model want that."""
         if sound.normalise_level and training.speech_level is not None:
-            self._level = LevelNormaliser(training.speech_level)
+            self.level = LevelNormaliser(training.speech_level)
         self._gate = SpeechGate(gate)
         self._pitch = PitchTrack()
         self._at_full_scale = np.zeros(0, np.intp)  # positions since the last hole, the older ones left out
@@ -134,12 +135,10 @@ class Pipeline:
         return results
 
     def continue_from(self, before: Pipeline) -> None:
-        """Count on from what the pipeline `before` this one has counted, and keep the level it knows."""
+        """Count on from what the pipeline `before` this one has counted."""
         self.frames += before.frames
         self.inferences += before.inferences
         self.clipped += before.clipped
-        if self._level is not None and before._level is not None:
-            self._level.continue_from(before._level)
 
     def flush(self) -> list[WindowResult]:
         """End the stream: what the last samples still give, as one more window or none."""
@@ -196,10 +195,10 @@ class Pipeline:
         )
 
     def _levelled(self, frames: FloatArray) -> FloatArray:
-        if self._level is None:
+        if self.level is None:
             return frames
-        self._level.hear(frames)
-        return self._level.apply(frames)
+        self.level.hear(frames)
+        return self.level.apply(frames)
 
     def _voice(self, stretch: Stretch) -> Voice:
         pitch = np.zeros(stretch.levels.size, np.float32)

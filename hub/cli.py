@@ -91,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
         verb.add_argument("--config", required=True, metavar="FILE", help="the TOML file")
     for name, text in (
         ("device-key", "print a device's key for its [commands] key_file"),
-        ("command", "have a device muted, unmuted or tell its state anew, and wait until it is"),
+        ("command", "have a device muted, unmuted, tell its state anew or forget the bed, and wait for it"),
     ):
         verb = verbs.add_parser(name, help=text, description=text)
         verb.add_argument("--config", required=True, metavar="FILE", help="the TOML file")

@@ -24,7 +24,7 @@ from hub.config import Settings
 from hub.store import Store
 from hub.tables import Boot, Device
 
-ACTIONS = ("mute", "unmute", "rebirth")
+ACTIONS = ("mute", "unmute", "rebirth", "forget")
 ANSWER_S = 10.0
 _CONNECT_S = 5.0
 _VALID_S = 60.0
@@ -195,7 +195,7 @@ def _answer(line: DeviceLine, before: State, wish: Wish, now: Callable[[], float
             return None
         is_muted = state.microphone == "muted"
         by_switch = is_muted and "switch" in state.reason  # which no command undoes
-        obeyed = {"mute": is_muted, "unmute": not is_muted or by_switch, "rebirth": True}
-        if state.stamp != before.stamp and obeyed[wish.action]:
+        obeyed = {"mute": is_muted, "unmute": not is_muted or by_switch}
+        if state.stamp != before.stamp and obeyed.get(wish.action, True):
             return state
     return None

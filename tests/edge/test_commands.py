@@ -72,7 +72,11 @@ class Desk:
     def __init__(self, tmp_path, key=KEY):
         self.now_s = 0.0
         self.mute = Mute(tmp_path, lambda: self.now_s)
-        self._desk = CommandDesk(gate(key), self.mute, lambda: self.now_s)
+        self.forgotten = 0
+        self._desk = CommandDesk(gate(key), self.mute, self.forget, lambda: self.now_s)
+
+    def forget(self):
+        self.forgotten += 1
 
     def take(self, number, action, minutes=0):
         plain = dataclasses.replace(PLAIN, id=f"{number:032x}", action=action, minutes=minutes)
@@ -88,6 +92,8 @@ def test_commands_are_obeyed_and_answered(tmp_path):
     assert not desk.mute.is_on
     assert desk.take(4, "unmute") == "visitors"
     assert desk.take(4, "mute") is None
+    assert desk.take(5, "forget") == "visitors"
+    assert desk.forgotten == 1
     assert not desk.mute.is_on
 
 

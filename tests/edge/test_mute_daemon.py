@@ -1,14 +1,17 @@
 """Mute of the whole daemon: by command, over a restart, at a damaged file; what leaves the box meanwhile."""
 
+import json
 import signal
 import time
 import uuid
 
+import numpy as np
 import pytest
 from broker_parts import ADDRESS
 
 from edge.commands import sign
 from edge.messages import Command, to_json
+from edge.sound_files import SoundFile
 
 KEY = "0123456789abcdef" * 4
 
@@ -133,3 +136,27 @@ def test_a_panel_that_cannot_be_had_is_a_wrong_configuration(edge, config_file):
     assert status == 78
     assert "the pins of [panel] cannot be used" in err
     assert "Traceback" not in err
+
+
+def test_the_level_of_a_bed_outlives_the_daemon_and_not_the_patient(bed, microphone, scene, until, tmp_path):
+    bed.config.write_text(bed.config.read_text() + '[microphone]\ndevice = "bedmic"\n')
+    file = tmp_path / "store" / "level.json"
+    with SoundFile(scene) as sound:
+        samples = np.concatenate(list(sound.blocks()))
+    process = bed.start()
+    until(lambda: (bed.last() or "")[0:1] == ("healthy",), 20)
+    microphone.play(samples[16000 * 17 : 16000 * 22])
+    until(lambda: bed.hub.of("emotion"), 15)
+    process.terminate()
+    process.communicate(timeout=10)
+    learnt = json.loads(file.read_text())
+    assert learnt["microphone"] == "bedmic"
+    assert learnt["windows"] >= 1
+    process = bed.start()
+    until(lambda: bed.last()[0] == "healthy" and bed.hub.of("state")[-1]["status"] == "online", 20)
+    bed.ask("forget", reason="another patient")
+    until(lambda: bed.last()[1] == "another patient")
+    until(lambda: not file.exists())
+    process.terminate()
+    process.communicate(timeout=10)
+    assert process.returncode == 0
