@@ -22,6 +22,7 @@ _CHECKS: tuple[Callable[[Config], list[Finding]], ...] = (
     check_box.model,
     check_broker.broker,
     check_broker.certificates,
+    check_box.commands,
     check_box.clock,
     check_disk.disk,
     check_box.processor,

@@ -12,8 +12,9 @@ import numpy as np
 
 from edge.classifier import Classifier, runtime_name
 from edge.clock import clock_synced
+from edge.commands import read_key
 from edge.config import Config
-from edge.errors import BedsideError, UnavailableError
+from edge.errors import BedsideError, ConfigError, UnavailableError
 from edge.findings import Finding, note, red, well
 from edge.health import temperature_c
 from edge.model_file import read
@@ -49,6 +50,15 @@ def model(config: Config) -> list[Finding]:
     if took_s > hop_s:
         return [red("model", UnavailableError(words), "this box is too slow or too busy for the model")]
     return [well("model", f"{classifier.manifest.title}, run by {runtime_name()}", words)]
+
+
+def commands(config: Config) -> list[Finding]:
+    """The key by which the hub may mute this bed, where there is one."""
+    try:
+        key = read_key(config.commands.key_file)
+    except ConfigError as error:
+        return [red("commands", error, "copy the key again")]
+    return [well("commands", "the hub may mute this bed: there is a key")] if key else []
 
 
 def clock(_: Config) -> list[Finding]:

@@ -13,9 +13,10 @@ from edge import running
 from edge.capture import Microphone
 from edge.config import Config
 from edge.config import Microphone as Settings
-from edge.errors import MicrophoneError
+from edge.errors import ConfigError, MicrophoneError
 from edge.findings import Finding, note, red, well
 from edge.loudness import Loudness, loudness
+from edge.permission import Permission
 from edge.sound_cards import ROOT, Place, cards, locate
 from edge.sound_devices import Device, OpenStream, open_stream, stable_names
 from edge.speech_gate import SAMPLE_RATE
@@ -26,7 +27,22 @@ _REMEDY = "unplug it, plug it in, check again; see `bedside-edge devices`"
 
 
 def microphone(config: Config) -> list[Finding]:
-    """Two seconds of listening."""
+    """Two seconds of listening, where nobody has muted the bed."""
+    try:
+        permission = Permission(config)
+    except ConfigError as error:
+        return [red("panel", error, "see [panel] in the settings")]
+    try:
+        why_not = permission.why_not()
+        if why_not is not None:
+            words, _, remedy = why_not.partition("; ")
+            return [note("microphone", f"not listened to: {words}", remedy=remedy)]
+        return [_listen(config, permission)]
+    finally:
+        permission.close()
+
+
+def _listen(config: Config, permission: Permission) -> Finding:
     opened: list[Device] = []
 
     def opener(settings: Settings, listen: Callable[[int, int], Callable[..., Any]]) -> OpenStream:
@@ -35,7 +51,12 @@ def microphone(config: Config) -> list[Finding]:
         return stream
 
     until = time.monotonic() + _PATIENCE_S
-    source = Microphone(config.microphone, lambda: time.monotonic() >= until, opener=opener)
+    source = Microphone(
+        config.microphone,
+        lambda: time.monotonic() >= until,
+        opener=opener,
+        on_recording=permission.light,
+    )
     heard = np.zeros(0, np.int16)
     try:
         for chunk in source.chunks():
@@ -48,10 +69,10 @@ def microphone(config: Config) -> list[Finding]:
     if heard.size == 0:
         process = running.daemon(Path(config.storage.folder))
         if process is not None and is_held_by(process, config.microphone):
-            return [in_use(name, process)]
+            return in_use(name, process)
         reason = condition.reason if condition.state == "lost" else f"{name} delivers nothing"
-        return [red("microphone", MicrophoneError(reason), _REMEDY)]
-    return [_judge(name, stable_names(opened[-1:]), loudness(heard))]
+        return red("microphone", MicrophoneError(reason), _REMEDY)
+    return _judge(name, stable_names(opened[-1:]), loudness(heard))
 
 
 def in_use(name: str, process: int) -> Finding:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from edge import __version__, analyse, check, config, daemon, memory, service, sound_devices
+from edge import __version__, analyse, check, config, daemon, memory, meter, service, sound_devices
 from edge.errors import BedsideError, ConfigError, ModelError
 from edge.manifest import describe
 from edge.model_file import read
@@ -70,6 +70,13 @@ def _parser() -> argparse.ArgumentParser:
     check_.add_argument("--config", type=Path, required=True, metavar="FILE")
     check_.set_defaults(run=lambda options: check.main(options.config))
 
+    meter_ = verbs.add_parser("meter", help="see live what is heard and what is made of it")
+    meter_.add_argument("--config", type=Path, required=True, metavar="FILE")
+    meter_.add_argument(
+        "--source", action="append", nargs="+", type=Path, metavar="PATH", help="sound files in its place"
+    )
+    meter_.set_defaults(run=_meter)
+
     model = verbs.add_parser("model", help="what a model file says about itself")
     model.add_argument("file", type=Path, metavar="FILE")
     model.set_defaults(run=_model)
@@ -122,6 +129,10 @@ def _devices(_: argparse.Namespace) -> int:
         print(f'     device = "{name}"')
     sound_devices.choose(found, "")  # says what to do where there is none
     return 0
+
+
+def _meter(options: argparse.Namespace) -> int:
+    return meter.main(options.config, _recordings([path for group in options.source or [] for path in group]))
 
 
 def _model(options: argparse.Namespace) -> int:

@@ -68,10 +68,6 @@ class Meter:
         now = loudness(np.concatenate(self._recent))
         return Loudness(now.rms_db, self._held_db, now.clipped_share, now.is_zero)
 
-    def reset(self) -> None:
-        """Nothing is heard any more."""
-        self.__init__()  # type: ignore[misc]
-
 
 def bar(level: Loudness, width: int, style: Style) -> str:
     """A bar of so many columns from -80 to 0 dBFS, with a mark at the peak."""

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import io
 import os
-import shutil
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TextIO
 
 LEAST_WIDTH = 40
-_MOST_WIDTH = 80
+MOST_WIDTH = 80
 _COLOURS = {"green": "\033[32m", "yellow": "\033[33m", "red": "\033[31m", "bold": "\033[1m"}
 _PLAIN = "\033[0m"
 
@@ -20,7 +19,7 @@ _PLAIN = "\033[0m"
 class Style:
     """What may be written: columns, colours, and characters beyond ASCII."""
 
-    width: int = _MOST_WIDTH
+    width: int = MOST_WIDTH
     in_colour: bool = False
     is_utf8: bool = False
 
@@ -29,25 +28,19 @@ class Style:
         return f"{_COLOURS[name]}{text}{_PLAIN}" if self.in_colour else text
 
 
-def style_of(stream: TextIO, environ: Mapping[str, str] = os.environ) -> Style:
-    """What suits `stream`: colours only on a terminal and without NO_COLOR (no-color.org)."""
+def style_of(
+    stream: TextIO, environ: Mapping[str, str] = os.environ, *, most: int = MOST_WIDTH, spare: int = 0
+) -> Style:
+    """What suits `stream`: colours only on a terminal and without NO_COLOR (no-color.org).
+
+    The width is the terminal's, from 40 to `most`, less `spare`; 80 where it is none.
+    """
     is_terminal = stream.isatty()
     return Style(
-        width=columns(stream),
+        width=max(LEAST_WIDTH, min(most, _columns(stream))) - spare,
         in_colour=is_terminal and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb",
         is_utf8=(stream.encoding or "").lower().replace("-", "") == "utf8",
     )
-
-
-def columns(stream: TextIO) -> int:
-    """The columns to write to `stream` in: the terminal's, from 40 to 80; 80 where it is none."""
-    if not stream.isatty():
-        return _MOST_WIDTH
-    try:
-        wide = os.get_terminal_size(stream.fileno()).columns
-    except (OSError, ValueError):
-        wide = shutil.get_terminal_size().columns
-    return max(LEAST_WIDTH, min(_MOST_WIDTH, wide or _MOST_WIDTH))
 
 
 def never_fail(stream: TextIO) -> None:
@@ -94,6 +87,16 @@ def wrap(text: str, width: int) -> list[str]:
             lines.append(first)
             line = line[len(first) :]
     return [*lines, line] if line or not lines else lines
+
+
+def _columns(stream: TextIO) -> int:
+    if not stream.isatty():
+        return MOST_WIDTH
+    try:
+        # A terminal that does not know its size says 0.
+        return os.get_terminal_size(stream.fileno()).columns or MOST_WIDTH
+    except (OSError, ValueError):
+        return MOST_WIDTH
 
 
 def _cells(character: str) -> int:

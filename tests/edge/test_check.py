@@ -1,9 +1,6 @@
 """`check` as an installer sees it: a ward's real broker with TLS, a microphone, a daemon beside it."""
 
 import contextlib
-import os
-import pty
-import subprocess
 import sys
 import threading
 import time
@@ -11,9 +8,10 @@ import time
 import numpy as np
 import pytest
 from certificate_parts import HOST, Ward
+from terminals import Terminal
 from waiting import until
 
-from edge import check_broker, running
+from edge import check_box, check_broker, running
 from edge.config import load
 
 MICROPHONE = '[microphone]\ndevice = "bedmic"'
@@ -158,6 +156,17 @@ def test_a_microphone_that_is_muted_and_one_that_is_too_loud(edge, config_file, 
     assert "-> turn its gain down" in lines_of(out, "microphone")
 
 
+def test_the_key_of_the_hub_s_commands(config_file, tmp_path):
+    assert check_box.commands(load(config_file())) == []
+    (tmp_path / "key").write_text("0" * 64)
+    config = load(config_file(extra='[commands]\nkey_file = "key"'))
+    assert [one.kind for one in check_box.commands(config)] == ["well"]
+    (tmp_path / "key").write_text("short")
+    (found,) = check_box.commands(config)
+    assert (found.kind, found.status) == ("red", 78)
+    assert "device-key" in found.words[0] + found.remedy
+
+
 def test_a_wrong_configuration_is_one_sentence(edge, config_file, tmp_path):
     for config in (tmp_path / "none.toml", config_file(1, extra="[gate]\nloudness = 3")):
         status, out, err = edge("check", "--config", config)
@@ -221,21 +230,15 @@ def test_the_hub(ward, make_broker, make_hub, ward_config, status, kind):
 
 def on_a_terminal(command, environment):
     """What a command writes to a terminal of its own."""
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(command, stdout=theirs, stderr=theirs, env=environment)
-    os.close(theirs)
-    text = b""
-    with contextlib.suppress(OSError):  # Linux's way to say that the other end is closed
-        while more := os.read(ours, 4096):
-            text += more
-    process.wait(20)
-    os.close(ours)
-    return text.decode()
+    terminal = Terminal(command, environment)
+    terminal.end()
+    terminal.close()
+    return terminal.text
 
 
 def test_colours_on_a_terminal_only(config_file, no_sound):
     command = [sys.executable, "-m", "edge", "check", "--config", str(config_file(1))]
-    environment = {**no_sound, "TERM": "xterm"}
+    environment = dict(no_sound)
     environment.pop("NO_COLOR", None)
     assert "\033[31m!!\033[0m" in on_a_terminal(command, environment)
     assert "\033" not in on_a_terminal(command, {**environment, "NO_COLOR": "1"})

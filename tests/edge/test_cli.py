@@ -23,7 +23,7 @@ def test_version_and_help(edge):
     assert edge("--version") == (0, f"bedside-edge {__version__}\n", "")
     status, out, _ = edge("--help")
     assert status == 0
-    for verb in ("run", "analyse", "devices", "check", "model"):
+    for verb in ("run", "analyse", "devices", "check", "meter", "model"):
         assert verb in out
 
 
