@@ -15,7 +15,7 @@ from edge.config import Config
 from edge.errors import StorageError
 from edge.findings import Finding, note, red, well
 from edge.outbox import FILE_NAME
-from edge.running import daemon
+from edge.running import daemon, is_hidden
 
 _LEAST_FREE_MB = 200
 _REMEDY = "check [storage] folder, its disk and its rights"
@@ -34,18 +34,22 @@ def disk(config: Config) -> list[Finding]:
 
 
 def _look(folder: Path) -> Finding:
+    if is_hidden(folder):
+        process = daemon(folder)
+        whose = f" and the running service's (process {process})" if process else ""
+        return note("disk", f"{folder} is hidden from {_us()}{whose}", remedy="to see it, run this as root")
     there = _existing(folder)
     free_mb = shutil.disk_usage(there).free / 1e6
     room = f"{free_mb:.0f} MB free in {folder}"
     if free_mb < _LEAST_FREE_MB:
         raise StorageError(f"only {room}; free some, at least {_LEAST_FREE_MB} MB")
-    if os.access(there, os.R_OK | os.W_OK | os.X_OK):
+    if os.access(there, os.W_OK | os.X_OK):
         words = "writable" if there == folder else "the first start makes it"
-        return well("disk", room, f"{words}, {_waiting(folder)}")
-    process = daemon(folder)
-    if process is None:
+    elif there == folder and daemon(folder):
+        words = f"only the running service writes it, {_us()} may not"
+    else:
         raise StorageError(f"{there} is not writable for {_us()}; run this as root, or correct its rights")
-    return note("disk", room, f"kept by the running service (process {process}), hidden from {_us()}")
+    return well("disk", room, f"{words}, {_waiting(folder)}")
 
 
 def _existing(folder: Path) -> Path:
@@ -72,7 +76,7 @@ def _waiting(folder: Path) -> str:
         if database is None:
             return f"outbox {size / 1e6:.1f} MB"
         (count,) = database.execute("SELECT count(*) FROM outbox").fetchone()
-    waiting = f"{count} messages wait" if count != 1 else "1 message waits"
+    waiting = "nothing waits" if count == 0 else "1 message waits" if count == 1 else f"{count} messages wait"
     return f"outbox {size / 1e6:.1f} MB, {waiting} for the hub"
 
 

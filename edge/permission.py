@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from edge import mute
 from edge.config import Config
 from edge.panel import Panel
-from edge.running import daemon
+from edge.running import daemon, is_hidden
 
 
 class Permission:
@@ -36,7 +35,7 @@ class Permission:
             self._panel.look()
         if self._is_switched:
             return "muted by its switch"
-        if os.path.isdir(self._folder) and not os.access(self._folder, os.X_OK):  # noqa: PTH112 - never raises
+        if is_hidden(self._folder):
             return f"whether the bed is muted can only be read by root: {self._folder} is the service's"
         order = mute.load(self._folder / mute.FILE_NAME)
         return None if order is None else order.words

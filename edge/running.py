@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import stat
 import struct
 import subprocess
 from pathlib import Path
@@ -22,6 +23,16 @@ _DEAD_MAN_SWITCH = 128  # the byte of a -shm file every connection to its databa
 def daemon(folder: Path) -> int | None:
     """The process whose outbox is in `folder`, else that of the service; None where neither runs."""
     return _outbox_holder(folder) or _service()
+
+
+def is_hidden(folder: Path) -> bool:
+    """Whether we may not look into the folder, as into a service's that has a user of its own."""
+    try:
+        return stat.S_ISDIR(folder.stat().st_mode) and not os.access(folder, os.R_OK | os.X_OK)
+    except PermissionError:
+        return True
+    except OSError:
+        return False
 
 
 def records(process: int, place: Place, root: Path = ROOT) -> bool:

@@ -144,12 +144,16 @@ def test_a_folder_that_is_a_file(config, tmp_path):
     assert "name another one" in found.remedy
 
 
-def test_a_folder_we_may_not_write(config, tmp_path, monkeypatch):
+def test_a_folder_we_may_not_write_and_one_we_may_not_see(config, tmp_path, monkeypatch):
     (tmp_path / "store").mkdir()
-    monkeypatch.setattr(os, "access", lambda *_: False)  # root may always
+    monkeypatch.setattr(os, "access", lambda _, mode: not mode & os.W_OK)  # root may always
     (found,) = check_disk.disk(config)
     assert (found.kind, found.status) == ("red", 74)
     assert "as root" in found.remedy
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    (found,) = check_disk.disk(config)
+    assert found.kind == "note"
+    assert "is hidden from" in found.words[0]
 
 
 def test_who_holds_the_microphone(tmp_path):

@@ -1,6 +1,7 @@
 """The meter in real pseudo-terminals, on files and on a microphone; it stores and sends nothing."""
 
 import dataclasses
+import json
 import os
 import re
 import shutil
@@ -8,18 +9,21 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from terminals import Terminal, plain
 
-from edge import mute
 from edge.classifier import Classifier
-from edge.config import Gate
+from edge.config import Gate, load
+from edge.level_memory import Learnt
 from edge.loudness import Loudness
+from edge.meter import Listener
 from edge.meter_view import Reading, screen, state_line, window_line
 from edge.model_file import read
+from edge.mute import Mute
 from edge.pipeline import Judgement, Pipeline, WindowResult
 from edge.sound_files import SoundFile
 from edge.terminal import Style, cells
@@ -212,6 +216,8 @@ def test_the_microphone_muted_meanwhile(terminal, config_file, noisy_microphone,
     samples, _ = soundfile.read(clips[0], dtype="int16")
     store = tmp_path / "store"
     store.mkdir()
+    (store / "level.json").write_text("{}")
+    before = tree(store)
     meter = terminal(
         "--config", config_file(extra=MICROPHONE), environment=noisy_microphone.environment, rows=30
     )
@@ -221,22 +227,22 @@ def test_the_microphone_muted_meanwhile(terminal, config_file, noisy_microphone,
     meter.await_text(r"speech    \S*yes", 40)
     player.join()
     assert noisy_microphone.listeners() == 1
-    mute.save(store / mute.FILE_NAME, mute.Order("visit"))
+    Mute(store, time.monotonic).order("visit", 0)
     meter.await_text("bedmic: muted: visit")
     until(lambda: noisy_microphone.listeners() == 0)
     length = len(meter.text)
-    mute.save(store / mute.FILE_NAME, None)
+    Mute(store, time.monotonic).lift()
     until(lambda: noisy_microphone.listeners() == 1)
     meter.await_text("bedmic: (?!muted)")
     assert len(meter.text) > length
     meter.type(b"\x03")
     assert meter.end() == 0
-    assert list(store.iterdir()) == []
+    assert tree(store) == before, "what the daemon has learnt is read, not written"
 
 
 def test_a_muted_bed_is_not_listened_to(edge, config_file, noisy_microphone, tmp_path):
     (tmp_path / "store").mkdir()
-    mute.save(tmp_path / "store" / mute.FILE_NAME, mute.Order("visit", 12.0))
+    Mute(tmp_path / "store", time.monotonic).order("visit", 12)
     config, environment = config_file(extra=MICROPHONE), noisy_microphone.environment
     status, out, err = edge("meter", "--config", config, env=environment)
     assert (status, out) == (69, "")
@@ -255,3 +261,13 @@ def test_bad_input_is_one_sentence(edge, config_file, tmp_path, clips):
         assert (status, out) == (expected, "")
         assert [line[:14] for line in err.splitlines()[-1:]] == ["bedside-edge: "]
         assert "Traceback" not in err
+
+
+def test_it_begins_with_the_level_the_daemon_has_learnt(config_file, model, tmp_path):
+    classifier, config = Classifier(read(model)), load(config_file(extra=MICROPHONE))
+    (tmp_path / "store").mkdir()
+    learnt = Learnt("bedmic", classifier.manifest.title, -9.0, 100)
+    (tmp_path / "store/level.json").write_text(json.dumps(dataclasses.asdict(learnt)))
+    listener = Listener(config, classifier)
+    listener.recall_level(config)
+    assert listener._pipeline.level.learnt == (-9.0, 100)

@@ -62,7 +62,7 @@ class Machine:
                 if (self.root / path.relative_to("/")).exists():
                     (self.root / path.relative_to("/")).chmod(0o755)
         home = any(str(path).startswith(("/root", "/home")) for path in needed)
-        self._python = inside(sys.prefix) / "bin" / "python"
+        self.python = inside(sys.prefix) / "bin" / "python"
         self._base = f"[Service]\nEnvironment=PYTHONPATH={CHECKOUT}\nRestartSec=0.3\n"
         self._base += "ProtectHome=no\n" if home else ""
         (self.root / "etc/machine-id").write_text("", encoding="ascii")
@@ -115,10 +115,10 @@ class Machine:
         self.stop()
         for old in self.run("sh", "-c", "ls /var/lib/private/bedside-edge/* 2>/dev/null || true").split():
             self.run("rm", "-rf", old)
-        command = f"{self._python} -P -m edge"
+        command = f"{self.python} -P -m edge"
         if snippet is not None:
             self.write("opt/snippet.py", snippet)
-            command = f"{self._python} -P /opt/snippet.py"
+            command = f"{self.python} -P /opt/snippet.py"
         words = " ".join(map(str, arguments))
         text = (
             f"{self._base}ExecStart=\nExecStart={command} run --config /etc/bedside-ser/edge.toml {words}\n"
