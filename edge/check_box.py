@@ -26,7 +26,8 @@ _HOT_C = 80  # a Pi slows itself down from here on
 _THROTTLED = "sys/devices/platform/soc*/soc*:firmware/get_throttled"
 # Bits of vcgencmd get_throttled: https://www.raspberrypi.com/documentation/computers/os.html#get_throttled
 _NOW = {0: "the supply voltage is too low", 1: "slowed down", 2: "slowed down", 3: "slowed down by heat"}
-_SINCE = 16  # the same bits, so much further up: it has been so
+_LATELY = 16  # the same bits, so much further up: it has been so since somebody last asked
+_HWMON, _HWMON_NAME = "sys/class/hwmon/hwmon*", "rpi_volt"  # where newer kernels tell of the supply
 _SUPPLY = "use the power supply made for this board, and a short, thick cable"
 _COOLER = "give it air or a heat sink"
 
@@ -72,13 +73,13 @@ def clock(_: Config) -> list[Finding]:
 
 def processor(_: Config, root: Path = ROOT) -> list[Finding]:
     """Load, heat, and what the board's own watch over its supply says, where it has one."""
-    load, cores = os.getloadavg()[0], os.cpu_count() or 1
-    words = [f"load {load:.2f} on {cores} cores"]
+    cores, load = os.cpu_count() or 1, _load(root)
+    words = [f"{cores} cores" if load is None else f"load {load:.2f} on {cores} cores"]
     degrees, flags = temperature_c(root), _throttled(root)
     if degrees is not None:
         words.append(f"{degrees:.0f} C")
     now = [what for bit, what in _NOW.items() if flags is not None and flags & 1 << bit]
-    earlier = [what for bit, what in _NOW.items() if flags is not None and flags & 1 << (bit + _SINCE)]
+    earlier = [what for bit, what in _NOW.items() if flags is not None and flags & 1 << (bit + _LATELY)]
     if now:
         remedy = _SUPPLY if now[0] == _NOW[0] else _COOLER
         return [red("processor", UnavailableError(f"{_list(now)}: {', '.join(words)}"), remedy)]
@@ -86,11 +87,11 @@ def processor(_: Config, root: Path = ROOT) -> list[Finding]:
         return [red("processor", UnavailableError(f"too hot: {', '.join(words)}"), _COOLER)]
     if earlier:
         remedy = _SUPPLY if earlier[0] == _NOW[0] else _COOLER
-        return [note("processor", ", ".join(words), f"has happened: {_list(earlier)}", remedy=remedy)]
-    if load > 2 * cores:
-        return [note("processor", ", ".join(words), remedy="see with `top` what else runs here")]
+        return [note("processor", ", ".join(words), f"lately: {_list(earlier)}", remedy=remedy)]
     if flags is not None:
         words.append("power supply well")
+    if load is not None and load > 2 * cores:
+        return [note("processor", ", ".join(words), remedy="see with `top` what else runs here")]
     return [well("processor", ", ".join(words))]
 
 
@@ -109,11 +110,25 @@ def memory(_: Config, root: Path = ROOT) -> list[Finding]:
     return [well("memory", words)]
 
 
+def _load(root: Path) -> float | None:
+    """Processes that ran or wanted to, on average of the last minute."""
+    try:
+        return float(_text(root / "proc/loadavg").split()[0])
+    except (ValueError, IndexError):
+        return None
+
+
 def _throttled(root: Path) -> int | None:
-    for file in root.glob(_THROTTLED):
+    """The flags of the board's own watch; None where it has none."""
+    found = [_text(file) for file in root.glob(_THROTTLED)]
+    # 1 there: the supply's voltage is too low.
+    ours = [one for one in root.glob(_HWMON) if _text(one / "name").strip() == _HWMON_NAME]
+    found += [_text(one / "in0_lcrit_alarm") for one in ours]
+    flags = None
+    for text in found:
         with contextlib.suppress(ValueError):
-            return int(_text(file).strip(), 16)
-    return None
+            flags = (flags or 0) | int(text.strip(), 16)
+    return flags
 
 
 def _list(words: list[str]) -> str:

@@ -221,6 +221,8 @@ class _Stop:
         self._is_asked = False
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._ask)
+        # Halted by Ctrl-Z it would keep the microphone open, and the cursor hidden.
+        signal.signal(signal.SIGTSTP, signal.SIG_IGN)
 
     def is_asked(self) -> bool:
         return self._is_asked

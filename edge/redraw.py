@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TextIO
@@ -41,16 +42,19 @@ class Redraw:
             start = _CLEAR
         else:
             start = f"\033[{self._drawn - 1}A\r" if self._drawn > 1 else "\r"
-        self._stream.write(start + "\n".join(line + _TO_LINE_END for line in lines) + _TO_SCREEN_END)
-        self._stream.flush()
+        self._write(start + "\n".join(line + _TO_LINE_END for line in lines) + _TO_SCREEN_END)
         self._drawn, self._size = len(lines), size
 
     def close(self) -> None:
         """Leave the lines as they are, go below them and show the cursor."""
         if self._size is not None:
-            self._stream.write("\n" + _SHOW_CURSOR)
-            self._stream.flush()
+            self._write("\n" + _SHOW_CURSOR)
             self._size = None
+
+    def _write(self, text: str) -> None:
+        with contextlib.suppress(OSError):  # the terminal has gone; SIGHUP says so too
+            self._stream.write(text)
+            self._stream.flush()
 
 
 def _size(stream: TextIO) -> os.terminal_size:

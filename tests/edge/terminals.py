@@ -61,11 +61,17 @@ class Terminal:
             pass
         return self.process.wait(seconds)
 
+    def hang_up(self):
+        """The terminal is gone."""
+        if self._ours is not None:
+            os.close(self._ours)
+            self._ours = None
+
     def close(self):
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGKILL)
             self.process.wait()
-        os.close(self._ours)
+        self.hang_up()
 
 
 def plain(text):

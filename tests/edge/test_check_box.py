@@ -28,6 +28,8 @@ def board(root, flags, degrees=48.3):
     heat = root / "sys/class/thermal/thermal_zone0"
     heat.mkdir(parents=True)
     (heat / "temp").write_text(f"{degrees * 1000:.0f}\n")
+    (root / "proc").mkdir()
+    (root / "proc/loadavg").write_text("0.30 0.25 0.20 1/100 4711\n")
     return root
 
 
@@ -35,7 +37,7 @@ def board(root, flags, degrees=48.3):
     ("flags", "degrees", "kind", "words", "remedy"),
     [
         (0, 48.3, "well", "48 C, power supply well", ""),
-        (0x50000, 48.3, "note", "has happened: the supply voltage is too low, slowed down", "power supply"),
+        (0x50000, 48.3, "note", "lately: the supply voltage is too low, slowed down", "power supply"),
         (0x50005, 48.3, "red", "the supply voltage is too low, slowed down: load", "power supply"),
         (0x80008, 79, "red", "slowed down by heat: load", "heat sink"),
         (0, 81, "red", "too hot: load", "heat sink"),
@@ -49,10 +51,26 @@ def test_what_a_raspberry_pi_says_of_its_supply(config, tmp_path, flags, degrees
     assert found.status == (69 if kind == "red" else 0)
 
 
+def test_a_newer_kernel_tells_of_the_supply_elsewhere(config, tmp_path):
+    sensor = tmp_path / "sys/class/hwmon/hwmon1"
+    sensor.mkdir(parents=True)
+    (sensor / "name").write_text("rpi_volt\n")
+    (sensor / "in0_lcrit_alarm").write_text("0\n")
+    assert "power supply well" in check_box.processor(config, tmp_path)[0].words[0]
+    (sensor / "in0_lcrit_alarm").write_text("1\n")
+    (found,) = check_box.processor(config, tmp_path)
+    assert (found.kind, found.status) == ("red", 69)
+    assert found.words[0].startswith("the supply voltage is too low: ")
+
+
 def test_a_box_without_such_files(config, tmp_path):
     (found,) = check_box.processor(config, tmp_path)
-    assert found.kind in {"well", "note"}
-    assert f"on {os.cpu_count()} cores" in found.words[0]
+    assert (found.kind, found.words) == ("well", (f"{os.cpu_count()} cores",))
+    (tmp_path / "proc").mkdir()
+    (tmp_path / "proc/loadavg").write_text("900.5 1 1 1/100 4711\n")
+    (found,) = check_box.processor(config, tmp_path)
+    assert (found.kind, found.words) == ("note", (f"load 900.50 on {os.cpu_count()} cores",))
+    assert "top" in found.remedy
     assert check_box.memory(config, tmp_path)[0].kind == "note"
     (real,) = check_box.memory(config)
     assert real.kind == "well"

@@ -161,7 +161,7 @@ def terminal():
 
 def draws(text):
     """The lines of each time the screen was drawn."""
-    body = text[text.index(HIDE) + len(HIDE) :].replace("^C", "")  # the echo of Ctrl-C
+    body = text[text.index(HIDE) + len(HIDE) :].replace("^C", "").replace("^Z", "")  # echoes
     return [
         [line.removesuffix("\033[K") for line in one.split("\r\n")]
         for one in re.split(r"\033\[\d+A\r|\033\[2J\033\[H", body.replace("\033[J", ""))
@@ -171,6 +171,7 @@ def draws(text):
 @pytest.mark.parametrize("columns", [80, 40])
 def test_a_terminal_and_ctrl_c(terminal, config_file, scene, columns):
     meter = terminal("--config", config_file(), "--source", scene, columns=columns)
+    meter.type(b"\x1a")  # Ctrl-Z does nothing
     meter.await_text(r"speech    \S*yes")
     meter.type(b"\x03")
     assert meter.end() == 0
@@ -208,6 +209,10 @@ def test_the_end_of_the_terminal_is_the_end(terminal, config_file, scene):
     meter.process.send_signal(signal.SIGHUP)
     assert meter.end() == 0
     assert meter.text.endswith(SHOW)
+    other = terminal("--config", config_file(), "--source", scene)
+    other.await_text("level")
+    other.hang_up()
+    other.process.wait(20)
 
 
 def test_the_microphone_muted_meanwhile(terminal, config_file, noisy_microphone, clips, tmp_path, until):
