@@ -11,10 +11,10 @@ from edge.commands import CommandDesk, Gatekeeper
 from edge.config import Config
 from edge.level_memory import LevelMemory
 from edge.mute import Mute
-from edge.outbox import Outbox
 from edge.pipeline import Pipeline
 from edge.publisher import Publisher
 from edge.reporter import Reporter
+from edge.storage import Storage
 from edge.vitals import Vitals
 
 
@@ -26,7 +26,7 @@ class Bed:
         config: Config,
         classifier: Classifier,
         clock: Clock,
-        outbox: Outbox,
+        outbox: Storage,
         source: Source,
         mute: Mute,
         gatekeeper: Gatekeeper,
@@ -55,6 +55,7 @@ class Bed:
             source,
             waiting=lambda: self.reporter.waiting,
             dropped=lambda: self._outbox.dropped,
+            refused=lambda: self._outbox.refused,
             muted=lambda: mute.words,
         )
         desk = CommandDesk(gatekeeper, mute, self._forget, clock.uptime_s)
@@ -104,4 +105,6 @@ class Bed:
         waiting = f"{self.reporter.waiting} messages wait for the hub"
         if self._outbox.dropped:
             waiting += f", {self._outbox.dropped} summaries given up because the outbox is full"
+        if self._outbox.refused:
+            waiting += ", in memory only because the disk takes none"
         return f"{self.source.name}: {sound}; {broker}; {waiting}"

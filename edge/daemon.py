@@ -16,10 +16,10 @@ from edge.config import Config
 from edge.errors import BedsideError, ConfigError, StorageError
 from edge.model_file import read
 from edge.mute import Mute
-from edge.outbox import Outbox
 from edge.panel import Panel
 from edge.playback import Playback
 from edge.service import Requests, notify, notify_reloading, tell_state
+from edge.storage import Storage
 from edge.watchdog import Progress, Watchdog
 
 log = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ class Daemon:
         storage = config.storage
         topic, key = config.address.topic("command"), read_key(config.commands.key_file)
         self._gatekeeper = Gatekeeper(key, topic, self._clock.boot_id)
-        self._outbox = Outbox(Path(storage.folder), self._clock.boot_id, storage.max_mb * 10**6)
+        self._outbox = Storage(Path(storage.folder), self._clock.boot_id, storage.max_mb * 10**6)
         self._mute = Mute(Path(storage.folder), self._clock.uptime_s)
         try:
             # Before the microphone: it shall not be open for a moment where the switch says no.

@@ -6,8 +6,9 @@ What has no receipt in time goes again.
 
 from __future__ import annotations
 
+from edge.entry import Entry, Key
 from edge.messages import Receipt
-from edge.outbox import Entry, Key, Outbox
+from edge.storage import AnyOutbox
 
 RATE = 100.0
 """Messages a second, at most, of the backlog and of repeats."""
@@ -20,7 +21,7 @@ _GAP_WAIT_S = 2.0  # a gap may be a message that is still on its way
 class Delivery:
     """The order of sending over one connection to the broker."""
 
-    def __init__(self, outbox: Outbox, now: float) -> None:
+    def __init__(self, outbox: AnyOutbox, now: float) -> None:
         self._outbox = outbox
         self._sent: dict[Key, float] = {}  # when, for what has no receipt yet
         self._first = outbox.newest_episode()

@@ -49,9 +49,13 @@ class UnavailableError(BedsideError):
 
 
 class StorageError(BedsideError):
-    """A file or database cannot be read or written."""
+    """A file or database cannot be read or written; the bedside daemon goes on in memory."""
 
     exit_status = 74  # EX_IOERR
+
+
+class DamagedError(StorageError):
+    """A database is there and can be read, but is not what was written."""
 
 
 class MessageError(BedsideError):

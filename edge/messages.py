@@ -206,9 +206,10 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """The device no longer has these messages of `boot_id`: a full outbox gave them up. Never episodes.
+    """The device no longer has these messages of `boot_id`.
 
-    The answer to a receipt that asks for them; a range is [first, last]. The hub asks no more.
+    Summaries that a full outbox gave up, and whatever was lost with a damaged one, episodes too. The answer
+    to a receipt that asks for them; a range is [first, last]. The hub asks no more.
     """
 
     kind: ClassVar[str] = "dropped"

@@ -7,14 +7,16 @@ the outbox is full. Safe to use from several threads.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import logging
 import sqlite3
 import threading
-from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
-from edge.errors import StorageError
+from edge.entry import COLUMNS, TABLE, Entry, Key
+from edge.errors import DamagedError, StorageError
 from edge.messages import Durable, Episode, Receipt, to_json
 
 log = logging.getLogger(__name__)
@@ -26,46 +28,30 @@ _TRIM_ROWS = 100  # summaries given up at once, about an hour and a half
 _MAX_RANGES = 16  # that many of the largest numbers fit into a message
 _BUSY_S = 5.0
 _LARGEST = 2**63 - 1  # of SQLite's integers
-_TABLE = """
-CREATE TABLE IF NOT EXISTS outbox (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    boot_id TEXT NOT NULL,
-    seq INTEGER NOT NULL,
-    kind TEXT NOT NULL,
-    episode TEXT,
-    body BLOB NOT NULL,
-    UNIQUE (boot_id, seq)
-) STRICT
-"""
-_COLUMNS = "id, boot_id, seq, kind, body"
-Key = tuple[str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A stored message: `number` counts up over all starts of the daemon."""
-
-    number: int
-    boot_id: str
-    seq: int
-    kind: str
-    body: bytes
-
-    @property
-    def key(self) -> Key:
-        """What the hub knows the message by, together with the device."""
-        return self.boot_id, self.seq
+_MOST_NUMBER = 2**53
+_ADD_ROWS = 100
+_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_MISMATCH}
+"""SQLite's errors that say the file is not what we wrote; SQLITE_ERROR: the table is not ours."""
 
 
 class Outbox:
     """The messages that wait for a receipt, those of earlier starts included."""
 
-    def __init__(self, folder: Path, boot_id: str, max_bytes: int = DEFAULT_BYTES) -> None:
-        """Opens or makes `folder`/outbox.sqlite. Raises StorageError.
+    def __init__(
+        self,
+        folder: Path | None,
+        boot_id: str,
+        max_bytes: int = DEFAULT_BYTES,
+        *,
+        name: str = FILE_NAME,
+        check: bool = True,
+    ) -> None:
+        """Opens or makes `folder`/`name`, or one in memory where there is no folder.
 
+        `check`: read it through first. Raises DamagedError, or StorageError where the disk refuses.
         Above `max_bytes` the oldest summaries go; episodes stay, whatever their size.
         """
-        self._path = folder / FILE_NAME
+        self._path = folder / name if folder else Path(":memory:")
         self._boot_id = boot_id
         self._max_bytes = max_bytes
         self._kept_to = 0  # no summary has a number up to this one any more
@@ -74,30 +60,41 @@ class Outbox:
         """Summaries given up since the daemon's start, because the outbox was full."""
         self._lock = threading.Lock()
         with self._storage("open"):
-            folder.mkdir(parents=True, exist_ok=True)
+            if folder:
+                folder.mkdir(parents=True, exist_ok=True)
             self._database = sqlite3.connect(
                 self._path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False
             )
             try:
-                self._prepare()
+                self._prepare(check=check)
             except BaseException:
                 self._database.close()
                 raise
 
-    def _prepare(self) -> None:
+    def _prepare(self, *, check: bool) -> None:
         self._database.execute("PRAGMA journal_mode = WAL")
         self._database.execute("PRAGMA synchronous = FULL")
         (page,) = self._database.execute("PRAGMA page_size").fetchone()
         self._database.execute(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES}")
         self._database.execute(f"PRAGMA journal_size_limit = {_WAL_PAGES * page}")
-        self._database.execute(_TABLE)
-        # Opening a read-only file succeeds; only a write tells.
-        self._database.execute("BEGIN IMMEDIATE")
-        self._database.execute("ROLLBACK")
-        (last,) = self._database.execute(
+        with self._writing():  # opening a read-only file succeeds; only a write tells
+            table = self._database.execute("SELECT sql FROM sqlite_master WHERE name = 'outbox'").fetchone()
+            if table is None:
+                self._database.execute(TABLE)
+            elif table[0] != TABLE:
+                raise DamagedError(f"{self._path} holds no table of ours")
+        if check:
+            (answer,) = self._database.execute("PRAGMA quick_check(1)").fetchone()
+            if answer != "ok":
+                raise DamagedError(f"{self._path} is damaged: {' '.join(str(answer).split())}")
+        last = self._database.execute("SELECT seq FROM sqlite_sequence WHERE name = 'outbox'").fetchone()
+        if last and not (isinstance(last[0], int) and 0 <= last[0] <= _MOST_NUMBER):
+            raise DamagedError(f"{self._path} is damaged: {last[0]!r} as its last number")
+        (seq,) = self._database.execute(
             "SELECT max(seq) FROM outbox WHERE boot_id = ?", (self._boot_id,)
         ).fetchone()
-        self._seq = last or 0
+        self.seq = int(seq or 0)
+        """The last number given within this start."""
 
     def append(self, build: Callable[[int], Durable]) -> Durable:
         """Give the next seq to `build`, store the message it returns, and return it, now on disk.
@@ -105,15 +102,65 @@ class Outbox:
         Raises StorageError; the seq is then given again to the next message, so that none is missing.
         """
         with self._lock, self._storage("write"):
-            message = build(self._seq + 1)
-            episode = message.episode if isinstance(message, Episode) else None
-            self._database.execute(
-                "INSERT INTO outbox (boot_id, seq, kind, episode, body) VALUES (?, ?, ?, ?, ?)",
-                (self._boot_id, message.seq, message.kind, episode, to_json(message)),
-            )
-            self._seq = message.seq
-            self._trim()
+            message = build(self.seq + 1)
+            with self._writing():
+                self._insert(
+                    Entry(
+                        self._last_number() + 1,
+                        self._boot_id,
+                        message.seq,
+                        message.kind,
+                        to_json(message),
+                        message.episode if isinstance(message, Episode) else None,
+                    )
+                )
+                self._trim()
+            self.seq = message.seq
             return message
+
+    def add(self, entries: Iterable[Entry], *, renumber: bool = False) -> int:
+        """Take over messages of another outbox, but those already here; how many there are now.
+
+        `renumber`: behind all that are here, otherwise under their own numbers. Raises StorageError.
+        """
+        with self._lock, self._storage("write"), self._writing():
+            for count, entry in enumerate(entries, 1):
+                moved = dataclasses.replace(entry, number=self._last_number() + 1) if renumber else entry
+                self._insert(moved, "INSERT OR IGNORE")
+                if count % _ADD_ROWS == 0:
+                    self._trim()
+            return int(self._database.execute("SELECT count(*) FROM outbox").fetchone()[0])
+
+    def continue_after(self, number: int, seq: int) -> None:
+        """Give no number and no seq up to these any more; always a write. Raises StorageError."""
+        with self._lock, self._storage("write"), self._writing():
+            self.seq = max(self.seq, seq)
+            last = max(number, self._last_number())
+            self._database.execute("DELETE FROM sqlite_sequence WHERE name = 'outbox'")
+            self._database.execute("INSERT INTO sqlite_sequence VALUES ('outbox', ?)", (last,))
+
+    def remove(self, keys: Iterable[Key]) -> None:
+        """Drop these, wherever they are. Raises StorageError."""
+        with self._lock, self._storage("write"), self._writing():
+            self._database.executemany("DELETE FROM outbox WHERE boot_id = ? AND seq = ?", keys)
+
+    def _insert(self, entry: Entry, verb: str = "INSERT") -> None:
+        self._database.execute(
+            f"{verb} INTO outbox ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            entry.row,
+        )
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        """All of it or nothing."""
+        self._database.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._database.execute("COMMIT")
+        except BaseException:
+            with contextlib.suppress(sqlite3.Error):  # some errors have rolled it back already
+                self._database.execute("ROLLBACK")
+            raise
 
     def _trim(self) -> None:
         """Give up the oldest summaries while more than the bound is in use, the log's share included."""
@@ -172,7 +219,7 @@ class Outbox:
                 ),
             )
             held = [row[0] for row in rows]
-            given = self._seq if own else _LARGEST  # of an earlier start nothing new can come
+            given = self.seq if own else _LARGEST  # of an earlier start nothing new can come
         found: list[tuple[int, int]] = []
         for first, last in receipt.gaps:
             start = first
@@ -223,16 +270,36 @@ class Outbox:
     def _select(self, where: str, values: tuple[object, ...] = (), limit: int = -1) -> list[Entry]:
         with self._lock, self._storage("read"):
             rows = self._database.execute(
-                f"SELECT {_COLUMNS} FROM outbox {where} ORDER BY id LIMIT ?",  # noqa: S608 - constants
+                f"SELECT {COLUMNS} FROM outbox {where} ORDER BY id LIMIT ?",  # noqa: S608 - constants
                 (*values, limit),
             )
-            return [Entry(*row) for row in rows]
+            return [self._sound(*row) for row in rows]
+
+    def _sound(self, *row: Any) -> Entry:
+        *values, crc = row
+        entry = Entry(*values)
+        if entry.crc != crc:
+            raise DamagedError(f"{self._path} is damaged: message {entry.number} is not as it was written")
+        return entry
 
     @contextlib.contextmanager
     def _storage(self, verb: str) -> Iterator[None]:
         try:
             yield
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
+            if self._is_damage(error):
+                raise DamagedError(f"{self._path} is damaged: {error}") from error
             raise StorageError(
                 f"cannot {verb} {self._path}: {error}; check [storage] folder, its disk and its rights"
             ) from error
+
+    def _is_damage(self, error: Exception) -> bool:
+        if isinstance(error, OSError | sqlite3.ProgrammingError):
+            return False
+        # Without a code: what should be text is none.
+        code = getattr(error, "sqlite_errorcode", None)
+        if code == sqlite3.SQLITE_READONLY:
+            # So SQLite takes a file of a version it does not know, too.
+            with contextlib.suppress(OSError), self._path.open("rb") as file:
+                return not set(file.read(20)[18:]) <= {1, 2}
+        return code is None or code & 0xFF in _DAMAGED

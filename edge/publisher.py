@@ -17,9 +17,9 @@ from typing import Protocol
 from edge.config import Broker
 from edge.connection import Connection
 from edge.delivery import Delivery
-from edge.errors import BedsideError
+from edge.errors import BedsideError, StorageError
 from edge.messages import Address, Command, Dropped, Emotion, Health, Receipt, Stamp, State, to_json
-from edge.outbox import Outbox
+from edge.storage import Storage
 from edge.story import Story
 
 log = logging.getLogger(__name__)
@@ -30,6 +30,7 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 30.0
 _LIVE_QUEUE = 100
 _ANSWER_EVERY_S = 1.0  # looking up what is gone costs; receipts with gaps come many a second
 _SAME_ANSWER_S = 10.0  # receipts that cross an answer still ask
+_LAMENT_EVERY_S = 60.0
 HEALTH_EVERY_S = 15.0
 
 
@@ -60,7 +61,7 @@ class Publisher:
         self,
         broker: Broker,
         address: Address,
-        outbox: Outbox,
+        outbox: Storage,
         device: Device,
         on_command: Callable[[Command], str | None] = lambda _: None,
     ) -> None:
@@ -78,6 +79,8 @@ class Publisher:
         self._change: str | None = None
         self._story = Story()
         self._delivery: Delivery | None = None
+        self._moves = 0
+        self._next_lament_s = 0.0
         self._goodbye: str | None = "stopped"
         self._turned_s = time.monotonic()
         self._stopping = threading.Event()
@@ -141,7 +144,6 @@ class Publisher:
         try:
             connection.open(self._stopping.is_set)
             self._change = self._change or "connected"
-            self._delivery = Delivery(self._outbox, time.monotonic())
             self.connected = True
             while not self._stopping.is_set():
                 self._turned_s = time.monotonic()
@@ -192,17 +194,35 @@ class Publisher:
             connection.publish(message.kind, to_json(message), qos=0)
         while self._dropped:
             connection.publish("dropped", to_json(self._dropped.popleft()), qos=1)
-        if self._delivery is not None:
-            for entry in self._delivery.due(time.monotonic()):
-                connection.publish(entry.kind, entry.body, qos=1)
-                self._story.sent(entry)
+        try:
+            self._send_durable(connection)
+        except StorageError as error:
+            self._lament(error)
+
+    def _send_durable(self, connection: Connection) -> None:
+        if self._delivery is None or self._moves != self._outbox.moves:
+            self._moves = self._outbox.moves
+            self._delivery = Delivery(self._outbox, time.monotonic())
+        for entry in self._delivery.due(time.monotonic()):
+            connection.publish(entry.kind, entry.body, qos=1)
+            self._story.sent(entry)
 
     def _on_receipt(self, receipt: Receipt) -> None:
-        self._outbox.receive(receipt)
-        self._story.received(receipt, self._device.stamp())
-        self._answer(receipt)
-        if self._delivery is not None:
-            self._delivery.on_receipt(receipt, time.monotonic())
+        try:
+            self._outbox.receive(receipt)
+            self._story.received(receipt, self._device.stamp())
+            self._answer(receipt)
+            if self._delivery is not None:
+                self._delivery.on_receipt(receipt, time.monotonic())
+        except StorageError as error:
+            self._lament(error)
+
+    def _lament(self, error: StorageError) -> None:
+        """Not even memory holds messages; no reason to leave the broker, who still hears the rest."""
+        self._delivery = None  # it may have taken for sent what was not
+        if time.monotonic() >= self._next_lament_s:
+            self._next_lament_s = time.monotonic() + _LAMENT_EVERY_S
+            log.error("%s; it is tried again", error)
 
     def _obey(self, command: Command) -> None:
         reason = self._on_command(command)

@@ -13,8 +13,8 @@ from edge.episodes import EpisodeDetector, EpisodeEvent
 from edge.errors import ModelError, StorageError
 from edge.manifest import Manifest
 from edge.messages import Durable, Emotion, Episode, Summary
-from edge.outbox import Outbox
 from edge.pipeline import Judgement, WindowResult
+from edge.storage import AnyOutbox
 from edge.summary import Minute, MinuteSummary
 
 log = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ class Reporter:
         config: Config,
         manifest: Manifest,
         clock: Clock,
-        outbox: Outbox,
+        outbox: AnyOutbox,
         live: Callable[[Emotion], None],
     ) -> None:
         """`live` takes what is worth nothing later.

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
+from edge.entry import Entry, Key
 from edge.errors import MessageError
 from edge.messages import Episode, Receipt, Stamp, from_json
-from edge.outbox import Entry, Key
 
 log = logging.getLogger(__name__)
 

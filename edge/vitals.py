@@ -30,13 +30,15 @@ class Vitals:
         waiting: Callable[[], int],
         dropped: Callable[[], int] = lambda: 0,
         muted: Callable[[], str | None] = lambda: None,
+        refused: Callable[[], bool] = lambda: False,
     ) -> None:
         """`waiting` counts the durable messages the hub has no receipt for, `dropped` those given up.
 
-        `muted` tells in words why nobody may listen, None where one may.
+        `muted` tells in words why nobody may listen, None where one may; `refused`, whether the disk takes
+        no messages.
         """
         self._config, self._clock, self._pipeline, self._source = config, clock, pipeline, source
-        self._waiting, self._dropped, self._muted = waiting, dropped, muted
+        self._waiting, self._dropped, self._muted, self._refused = waiting, dropped, muted, refused
         self._load = LoadMeter(clock.uptime_s())
         self._told = source.condition.state, muted()
         self._expiry = Expiry((config.broker.ca_file, config.broker.cert_file))
@@ -76,6 +78,7 @@ class Vitals:
             clipped=pipeline.clipped,
             outbox=self._waiting(),
             dropped=self._dropped(),
+            storage="refused" if self._refused() else "ok",
             stalls=condition.stalls,
             silences=condition.silences,
             reopened=condition.reopened,

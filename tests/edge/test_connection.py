@@ -11,8 +11,8 @@ from samples import CLOCK, SampleDevice, episode
 
 from edge.config import Broker
 from edge.messages import Address
-from edge.outbox import Outbox
 from edge.publisher import Publisher
+from edge.storage import Storage
 
 DEVICE = Address("demo", "ward-1", "bed-1")
 
@@ -28,7 +28,7 @@ def make_publisher(tmp_path, caplog):
     made = []
 
     def make(port, host="127.0.0.1", **broker):
-        outbox = Outbox(tmp_path, CLOCK.boot_id)
+        outbox = Storage(tmp_path, CLOCK.boot_id)
         settings = Broker(host=host, port=port, keepalive_s=5, **broker)
         publisher = Publisher(settings, DEVICE, outbox, SampleDevice())
         made.append((publisher, outbox))

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from samples import episode, summary
 
-from edge.errors import StorageError
+from edge.errors import DamagedError, StorageError
 from edge.messages import Receipt, Summary, from_json
 from edge.outbox import FILE_NAME, Outbox
 
@@ -111,7 +111,7 @@ def test_several_threads(outbox):
 @pytest.mark.parametrize("content", [b"no database at all" * 100, b"SQLite format 3\0" + b"\xff" * 5000])
 def test_no_database(tmp_path, content):
     (tmp_path / FILE_NAME).write_bytes(content)
-    with pytest.raises(StorageError, match=r"cannot open .*outbox.sqlite"):
+    with pytest.raises(DamagedError, match=r"outbox.sqlite is damaged: file is not a database"):
         Outbox(tmp_path, "a" * 32)
 
 

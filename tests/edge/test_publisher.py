@@ -13,6 +13,7 @@ from edge.config import Broker
 from edge.messages import Address, Emotion
 from edge.outbox import Outbox
 from edge.publisher import Publisher
+from edge.storage import Storage
 
 ADDRESS = Address("demo", "ward-1", "bed-1")
 
@@ -34,7 +35,7 @@ def make_publisher(tmp_path):
     made = []
 
     def make(port, **broker):
-        outbox = Outbox(tmp_path, CLOCK.boot_id)
+        outbox = Storage(tmp_path, CLOCK.boot_id)
         publisher = Publisher(
             Broker(host="127.0.0.1", port=port, keepalive_s=5, **broker), ADDRESS, outbox, SampleDevice()
         )

@@ -5,9 +5,10 @@ import pytest
 from samples import CLOCK, SampleDevice, episode, summary
 
 from edge.config import Broker
+from edge.entry import Entry
 from edge.messages import Address, Receipt, to_json
-from edge.outbox import Entry, Outbox
 from edge.publisher import Publisher
+from edge.storage import Storage
 from edge.story import Story
 
 
@@ -73,7 +74,7 @@ def test_what_is_remembered_is_bounded(story):
 def test_with_a_real_broker(broker, make_hub, tmp_path, until, caplog):
     caplog.set_level(logging.INFO)
     make_hub(broker.port)
-    outbox = Outbox(tmp_path, CLOCK.boot_id)
+    outbox = Storage(tmp_path, CLOCK.boot_id)
     settings = Broker(host="127.0.0.1", port=broker.port, keepalive_s=5)
     publisher = Publisher(settings, Address("demo", "ward-1", "bed-1"), outbox, SampleDevice())
     publisher.start()

@@ -13,8 +13,8 @@ from simulate import Line
 from edge.clock import Clock, new_id
 from edge.config import Broker as BrokerSettings
 from edge.messages import Address, Health, Stamp, State, Summary
-from edge.outbox import Outbox
 from edge.publisher import Publisher
+from edge.storage import Storage
 
 BOUND = 1_150_000  # most of it is the share of SQLite's log
 CLOCK = Clock()
@@ -59,16 +59,16 @@ class WellDevice:
 
 
 @pytest.fixture
-def full(tmp_path: Path) -> Iterator[Outbox]:
+def full(tmp_path: Path) -> Iterator[Storage]:
     """An outbox that has been without a hub until the oldest of 600 summaries had to go."""
-    outbox = Outbox(tmp_path / "edge", CLOCK.boot_id, BOUND)
+    outbox = Storage(tmp_path / "edge", CLOCK.boot_id, BOUND)
     for _ in range(600):
         outbox.append(summary)
     yield outbox
     outbox.close()
 
 
-def test_the_hub_is_told_and_asks_no_more(hub: Hub, broker: Broker, line: Line, full: Outbox) -> None:
+def test_the_hub_is_told_and_asks_no_more(hub: Hub, broker: Broker, line: Line, full: Storage) -> None:
     assert 0 < full.dropped < 600
     hub.start("ingest")
     until(lambda: "listening to" in hub.log(), 20, "ingest's subscription")
