@@ -1,9 +1,9 @@
 """The box as `check` sees it: a board's own files, disks, outboxes and the processes that hold them."""
 
 import os
-import signal
 
 import pytest
+from outbox_parts import held_outbox
 from samples import episode, summary
 from test_sound_cards import HDMI, STICK, build
 
@@ -113,20 +113,12 @@ def test_an_outbox_that_was_closed_in_order(config, tmp_path):
 
 
 def test_an_outbox_in_use_and_one_that_was_killed(config, tmp_path):
-    folder, child = tmp_path / "store", os.fork()
-    if child == 0:
-        fill(folder)
-        os.kill(os.getpid(), signal.SIGSTOP)  # it stays open until it is killed
-        os._exit(1)
-    os.waitpid(child, os.WUNTRACED)
-    try:
+    folder = tmp_path / "store"
+    with held_outbox(folder) as process:
         before = files(folder)
         (found,) = check_disk.disk(config)
         assert found.words[1].endswith("2 messages wait for the hub")
-        assert running.daemon(folder) == child
-    finally:
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
+        assert running.daemon(folder) == process
     assert before.keys() == {f"outbox.sqlite{end}" for end in ("", "-shm", "-wal")}
     (found,) = check_disk.disk(config)
     assert found.words[1].endswith("2 messages wait for the hub")
