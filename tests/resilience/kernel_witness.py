@@ -18,6 +18,7 @@ OTHER_WAYS = (
     "symlink", "symlinkat", "mknod", "mknodat",
 )  # fmt: skip
 MAKES = ("open", "openat", "creat", "memfd_create", "mkdir", "mkdirat")
+_STORED = r"(outbox\.sqlite(-wal|-shm|-journal)?|(level|mute)\.(json|new))"
 CALLS = ",".join((*SENDS, *OTHER_WAYS, *MAKES, "mmap", "connect", "socketpair", "accept", "accept4"))
 
 
@@ -48,7 +49,7 @@ class Places:
     def kind(self, place: str) -> str | None:
         """What a file or socket is to the daemon; None where it has no business there."""
         patterns = {
-            "storage": rf"{re.escape(str(self.storage))}/outbox\.sqlite(-wal|-shm|-journal)?",
+            "storage": rf"{re.escape(str(self.storage))}/{_STORED}",
             "log": re.escape(str(self.log)),
             "broker": rf"TCP 127\.0\.0\.1:{self.broker_port}",
             # PulseAudio's memory, shared with its client; Debian's PortAudio looks for JACK, whose library
@@ -101,7 +102,11 @@ def account(traced: Iterable[Call], places: Places) -> Account:
     found, sockets = Account(), Sockets(traced)
     for call in traced:
         place = sockets.name(call.target)
-        if call.name in OTHER_WAYS:
+        if call.name.startswith("rename"):
+            # One stored file in place of another moves no byte anywhere else.
+            for path in call.strings:
+                _check(found, path.decode(), places, "renames")
+        elif call.name in OTHER_WAYS:
             found.forbidden.add(f"{call.name} {place}")
         elif call.name in SENDS and place != str(places.witness):
             found.sent[f"{_check(found, place, places, 'writes to')} {place}"] += b"".join(call.strings)
