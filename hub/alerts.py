@@ -8,7 +8,7 @@ All times are seconds since 1970 in UTC by the hub's clock.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from edge.fields import checked
@@ -16,11 +16,7 @@ from edge.fields import checked
 MEDIUM, HIGH, TECHNICAL = "medium", "high", "technical"
 PENDING, PRESENT, ENDED = "pending", "present", "ended"
 OUTCOMES = ("distress", "other need", "false alarm", "could not tell")
-DEAD_MICROPHONES = {
-    "lost": "microphone lost: check its plug",
-    "stalled": "microphone stopped delivering sound",
-    "silent": "microphone delivers only silence: it may be broken or unplugged",
-}
+_STRETCH = "+"  # between an episode's name and the row of the closed alert it went on after
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +26,7 @@ class Timers:
     condition_delay_s: float = checked(minimum=0, maximum=30, default=5.0)
     end_holdoff_s: float = checked(minimum=0, maximum=300, default=20.0)
     merge_s: float = checked(minimum=0, maximum=3600, default=120.0)
+    again_s: float = checked(minimum=5, maximum=3600, default=60.0)
     high_after_s: float = checked(minimum=1, maximum=3600, default=60.0)
     high_episodes: int = checked(minimum=2, maximum=100, default=3)
     high_window_s: float = checked(minimum=1, maximum=3600, default=600.0)
@@ -134,19 +131,81 @@ class Assessment:
 
 def assess(episodes: Iterable[Episode], shown: Sequence[Shown], now: float, timers: Timers) -> Assessment:
     """The distress alerts of one bed. An alert once shown stays, however short its episode proves."""
+    known = list(episodes)
+    while True:
+        known.sort(key=lambda episode: (episode.onset_at, episode.id))
+        groups = _groups(known, shown, now, timers)
+        more = _continued(groups, shown, now, timers, {episode.id for episode in known})
+        if not more:
+            break
+        known += more
+    counted = [episode for group in groups for episode in group]
+    alerts = tuple(_alert(group, counted, shown, now, timers) for group in groups)
+    moments = [*_moments(known, timers), *_returns(groups, shown, now, timers)]
+    return Assessment(alerts, min((moment for moment in moments if moment > now), default=None))
+
+
+def root(episode_id: str) -> str:
+    """The device's own name of an episode, out of that of any stretch of it."""
+    return episode_id.partition(_STRETCH)[0]
+
+
+def _groups(
+    known: Sequence[Episode], shown: Sequence[Shown], now: float, timers: Timers
+) -> list[list[Episode]]:
+    """Those episodes that count, each group an alert."""
     anchors = {alert.anchor for alert in shown}
-    known = sorted(episodes, key=lambda episode: (episode.onset_at, episode.id))
-    counted = [e for e in known if e.id in anchors or e.length(now, timers) >= timers.condition_delay_s]
     groups: list[list[Episode]] = []
-    for episode in counted:
+    for episode in known:
+        if episode.id not in anchors and episode.length(now, timers) < timers.condition_delay_s:
+            continue
         for group in reversed(groups):
             if _same_alert(group, episode, shown, now, timers):
                 group.append(episode)
                 break
         else:
             groups.append([episode])
-    alerts = tuple(_alert(group, counted, shown, now, timers) for group in groups)
-    return Assessment(alerts, _due(known, now, timers))
+    return groups
+
+
+def _continued(
+    groups: Sequence[Sequence[Episode]],
+    shown: Sequence[Shown],
+    now: float,
+    timers: Timers,
+    known: Collection[str],
+) -> list[Episode]:
+    """What goes on long after its alert was closed: the stretch since the closing, as an episode of its own.
+
+    Only what was reported after the closing counts: a person has seen the bed meanwhile. A stretch once
+    shown stays.
+    """
+    anchors = {alert.anchor for alert in shown}
+    found = []
+    for group in groups:
+        closing = _closing(group, shown)
+        if closing is None:
+            continue
+        closed_at = closing.closed_at or now
+        again_at = closed_at + timers.again_s
+        for episode in group:
+            stretch = f"{root(episode.id)}{_STRETCH}{closing.row}"
+            goes_on = episode.last_at > closed_at and episode.end(now, timers) >= again_at
+            if stretch not in known and (goes_on or stretch in anchors):
+                found.append(replace(episode, id=stretch, onset_at=closed_at, received_at=again_at))
+    return found
+
+
+def _returns(
+    groups: Sequence[Sequence[Episode]], shown: Sequence[Shown], now: float, timers: Timers
+) -> Iterator[float]:
+    """When what still goes on after its alert was closed will be an alert again."""
+    for group in groups:
+        closed_at = _closed_at(group, shown)
+        if closed_at is not None and any(
+            episode.last_at > closed_at and episode.going_on(now, timers) for episode in group
+        ):
+            yield closed_at + timers.again_s
 
 
 def _same_alert(
@@ -161,9 +220,26 @@ def _same_alert(
 
 
 def _closed_at(group: Sequence[Episode], shown: Sequence[Shown]) -> float | None:
-    ids = {episode.id for episode in group}
-    times = [alert.closed_at for alert in shown if alert.anchor in ids and alert.closed_at is not None]
-    return min(times, default=None)
+    closing = _closing(group, shown)
+    return None if closing is None else closing.closed_at
+
+
+def _closing(group: Sequence[Episode], shown: Sequence[Shown]) -> Shown | None:
+    """The first closed alert that held any of these episodes."""
+    held = [
+        (alert.closed_at, alert.row, alert)
+        for alert in shown
+        if alert.closed_at is not None
+        and any(episode.id == alert.anchor or _went_on(episode, alert, shown) for episode in group)
+    ]
+    return min(held)[2] if held else None
+
+
+def _went_on(episode: Episode, closed: Shown, shown: Sequence[Shown]) -> bool:
+    """Whether a stretch of the episode is shown that followed this closing."""
+    stretch = f"{root(episode.id)}{_STRETCH}{closed.row}"
+    before = closed.closed_at is not None and closed.closed_at > episode.onset_at
+    return before and any(alert.anchor == stretch for alert in shown)
 
 
 def _alert(
@@ -202,7 +278,8 @@ def _is_high(group: Sequence[Episode], counted: Sequence[Episode], now: float, t
     return False
 
 
-def _due(episodes: Iterable[Episode], now: float, timers: Timers) -> float | None:
+def _moments(episodes: Iterable[Episode], timers: Timers) -> list[float]:
+    """When time alone changes something."""
     moments: list[float] = []
     for episode in episodes:
         if episode.ended:
@@ -215,48 +292,4 @@ def _due(episodes: Iterable[Episode], now: float, timers: Timers) -> float | Non
                 silent_at,
                 silent_at + timers.end_holdoff_s,
             ]
-    return min((moment for moment in moments if moment > now), default=None)
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """What the hub knows of a device: its last word on itself, and when it was last heard."""
-
-    status: str
-    status_at: float
-    reason: str
-    heard_at: float
-    microphone: str
-    microphone_at: float
-
-    @property
-    def offline(self) -> bool:
-        """Whether it has said goodbye, or the broker for it, and has not been heard since."""
-        return self.status == "offline" and self.heard_at <= self.status_at
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """A technical alarm's cause; never distress. `kind` is link, microphone or hub."""
-
-    kind: str
-    since: float
-    reason: str
-
-
-def device_fault(link: Link, listening_since: float, now: float, timers: Timers) -> Fault | None:
-    """What is wrong with a device, None where nothing is.
-
-    `listening_since`: since when the hub has been able to hear; nobody is silent for longer than that.
-    """
-    if link.offline:
-        if now >= link.status_at + timers.condition_delay_s:
-            return Fault("link", link.status_at, f"device offline: {link.reason}")
-        return None
-    silent_since = max(link.heard_at, listening_since)
-    if now >= silent_since + timers.stale_s:
-        return Fault("link", silent_since, f"nothing heard from the device for {timers.stale_s:g} s or more")
-    dead = DEAD_MICROPHONES.get(link.microphone)
-    if dead is not None and now >= link.microphone_at + timers.condition_delay_s:
-        return Fault("microphone", link.microphone_at, dead)
-    return None
+    return moments

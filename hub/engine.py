@@ -14,8 +14,9 @@ from sqlalchemy import Connection
 
 from edge.errors import StorageError
 from hub import ledger
-from hub.alerts import Fault, Timers, assess, device_fault
+from hub.alerts import Timers, assess
 from hub.config import Settings
+from hub.faults import Fault, device_fault
 from hub.service import Stop
 from hub.store import Store, beat
 

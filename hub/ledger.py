@@ -11,11 +11,13 @@ from sqlalchemy.dialects.sqlite import insert
 
 from edge import messages
 from edge.messages import from_json
-from hub.alerts import ENDED, PRESENT, TECHNICAL, Assessment, Distress, Episode, Fault, Link, Shown
+from hub.alerts import ENDED, PRESENT, TECHNICAL, Assessment, Distress, Episode, Shown, root
+from hub.faults import Fault, Link
 from hub.store import count, counter, next_revision
 from hub.tables import AlertRow, Device, EpisodeRow, Process, Record
 
 BATCH = 2000
+_NAME = 32  # characters of an episode's own name; an anchor may name a stretch of it (hub.alerts.root)
 MEMORY_S = 3600.0  # older episodes no longer count towards anything that can still change
 
 _EPISODE_COLUMNS: tuple[Any, ...] = tuple(getattr(EpisodeRow, field.name) for field in fields(Episode))
@@ -106,7 +108,7 @@ def shown(connection: Connection, device_id: int, known: Iterable[Episode]) -> l
             AlertRow.device_id == device_id,
             AlertRow.kind == "distress",
             AlertRow.merged_into.is_(None),
-            AlertRow.anchor.in_(ids),
+            func.substr(AlertRow.anchor, 1, _NAME).in_(ids),
         )
     )
     return [Shown(*row) for row in rows]
@@ -126,7 +128,7 @@ def write(connection: Connection, device_id: int, result: Assessment, now: float
             _update(connection, absorbed, {"merged_into": row})
         connection.execute(
             update(EpisodeRow)
-            .where(EpisodeRow.device_id == device_id, EpisodeRow.id.in_(alert.episodes))
+            .where(EpisodeRow.device_id == device_id, EpisodeRow.id.in_(map(root, alert.episodes)))
             .values(alert_id=row)
         )
     connection.execute(update(Device).where(Device.id == device_id).values(due_at=result.due_at))

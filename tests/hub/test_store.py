@@ -253,6 +253,38 @@ def test_a_deadline_is_met_by_the_next_process_at_its_original_time(store: Store
     assert alerts(store)[0]["priority"] == "high"
 
 
+def close(store: Store, alert: int, now: float) -> None:
+    with store.write() as connection:
+        board.accept(connection, alert, "Amara", now)
+        board.close(connection, alert, "Amara", "distress", now)
+
+
+def test_distress_that_goes_on_after_the_closing_is_an_alert_again_and_no_more(
+    store: Store, device: Device
+) -> None:
+    """For hours: the engine forgets old episodes, and must forget neither the alert nor its closing."""
+    clock = Clock()
+    first = raised(store, device, clock)
+    close(store, first, T0 + 2)
+    looker = engine(store, clock)
+    for second in range(10, 7800, 60):
+        clock.now = T0 + second
+        device.episode("a" * 32, "update", 6.0 + second, send=False)
+        put(store, arrival(device, device.sent[device.seq], clock.now))
+        looker.follow_episodes()
+        states = sorted(alert["state"] for alert in alerts(store))
+        assert states == (["closed"] if second < 62 else ["closed", "waiting"])
+    [again] = [alert for alert in alerts(store) if alert["state"] == "waiting"]
+    assert again["opened_at"] == T0 + 2
+    close(store, again["id"], clock.now)
+    device.episode("a" * 32, "end", 7900.0, send=False)
+    put(store, arrival(device, device.sent[device.seq], clock.now + 30))
+    clock.now += 1000
+    looker.follow_episodes()
+    assert [alert["state"] for alert in alerts(store)] == ["closed", "closed"]
+    assert {alert["condition"] for alert in alerts(store)} == {"ended"}
+
+
 def test_an_unset_clock_is_put_right_by_the_boots_own_time_line(store: Store, device: Device) -> None:
     """Ten minutes cut off with a clock from 1970: what happened then is late, not now."""
     device.summary(send=False)
