@@ -210,7 +210,8 @@ class Storage:
             kept = memory.oldest(-1)
             here = {entry.key for entry in kept}
             disk.remove(self._copied - here)
-            disk.add((entry for entry in kept if entry.key not in self._copied), renumber=True)
+            # All of them: it may be another disk, or one that has lost some.
+            disk.add(kept, renumber=True)
             disk.continue_after(memory.last_number(), memory.seq)
         except StorageError:
             disk.close()

@@ -147,6 +147,25 @@ def test_damage_during_the_run(tmp_path, caplog):
     box.close()
 
 
+def test_pages_lost_during_the_run(tmp_path, caplog):
+    box = Storage(tmp_path, CLOCK.boot_id)
+    database = box._box._database
+    database.execute("PRAGMA cache_size = 1")  # read from the disk each time
+    database.execute("PRAGMA synchronous = OFF")
+    for _ in range(60):
+        box.append(episode)
+    database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    size = (tmp_path / FILE_NAME).stat().st_size
+    with (tmp_path / FILE_NAME).open("r+b") as file:
+        file.seek(PAGE)
+        file.write(random.Random(2).randbytes(size - PAGE))
+    assert box.oldest(10) == []
+    assert box.append(episode).seq == 61
+    assert [entry.seq for entry in box.newest_episode()] == [61]
+    box.close()
+    assert "and 0 messages have been saved" in caplog.text
+
+
 def test_damage_too_often_is_a_disk_that_refuses(tmp_path, caplog):
     now = 0.0
     box = Storage(tmp_path, CLOCK.boot_id, now=lambda: now)
@@ -190,6 +209,40 @@ def test_whatever_bytes_are_flipped_it_starts_and_makes_nothing_up(filled, data)
         seq = box.append(lambda seq: episode(seq, boot_id="b" * 32)).seq
         assert ("b" * 32, seq) in {entry.key for entry in box.oldest(-1)}
         box.close()
+
+
+@settings(max_examples=80)
+@given(st.data())
+def test_a_flipped_log_makes_nothing_up(open_one, data):
+    files, entries = open_one
+    there = {entry.key: entry for entry in entries}
+    with tempfile.TemporaryDirectory() as folder:
+        for name, content in files.items():
+            changed = bytearray(content)
+            for at in data.draw(st.lists(st.integers(0, len(content) - 1), max_size=10)):
+                changed[at] ^= data.draw(st.integers(1, 255))
+            (Path(folder) / name).write_bytes(changed)
+        box = Storage(Path(folder), "b" * 32)
+        assert not box.refused
+        for entry in box.oldest(-1):
+            assert there[entry.key] == entry
+        assert box.append(lambda seq: episode(seq, boot_id="b" * 32)).seq == 1
+        box.close()
+
+
+@pytest.fixture(scope="module")
+def open_one(tmp_path_factory):
+    """Database and log of an outbox that was never closed, and what is in it."""
+    folder = tmp_path_factory.mktemp("open")
+    fill(folder, 20)
+    box = Outbox(folder, "d" * 32)
+    for _ in range(20):
+        box.append(lambda seq: episode(seq, boot_id="d" * 32))
+    files = {path.name: path.read_bytes() for path in folder.iterdir() if "shm" not in path.name}
+    entries = box.oldest(-1)
+    box.close()
+    assert len(files) == 2
+    return files, entries
 
 
 def test_the_outbox_itself_refuses_a_damaged_file(filled, tmp_path):

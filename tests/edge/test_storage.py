@@ -177,6 +177,23 @@ def test_a_disk_of_earlier_starts_that_comes_late(tmp_path, time):
     box.close()
 
 
+def test_another_disk_comes_back(tmp_path, time):
+    """What was read from the old one is still wanted."""
+    box = Storage(tmp_path, CLOCK.boot_id, now=time)
+    for _ in range(3):
+        box.append(episode)
+    box._leave(_refusal())
+    for path in tmp_path.iterdir():
+        path.unlink()
+    time.now += RETRY_S
+    assert seqs(box) == [1, 2, 3]
+    assert not box.refused
+    box.close()
+    on_disk = Outbox(tmp_path, "b" * 32)
+    assert seqs(on_disk) == [1, 2, 3]
+    on_disk.close()
+
+
 def test_a_database_somebody_else_holds(tmp_path, time, monkeypatch):
     monkeypatch.setattr("edge.outbox._BUSY_S", 0.1)
     box = Storage(tmp_path, CLOCK.boot_id, now=time)
