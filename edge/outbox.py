@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 FILE_NAME = "outbox.sqlite"
 DEFAULT_BYTES = 64 * 10**6
 _WAL_PAGES = 250  # 1 MB, then the log is folded into the file; also all it may keep on disk
+_TRIM_PAGES = 50  # that giving up summaries adds to the log at once
 _TRIM_ROWS = 100  # summaries given up at once, about an hour and a half
 _MAX_RANGES = 16  # that many of the largest numbers fit into a message
 _BUSY_S = 5.0
@@ -166,7 +167,7 @@ class Outbox:
         """Give up the oldest summaries while more than the bound is in use, the log's share included."""
         values = [self._value(name) for name in ("page_size", "page_count", "freelist_count")]
         page, pages, free = values
-        excess = (pages - free + _WAL_PAGES) * page - self._max_bytes
+        excess = (pages - free + _WAL_PAGES + _TRIM_PAGES) * page - self._max_bytes
         if excess <= 0:
             self._is_full = self._is_full and excess > -2 * _TRIM_ROWS * page
             return
