@@ -3,7 +3,7 @@
 set -eu
 
 run="gcc libsystemd-dev mosquitto pkg-config portaudio19-dev python3-dev python3-venv"
-test="chromium libasound2-plugins mosquitto-clients openssl pulseaudio pulseaudio-utils strace systemd-container"
+test="chromium libasound2-plugins mosquitto-clients openssl postgresql pulseaudio pulseaudio-utils strace systemd-container"
 
 case "${1:-}" in
     run) wanted=$run ;;
@@ -32,4 +32,13 @@ fi
 
 echo "==> Installing system packages:$missing"
 $as_root apt-get update -q
+# Debian's PostgreSQL starts a server of its own when it is installed; the tests start theirs and need none.
+no_server=/etc/postgresql-common/createcluster.d/bedside-tests.conf
+case "$missing " in
+    *" postgresql "*)
+        $as_root mkdir -p "${no_server%/*}"
+        trap '$as_root rm -f "$no_server"' EXIT  # whoever wants a server later gets Debian's usual one
+        echo "create_main_cluster = false" | $as_root tee "$no_server" >/dev/null
+        ;;
+esac
 $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $missing

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, select, update
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import Connection, delete, insert, select, update
 
 from edge.errors import MessageError
 from edge.fields import encode
@@ -75,7 +74,7 @@ def check(arrival: Arrival) -> Accepted | Rejected:
         message: DeviceMessage = from_json(MESSAGES[kind], arrival.payload)
         _storable(message)
     except (MessageError, UnicodeError) as error:
-        return Rejected(arrival, str(error).encode(errors="backslashreplace").decode()[:300])
+        return Rejected(arrival, _printable(str(error)))
     return Accepted(address, message, arrival.retained, arrival.at)
 
 
@@ -94,6 +93,11 @@ def _text(message: DeviceMessage) -> str:
     text = json.dumps(encode(message), separators=(",", ":"), ensure_ascii=False)
     text.encode()
     return text
+
+
+def _printable(text: str) -> str:
+    """As much of a text of unknown origin as any database takes."""
+    return text[:300].encode(errors="backslashreplace").decode().replace("\0", "\\x00")
 
 
 def save(connection: Connection, batch: Sequence[Accepted]) -> list[tuple[Address, Receipt]]:
@@ -130,7 +134,7 @@ def set_aside(connection: Connection, rejects: Sequence[Rejected]) -> None:
     rows = [
         {
             "received_at": item.arrival.at,
-            "topic": item.arrival.topic[:300].encode(errors="backslashreplace").decode(),
+            "topic": _printable(item.arrival.topic),
             "reason": item.reason,
             "payload": item.arrival.payload[:1024],
         }
@@ -138,8 +142,9 @@ def set_aside(connection: Connection, rejects: Sequence[Rejected]) -> None:
     ]
     connection.execute(insert(Reject), rows)
     count(connection, "rejects", len(rejects))
-    newest = select(Reject.id).order_by(Reject.id.desc()).limit(1).scalar_subquery()
-    connection.execute(delete(Reject).where(Reject.id <= newest - KEPT_REJECTS))
+    # Counted, not reckoned: where a transaction was given up, ids are missing.
+    too_old = select(Reject.id).order_by(Reject.id.desc()).offset(KEPT_REJECTS).limit(1).scalar_subquery()
+    connection.execute(delete(Reject).where(Reject.id <= too_old))
 
 
 def _device_ids(connection: Connection, batch: Sequence[Accepted]) -> dict[Address, int]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Select, or_, select, update
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import Connection, Select, insert, or_, select, update
 
 from hub.alerts import ENDED, TECHNICAL
 from hub.store import next_revision, revision

@@ -15,7 +15,7 @@ from edge.fields import FieldError, decode
 from edge.messages import Address
 from hub import __version__, commands, config, supervisor
 from hub.service import Stop, clock, start_logging
-from hub.store import Store
+from hub.store import open_store
 
 log = logging.getLogger(__name__)
 
@@ -45,9 +45,9 @@ def _run(options: Any) -> int:
     stop = Stop()
     stop.listen()
     if options.verb == "run":
-        Store(settings.database).close()  # made here once, before three processes reach for it
+        open_store(settings).close()  # made or upgraded here once, before three processes reach for it
         return supervisor.run(settings, Path(options.config), stop)
-    store = Store(settings.database)
+    store = open_store(settings)
     try:
         importlib.import_module(PROCESSES[options.verb]).run(settings, store, stop, clock)
     finally:
@@ -65,7 +65,7 @@ def _about_a_device(options: Any) -> int:
         return 0
     given = {name: getattr(options, name) for name in ("action", "minutes", "reason")}
     wish = decode(commands.Wish, {name: value for name, value in given.items() if value is not None})
-    store = Store(settings.database)
+    store = open_store(settings)
     try:
         print(commands.ask(settings, store, address, wish, clock))
     finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 from edge.errors import ConfigError
 from edge.fields import FieldError, checked, decode
@@ -18,6 +19,18 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 def _path_field() -> str | None:
     path: str | None = checked(minimum=1, maximum=4096, default=None)
     return path
+
+
+def _password(key: str, path: str | None) -> str | None:
+    if path is None:
+        return None
+    try:
+        return Path(path).read_text(encoding="utf-8").splitlines()[0]
+    except (OSError, UnicodeError, IndexError) as error:
+        raise ConfigError(
+            f"{key} is {path!r}, which holds no readable password: "
+            f"{getattr(error, 'strerror', None) or 'it is empty or not text'}"
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +72,37 @@ class Broker:
 
     def password(self) -> str | None:
         """The first line of the password file. Raises ConfigError where it cannot be read."""
-        if self.password_file is None:
-            return None
+        return _password("broker.password_file", self.password_file)
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A PostgreSQL database; without `url` the hub keeps everything in an SQLite file in its data folder."""
+
+    url: str | None = checked(default=None)  # no limits: their error would repeat it
+    password_file: str | None = _path_field()
+
+    def __post_init__(self) -> None:
+        """Raises ValueError, which never repeats the url, where it is none or holds a password."""
+        if self.url is None:
+            if self.password_file is not None:
+                raise ValueError("password_file is given without url; an SQLite file has no password")
+            return
         try:
-            return Path(self.password_file).read_text(encoding="utf-8").splitlines()[0]
-        except (OSError, UnicodeError, IndexError) as error:
-            raise ConfigError(
-                f"broker.password_file is {self.password_file!r}, which holds no readable password: "
-                f"{getattr(error, 'strerror', None) or 'it is empty or not text'}"
-            ) from error
+            parts = urlsplit(self.url)
+            known = parts.scheme == "postgresql" and len(parts.path) > 1
+        except ValueError:
+            known = False
+        if not known:
+            raise ValueError(
+                "url is none of PostgreSQL with a database's name; write postgresql://USER@HOST/DATABASE"
+            )
+        if parts.password is not None or "password" in parse_qs(parts.query):
+            raise ValueError("url holds a password; put it in a file and name that in password_file")
+
+    def password(self) -> str | None:
+        """The first line of the password file. Raises ConfigError where it cannot be read."""
+        return _password("database.password_file", self.password_file)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +133,11 @@ class Settings:
     web: Web = field(default_factory=Web)
     timers: Timers = field(default_factory=Timers)
     commands: Commands = field(default_factory=Commands)
+    database: Database = field(default_factory=Database)
 
     @property
-    def database(self) -> Path:
-        """The SQLite file in the data folder."""
+    def sqlite_file(self) -> Path:
+        """Where the embedded database is, unless `database.url` names another."""
         return Path(self.data) / "hub.sqlite3"
 
 
@@ -118,4 +154,5 @@ def load(path: str | Path) -> Settings:
     except FieldError as error:
         raise ConfigError(f"{path}: {error}") from error
     settings.broker.password()
+    settings.database.password()
     return settings

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
-from sqlalchemy import Connection, func, or_, select, update
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import Connection, func, insert, or_, select, update
 
 from edge import messages
 from edge.messages import from_json
@@ -71,11 +70,13 @@ def _join(connection: Connection, device_id: int, episode: Episode) -> None:
     row = connection.execute(
         select(*_EPISODE_COLUMNS).where(EpisodeRow.device_id == device_id, EpisodeRow.id == episode.id)
     ).one_or_none()
-    joined = episode if row is None else Episode(*row).join(episode)
-    values = asdict(joined)
-    statement = insert(EpisodeRow).values(device_id=device_id, **values)
+    if row is None:
+        connection.execute(insert(EpisodeRow).values(device_id=device_id, **asdict(episode)))
+        return
     connection.execute(
-        statement.on_conflict_do_update(index_elements=[EpisodeRow.device_id, EpisodeRow.id], set_=values)
+        update(EpisodeRow)
+        .where(EpisodeRow.device_id == device_id, EpisodeRow.id == episode.id)
+        .values(asdict(Episode(*row).join(episode)))
     )
 
 

@@ -1,95 +1,73 @@
-"""The database: opening it, its transactions, and the few queries every process needs.
-
-SQLite in WAL mode with synchronous=FULL: what a transaction committed has reached the disk.
-"""
+"""The database: opening it, its transactions, and the few queries every process needs."""
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, create_engine, event, select, update
-from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import URL, Connection, Engine, insert, select, update
+from sqlalchemy import exc as errors
 
 from edge.errors import StorageError
-from hub.tables import Base, Counter, Process
-
-BUSY_TIMEOUT_S = 10.0
-_APPEND_ONLY = (
-    "CREATE TRIGGER IF NOT EXISTS actions_never_{name} BEFORE {verb} ON actions "
-    "BEGIN SELECT RAISE(ABORT, 'actions are append-only'); END"
-)
+from hub import databases, schema
+from hub.config import Settings
+from hub.tables import Counter, Process
 
 
 class Store:
-    """One process's way into the database. Raises StorageError where it cannot be opened or used."""
+    """One process's way into the database: a Path is an SQLite file, a URL is PostgreSQL's.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StorageError(f"cannot make the data folder {path.parent}: {error.strerror}") from error
-        self._engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_TIMEOUT_S})
-        event.listen(self._engine, "connect", _prepare)
-        event.listen(self._engine, "begin", _begin)
-        with self.write() as connection:
-            Base.metadata.create_all(connection)
-            for name, verb in (("changed", "UPDATE"), ("removed", "DELETE")):
-                connection.exec_driver_sql(_APPEND_ONLY.format(name=name, verb=verb))
+    Brings the schema up to date. Raises StorageError where the database cannot be opened or used.
+    """
+
+    def __init__(self, place: Path | URL) -> None:
+        self._database = databases.open_database(place)
+        with self.read() as connection:
+            current = schema.is_current(connection, self._database.name)
+        if not current:
+            with self.write() as connection:  # whoever comes at the same time waits here
+                schema.upgrade(connection, self._database.name)
 
     def close(self) -> None:
         """Closes every connection."""
-        self._engine.dispose()
+        self._database.writer.dispose()
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """A transaction that holds the writer's lock from its start; committed, on disk, at its end."""
-        with self._transaction(writing=True) as connection:
+        """A transaction that holds the writers' lock from its start; committed, on disk, at its end."""
+        with self._transaction(self._database.writer) as connection:
             yield connection
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that sees one state of the database and blocks nobody."""
-        with self._transaction(writing=False) as connection:
+        with self._transaction(self._database.reader) as connection:
             yield connection
 
     @contextmanager
-    def _transaction(self, *, writing: bool) -> Iterator[Connection]:
+    def _transaction(self, engine: Engine) -> Iterator[Connection]:
         try:
-            with (
-                self._engine.connect().execution_options(writing=writing) as connection,
-                connection.begin(),
-            ):
+            with engine.begin() as connection:
                 yield connection
-        except DBAPIError as error:
-            raise StorageError(f"the database {self.path} cannot be used: {error.orig}") from error
+        except (errors.DBAPIError, errors.TimeoutError) as error:
+            why = " ".join(str(getattr(error, "orig", error)).split())  # PostgreSQL's sentences have lines
+            raise StorageError(f"the database {self._database.name} cannot be used: {why}") from error
 
 
-def _prepare(connection: sqlite3.Connection, _record: object) -> None:
-    connection.isolation_level = None  # the driver's own BEGIN would come too late for IMMEDIATE
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _begin(connection: Connection) -> None:
-    writing = connection.get_execution_options().get("writing", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+def open_store(settings: Settings) -> Store:
+    """The store the settings name. Raises ConfigError and StorageError."""
+    return Store(databases.find(settings))
 
 
 def count(connection: Connection, name: str, by: int = 1) -> int:
     """Adds to a counter and returns its new value."""
-    statement = (
-        insert(Counter)
-        .values(name=name, value=by)
-        .on_conflict_do_update(index_elements=[Counter.name], set_={"value": Counter.value + by})
-        .returning(Counter.value)
-    )
-    return connection.execute(statement).scalar_one()
+    added = update(Counter).where(Counter.name == name).values(value=Counter.value + by)
+    value = connection.scalar(added.returning(Counter.value))
+    if value is None:
+        connection.execute(insert(Counter).values(name=name, value=by))
+    return by if value is None else value
 
 
 def counter(connection: Connection, name: str) -> int:

@@ -1,8 +1,8 @@
 """The board's event stream: one watcher of the database, any number of listeners.
 
-An event's id is `DATABASE.REVISION`. A browser that comes back with the last id it saw is sent all
-that has changed since, in its present state; one that comes with none, or from another database, is
-sent everything.
+An event's id is `START.REVISION`. A browser that comes back with the last id it saw is sent all that has
+changed since, in its present state; one that comes with none, or from before this process's start (the
+database may have been another, or an older copy), is sent everything.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import secrets
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -36,7 +37,7 @@ class Stream:
         self._changed = asyncio.Condition()
         self._revision = 0
         self._closing = False
-        self._database = format(store.path.stat().st_ino, "x")
+        self._start = secrets.token_hex(4)
 
     async def watch(self) -> None:
         """Runs as long as the web process; a database in trouble is said once and tried again."""
@@ -73,7 +74,7 @@ class Stream:
                     data = await asyncio.to_thread(self._data, seen)
                     seen = int(data["revision"])
                     fresh = False
-                    yield self._event("board", data, f"{self._database}.{seen}")
+                    yield self._event("board", data, f"{self._start}.{seen}")
                 if self._clock() - pinged_at >= PING_S or self._clock() < pinged_at:
                     pinged_at = self._clock()
                     yield self._event("ping", await asyncio.to_thread(self.ping), None)
@@ -99,8 +100,8 @@ class Stream:
                     return
 
     def _resume(self, last_event_id: str | None) -> int | None:
-        database, _, number = (last_event_id or "").partition(".")
-        if database != self._database or not number.isascii() or not number.isdigit():
+        start, _, number = (last_event_id or "").partition(".")
+        if start != self._start or not number.isascii() or not number.isdigit():
             return None
         return int(number[:18])
 

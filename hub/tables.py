@@ -6,12 +6,17 @@ number, so "all that changed since number N" is one query, also after a reload o
 
 from __future__ import annotations
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, UniqueConstraint
+from typing import ClassVar
+
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
 class Base(DeclarativeBase):
-    """Root of the schema."""
+    """Root of the schema. What is changed here needs a revision in hub/migrations, too."""
+
+    # Devices count to 2**53. SQLite has one kind of whole number, of 64 bits, and calls it INTEGER.
+    type_annotation_map: ClassVar = {int: BigInteger().with_variant(Integer(), "sqlite")}
 
 
 class Device(Base):

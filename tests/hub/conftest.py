@@ -1,4 +1,4 @@
-"""Fixtures: a mosquitto, a hub, a line to the broker, a Chromium; all of them real."""
+"""Fixtures: a mosquitto, a PostgreSQL, a hub, a line to the broker, a Chromium; all of them real."""
 
 from __future__ import annotations
 
@@ -12,9 +12,13 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))  # hub_parts.py and simulate.py, beside this file
 
 from hub_parts import Broker, Hub
+from postgres import Cluster, binaries, database
 from simulate import Line
+from sqlalchemy import URL
 
 from hub.store import Store
+
+DATABASES = ("sqlite", "postgresql")
 
 CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
@@ -27,19 +31,38 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     broker.stop()
 
 
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    found = binaries()
+    if found is None:
+        pytest.skip("PostgreSQL is not installed: apt install postgresql")
+    cluster = Cluster(found)
+    cluster.start()
+    yield cluster
+    cluster.remove()
+
+
+@pytest.fixture(params=DATABASES)
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path | URL]:
+    """Where a new store may be, once in each kind of database."""
+    with database(request.param, request) as url:
+        yield url or tmp_path / "data" / "hub.sqlite3"
+
+
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    store = Store(tmp_path / "data" / "hub.sqlite3")
+def store(place: Path | URL) -> Iterator[Store]:
+    store = Store(place)
     yield store
     store.close()
 
 
 @pytest.fixture
-def hub(tmp_path: Path, broker: Broker) -> Iterator[Hub]:
-    """A hub not yet started; stops whatever the test starts."""
-    hub = Hub(tmp_path, broker.port)
-    yield hub
-    hub.stop()
+def hub(request: pytest.FixtureRequest, tmp_path: Path, broker: Broker) -> Iterator[Hub]:
+    """A hub not yet started, on SQLite unless the test says otherwise; stops whatever the test starts."""
+    with database(getattr(request, "param", "sqlite"), request) as url:
+        hub = Hub(tmp_path, broker.port, url=url)
+        yield hub
+        hub.stop()
 
 
 @pytest.fixture

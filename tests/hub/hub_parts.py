@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from sqlalchemy import URL, NullPool, create_engine, text
 
 ROOT = Path(__file__).parents[2]
 
@@ -75,19 +76,26 @@ class Broker:
             end(self.process)
 
 
+def database_toml(url: URL) -> str:
+    """The section of the hub's configuration that names a database of PostgreSQL."""
+    return f'[database]\nurl = "{url.set(drivername="postgresql").render_as_string()}"\n'
+
+
 class Hub:
     """The hub's processes over one configuration file."""
 
-    def __init__(self, folder: Path, broker_port: int, more: str = "") -> None:
+    def __init__(self, folder: Path, broker_port: int, more: str = "", url: URL | None = None) -> None:
         self.folder = folder
         self.site = f"site-{uuid.uuid4().hex[:8]}"  # many hubs share one broker, which retains states
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self.database = folder / "data" / "hub.sqlite3"
+        self.database = folder / "data" / "hub.sqlite3"  # where no url is given
+        self._place = url or URL.create("sqlite", database=str(self.database))
         self.config = folder / "hub.toml"
         self.config.write_text(
             f'site = "{self.site}"\ndata = "{folder / "data"}"\nnurses = ["Amara Diallo", "Ben Ortiz"]\n'
             f"[broker]\nport = {broker_port}\n[web]\nport = {self.port}\n{more}"
+            f"{database_toml(url) if url else ''}"
         )
         self.processes: list[subprocess.Popen[str]] = []
         self.logs: list[Path] = []
@@ -106,6 +114,12 @@ class Hub:
             )
         self.processes.append(process)
         return process
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """What a query finds in the database, without the hub's help."""
+        engine = create_engine(self._place, poolclass=NullPool)
+        with engine.connect() as connection:
+            return [tuple(row) for row in connection.execute(text(query))]
 
     def log(self) -> str:
         return "".join(log.read_text() for log in self.logs)
@@ -139,9 +153,9 @@ class Hub:
 
 
 @contextlib.contextmanager
-def running_hub(folder: Path, broker_port: int, more: str = "") -> Iterator[Hub]:
+def running_hub(folder: Path, broker_port: int, more: str = "", url: URL | None = None) -> Iterator[Hub]:
     """A hub with its three processes up and well; stopped at the end."""
-    hub = Hub(folder, broker_port, more)
+    hub = Hub(folder, broker_port, more, url)
     for verb in ("ingest", "alerts", "web"):
         hub.start(verb)
     try:

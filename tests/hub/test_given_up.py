@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -81,21 +80,14 @@ def test_the_hub_is_told_and_asks_no_more(hub: Hub, broker: Broker, line: Line, 
     publisher.start()
     try:
         until(lambda: len(full) == 0, 30, "a receipt for all that is left")
-        until(lambda: held(hub) == [(1, 600)], 20, "the hub's word that nothing is missing")
+        until(
+            lambda: hub.rows("SELECT first, last FROM held") == [(1, 600)],
+            20,
+            "the hub's word that nothing is missing",
+        )
     finally:
         publisher.stop("stopped")
     last = line.receipts[-1][1]
     assert (last.upto_seq, last.gaps) == (600, ())
-    with sqlite3.connect(f"file:{hub.database}?mode=ro", uri=True) as connection:
-        counted = connection.execute("SELECT value FROM counters WHERE name = 'given_up'").fetchone()
-        kept = connection.execute("SELECT count(*), min(seq) FROM records").fetchone()
-    connection.close()
-    assert counted == (full.dropped,)
-    assert kept == (600 - full.dropped, full.dropped + 1)
-
-
-def held(hub: Hub) -> list[tuple[int, int]]:
-    with sqlite3.connect(f"file:{hub.database}?mode=ro", uri=True) as connection:
-        found = connection.execute("SELECT first, last FROM held ORDER BY first").fetchall()
-    connection.close()
-    return found
+    assert hub.rows("SELECT value FROM counters WHERE name = 'given_up'") == [(full.dropped,)]
+    assert hub.rows("SELECT count(*), min(seq) FROM records") == [(600 - full.dropped, full.dropped + 1)]

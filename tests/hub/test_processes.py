@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 import time
@@ -19,19 +18,14 @@ from edge.errors import ConfigError
 from edge.messages import hub_topic
 from hub.config import load
 
-
-def rows(hub: Hub, query: str) -> list[tuple[object, ...]]:
-    connection = sqlite3.connect(hub.database, timeout=10)
-    try:
-        return connection.execute(query).fetchall()
-    finally:
-        connection.close()
+both = pytest.mark.parametrize("hub", ["sqlite", "postgresql"], indirect=True)
 
 
 def listening(hub: Hub, times: int = 1) -> None:
     until(lambda: hub.log().count("listening to") >= times, 15, "ingest's subscription")
 
 
+@both
 def test_ingest_confirms_stores_once_and_sets_garbage_aside(hub: Hub, line: Line) -> None:
     hub.start("ingest")
     listening(hub)
@@ -54,11 +48,12 @@ def test_ingest_confirms_stores_once_and_sets_garbage_aside(hub: Hub, line: Line
         (device.address.topic("song"), b"{}"),
     ):
         line.send(topic, payload)
-    until(lambda: rows(hub, "SELECT count(*) FROM rejects") == [(3,)], what="setting aside")
-    assert sorted(rows(hub, "SELECT seq FROM records")) == [(1,), (2,), (3,)]
-    assert rows(hub, "SELECT bed, status FROM devices") == [("Bed 1", "online")]
+    until(lambda: hub.rows("SELECT count(*) FROM rejects") == [(3,)], what="setting aside")
+    assert sorted(hub.rows("SELECT seq FROM records")) == [(1,), (2,), (3,)]
+    assert hub.rows("SELECT bed, status FROM devices") == [("Bed 1", "online")]
 
 
+@both
 def test_killed_ingest_loses_nothing_and_doubles_nothing(hub: Hub, line: Line) -> None:
     devices = [Device(line, f"kill-{number}", f"Bed {number}") for number in range(5)]
     ingest = hub.start("ingest")
@@ -74,8 +69,8 @@ def test_killed_ingest_loses_nothing_and_doubles_nothing(hub: Hub, line: Line) -
         listening(hub, round_number + 2)
     everything = set(range(1, 121))
     until(lambda: _resent(devices, everything), 20, "every receipt")
-    counts = rows(hub, "SELECT device_id, count(*), count(DISTINCT seq), max(seq) FROM records GROUP BY 1")
-    assert sorted(counts) == [(number, 120, 120, 120) for number in range(1, 6)]
+    counts = hub.rows("SELECT count(*), count(DISTINCT seq), max(seq) FROM records GROUP BY device_id")
+    assert counts == [(120, 120, 120)] * 5
 
 
 def _resent(devices: list[Device], everything: set[int]) -> bool:

@@ -10,14 +10,18 @@ from typing import Any
 import httpx
 import pytest
 from hub_parts import Broker, Hub, end, running_hub, until
+from postgres import database
 from simulate import Device, Line, hex_id
 
 Events = Iterator[tuple[str, str, dict[str, Any]]]
 
 
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory, broker: Broker) -> Iterator[Hub]:
-    with running_hub(tmp_path_factory.mktemp("web"), broker.port) as hub:
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def running(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, broker: Broker
+) -> Iterator[Hub]:
+    folder = tmp_path_factory.mktemp("web")
+    with database(request.param, request) as url, running_hub(folder, broker.port, url=url) as hub:
         yield hub
 
 

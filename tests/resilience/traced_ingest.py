@@ -12,7 +12,7 @@ from edge.messages import Address, Summary, to_json
 from hub.arrivals import Arrival
 from hub.config import load
 from hub.ingest import Ingest
-from hub.store import Store
+from hub.store import open_store
 
 _CLOCK = Clock()
 _EMOTIONS = {"angry": 5, "calm": 9, "fearful": 17, "neutral": 3, "sad": 26}
@@ -24,7 +24,7 @@ def main(config: str, count: int) -> None:
     """Two starts of the hub, one after the other, over one database; commits of several sizes."""
     settings = load(config)
     for boot_id in (new_id(), new_id()):
-        store = Store(settings.database)
+        store = open_store(settings)
         ingest = Ingest(settings, store, lambda: _AT)
         address = Address(settings.site, "ward-1", "bed-1")
         seq = 0

@@ -1,0 +1,116 @@
+"""SQLite and PostgreSQL: what each must be told so that both keep the same promises.
+
+A transaction that writes holds the writers' one lock from its start to its end, so writers take turns:
+what one reads does not change under it, and row ids and revisions become visible in the order of their
+numbers. A transaction that reads sees one state of the database and blocks nobody. What was committed
+has reached the disk.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+from edge.errors import ConfigError, StorageError
+from hub.config import Settings
+
+WAIT_S = 10.0  # for the writers' lock
+WRITERS_LOCK = 0x62656473  # PostgreSQL's advisory locks are numbers, for each database its own
+_SESSION = (
+    "SET synchronous_commit = on",
+    f"SET lock_timeout = '{WAIT_S:g}s'",
+    # A machine that vanishes in the middle of a transaction must not hold the lock for hours.
+    "SET idle_in_transaction_session_timeout = '30s'",
+)
+# Without these a server that vanishes is waited for until the kernel gives up, a quarter of an hour.
+_NETWORK = {
+    "connect_timeout": "5",
+    "keepalives_idle": "5",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "15000",  # ms
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A place that can be written to and read from; `name` is for sentences and holds no password."""
+
+    name: str
+    writer: Engine
+    reader: Engine
+
+
+def find(settings: Settings) -> Path | URL:
+    """Where the hub keeps everything. Raises ConfigError where the url or its password file is no good."""
+    if settings.database.url is None:
+        return settings.sqlite_file
+    try:
+        url = make_url(settings.database.url).set(drivername="postgresql+psycopg")
+    except (SQLAlchemyError, ValueError) as error:
+        raise ConfigError(
+            "database.url cannot be read; write postgresql://USER@HOST:PORT/DATABASE"
+        ) from error
+    password = settings.database.password()
+    return url if password is None else url.set(password=password)
+
+
+def open_database(place: Path | URL) -> Database:
+    """The database there. Raises StorageError where that cannot be; PostgreSQL is not yet asked."""
+    return _sqlite(place) if isinstance(place, Path) else _postgresql(place)
+
+
+def _sqlite(path: Path) -> Database:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"cannot make the data folder {path.parent}: {error.strerror}") from error
+    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": WAIT_S})
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return Database(str(path), engine.execution_options(writing=True), engine)
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None  # the driver's own BEGIN would come too late for IMMEDIATE
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writing = connection.get_execution_options().get("writing", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+
+def _postgresql(url: URL) -> Database:
+    try:
+        engine = create_engine(url.set(query={**_NETWORK, **url.query}), pool_pre_ping=True)
+    except ModuleNotFoundError as error:
+        raise StorageError(
+            f"database.url needs {error.name}, which is not installed: pip install 'bedside-ser[postgresql]'"
+        ) from error
+    event.listen(engine, "connect", _prepare_postgresql)
+    event.listen(engine, "begin", _begin_postgresql)
+    # The lock is waited for in a statement of its own, so the next one sees what the last writer wrote;
+    # in a stricter isolation the wait itself would fix what is seen, too early.
+    writer = engine.execution_options(writing=True, isolation_level="READ COMMITTED")
+    reader = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+    # set() keeps what is None
+    name = URL.create("postgresql", url.username, None, url.host, url.port, url.database)
+    return Database(str(name), writer, reader)
+
+
+def _prepare_postgresql(connection: Any, _record: object) -> None:
+    for setting in _SESSION:
+        connection.execute(setting)
+    connection.commit()
+
+
+def _begin_postgresql(connection: Connection) -> None:
+    if connection.get_execution_options().get("writing", False):
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITERS_LOCK})")
