@@ -31,7 +31,6 @@ class Timers:
     high_episodes: int = checked(minimum=2, maximum=100, default=3)
     high_window_s: float = checked(minimum=1, maximum=3600, default=600.0)
     episode_silence_s: float = checked(minimum=10, maximum=3600, default=120.0)
-    stale_s: float = checked(minimum=1, maximum=600, default=45.0)
     late_s: float = checked(minimum=10, maximum=86400, default=300.0)
 
 

@@ -261,6 +261,9 @@ def _update_devices(
         row = connection.execute(select(Device).where(Device.id == device_id)).one()
         if values.get("microphone") == row.microphone:
             values.pop("microphone_at", None)
+        for name in ("clock_off_at", "storage_refused_at"):
+            if values.get(name) is not None and getattr(row, name) is not None:
+                values.pop(name)  # it has been so for longer
         died_again = row.status == "offline" and row.heard_at > row.status_at
         if values.get("status") == row.status and not died_again:
             values.pop("status_at", None)
@@ -270,7 +273,9 @@ def _update_devices(
 def _tile(item: Accepted, made_at: float) -> dict[str, Any]:
     """The columns of the device's row that a message brings up to date."""
     message = item.message
-    values: dict[str, Any] = {} if item.retained else {"heard_at": item.at}
+    values: dict[str, Any] = {}
+    if not item.retained:
+        values = {"heard_at": item.at, "clock_off_at": None if message.stamp.clock_synced else item.at}
     match message:
         case State():
             values |= {
@@ -285,6 +290,7 @@ def _tile(item: Accepted, made_at: float) -> dict[str, Any]:
             }
             if message.status == "offline":  # the broker's voice, or the device's last word
                 values.pop("heard_at", None)
+                values.pop("clock_off_at", None)  # the will was made at the connection's beginning
         case Emotion():
             values |= {
                 "emotion": message.emotion,
@@ -297,6 +303,9 @@ def _tile(item: Accepted, made_at: float) -> dict[str, Any]:
                 "microphone": message.microphone,
                 "microphone_at": item.at,
                 "outbox": message.outbox,
+                "storage_refused_at": item.at if message.storage == "refused" else None,
+                "disk_free_mb": message.disk_free_mb,
+                "certificate_days": message.certificate_days,
             }
         case _:
             pass

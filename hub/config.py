@@ -11,6 +11,7 @@ from edge.errors import ConfigError
 from edge.fields import FieldError, checked, decode
 from edge.messages import name_field
 from hub.alerts import Timers
+from hub.faults import Limits
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -132,6 +133,7 @@ class Settings:
     broker: Broker = field(default_factory=Broker)
     web: Web = field(default_factory=Web)
     timers: Timers = field(default_factory=Timers)
+    faults: Limits = field(default_factory=Limits)
     commands: Commands = field(default_factory=Commands)
     database: Database = field(default_factory=Database)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 
 from sqlalchemy import Connection
 
@@ -16,7 +16,7 @@ from edge.errors import StorageError
 from hub import ledger
 from hub.alerts import Timers, assess
 from hub.config import Settings
-from hub.faults import Fault, device_fault
+from hub.faults import HUB, Fault, Key, Limits, Place, wanted
 from hub.service import Stop
 from hub.store import Store, beat
 
@@ -26,15 +26,17 @@ TICK_S = 0.1
 BEAT_S = 3.0
 ROUND_S = 1.0  # how often every device's liveness is looked at
 DEAF_GRACE_S = 15.0  # how long ingest may be deaf or dead before that is an alert itself
+HERE = (Place(), HUB)
 DEAF = "the hub hears no device: its broker or its ingest process is down"
 
 
 class Engine:
     """Keeps the alerts in the database what they should be."""
 
-    def __init__(self, store: Store, timers: Timers, clock: Callable[[], float]) -> None:
+    def __init__(self, store: Store, timers: Timers, limits: Limits, clock: Callable[[], float]) -> None:
         self._store = store
         self._timers = timers
+        self._limits = limits
         self._clock = clock
         self._started_at = clock()
         self._beat_at = 0.0
@@ -70,33 +72,32 @@ class Engine:
         """Raises and ends technical alerts, and gives the engine's own sign of life."""
         now = self._clock()
         with self._store.read() as connection:
-            known = ledger.faults(connection)
-            wanted = self._wanted(connection, now)
-        changes = {
-            device_id: fault
-            for device_id, fault in wanted.items()
-            if (device_id in known or fault is not None) and not _matches(known.get(device_id), fault)
-        }
+            rows = ledger.faults(connection)
+            known = {key: fault for key, (_, fault) in rows.items()}
+            found = self._wanted(connection, known, now)
+        changes = [
+            key
+            for key in known.keys() | found.keys()
+            if key not in known or key not in found or known[key].reason != found[key].reason
+        ]
         if not changes and now < self._beat_at + BEAT_S:
             return
         with self._store.write() as connection:
             beat(connection, "engine", now, working=True)
             self._beat_at = now
-            for device_id, fault in changes.items():
-                row = ledger.write_fault(connection, device_id, known.get(device_id), fault, now)
-                if row is not None and fault is not None:
-                    log.warning("technical alert #%d: %s", row, fault.reason)
+            for key in changes:
+                row, fault = rows[key][0] if key in rows else None, found.get(key)
+                new = ledger.write_fault(connection, key[0], row, fault, now)
+                if new is not None and fault is not None:
+                    log.warning("technical alert #%d: %s", new, fault.reason)
 
-    def _wanted(self, connection: Connection, now: float) -> dict[int | None, Fault | None]:
-        """What should be wrong now, by device; the hub itself is None. A deaf hub judges no device."""
+    def _wanted(self, connection: Connection, known: Mapping[Key, Fault], now: float) -> dict[Key, Fault]:
+        """What should be wrong now. A deaf hub judges no device."""
         since = ledger.listening_since(connection, now, DEAF_GRACE_S)
-        if since is None:
-            deaf = now >= self._started_at + DEAF_GRACE_S
-            return {None: Fault("hub", now, DEAF) if deaf else None}
-        wanted: dict[int | None, Fault | None] = {None: None}
-        for device_id, link in ledger.links(connection).items():
-            wanted[device_id] = device_fault(link, since, now, self._timers)
-        return wanted
+        if since is not None:
+            return wanted(ledger.devices(connection), known, since, now, self._limits)
+        deaf = {HERE: Fault(HUB, now, DEAF)} if now >= self._started_at + DEAF_GRACE_S else {}
+        return {**known, **deaf}
 
     def _assess(self, connection: Connection, devices: Collection[int], now: float) -> None:
         for device_id in devices:
@@ -108,10 +109,6 @@ class Engine:
                 log.info("distress alert %s raised", ledger.alert_ids(new))
 
 
-def _matches(known: tuple[int, str, str] | None, fault: Fault | None) -> bool:
-    return known is not None and fault is not None and known[1:] == (fault.kind, fault.reason)
-
-
 def run(settings: Settings, store: Store, stop: Stop, clock: Callable[[], float]) -> None:
     """The alert engine process."""
-    Engine(store, settings.timers, clock).run(stop)
+    Engine(store, settings.timers, settings.faults, clock).run(stop)

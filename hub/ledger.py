@@ -11,7 +11,7 @@ from sqlalchemy import Connection, func, insert, or_, select, update
 from edge import messages
 from edge.messages import from_json
 from hub.alerts import ENDED, PRESENT, TECHNICAL, Assessment, Distress, Episode, Shown, root
-from hub.faults import Fault, Link
+from hub.faults import DeviceHealth, Fault, Key, Place
 from hub.store import count, counter, next_revision
 from hub.tables import AlertRow, Device, EpisodeRow, Process, Record
 
@@ -20,7 +20,10 @@ _NAME = 32  # characters of an episode's own name; an anchor may name a stretch 
 MEMORY_S = 3600.0  # older episodes no longer count towards anything that can still change
 
 _EPISODE_COLUMNS: tuple[Any, ...] = tuple(getattr(EpisodeRow, field.name) for field in fields(Episode))
-Known = tuple[int, str, str]
+_DEVICE_COLUMNS: tuple[Any, ...] = tuple(
+    Device.status_reason if field.name == "reason" else getattr(Device, field.name)
+    for field in fields(DeviceHealth)
+)
 
 
 def has_news(connection: Connection) -> bool:
@@ -165,20 +168,10 @@ def due(connection: Connection, now: float) -> list[int]:
     return list(connection.scalars(select(Device.id).where(Device.due_at <= now)))
 
 
-def links(connection: Connection) -> dict[int, Link]:
-    """What is known of every device's liveness."""
-    rows = connection.execute(
-        select(
-            Device.id,
-            Device.status,
-            Device.status_at,
-            Device.status_reason,
-            Device.heard_at,
-            Device.microphone,
-            Device.microphone_at,
-        )
-    )
-    return {row[0]: Link(*row[1:]) for row in rows}
+def devices(connection: Connection) -> dict[int, DeviceHealth]:
+    """What is known of every device's own health."""
+    rows = connection.execute(select(Device.id, *_DEVICE_COLUMNS))
+    return {row[0]: DeviceHealth(*row[1:]) for row in rows}
 
 
 def listening_since(connection: Connection, now: float, grace_s: float) -> float | None:
@@ -191,34 +184,37 @@ def listening_since(connection: Connection, now: float, grace_s: float) -> float
     return float(row.since)
 
 
-def faults(connection: Connection) -> dict[int | None, Known]:
-    """The technical alerts whose condition goes on: by device (None: the hub) row, kind and reason."""
+def faults(connection: Connection) -> dict[Key, tuple[int, Fault]]:
+    """The technical alerts whose condition goes on, with their rows, by place and kind."""
+    columns = (AlertRow.kind, AlertRow.opened_at, AlertRow.reason)
     rows = connection.execute(
-        select(AlertRow.device_id, AlertRow.id, AlertRow.kind, AlertRow.reason).where(
+        select(AlertRow.device_id, AlertRow.ward, AlertRow.id, *columns).where(
             AlertRow.priority == TECHNICAL, AlertRow.condition == PRESENT
         )
     )
-    return {row.device_id: (row.id, row.kind, row.reason) for row in rows}
+    return {(_place(row[0], row[1]), row.kind): (row.id, Fault(*row[3:])) for row in rows}
+
+
+def _place(device_id: int | None, ward: str) -> Place:
+    return Place(ward=ward) if device_id is None else Place(device_id)
 
 
 def write_fault(
-    connection: Connection, device_id: int | None, known: Known | None, fault: Fault | None, now: float
+    connection: Connection, place: Place, row: int | None, fault: Fault | None, now: float
 ) -> int | None:
-    """Opens, rewords or ends a device's technical alert; returns the row if it is new."""
-    if known is not None:
-        row, kind, reason = known
-        if fault is not None and fault.kind == kind:
-            if fault.reason != reason:
-                _update(connection, row, {"reason": fault.reason})
-            return None
-        _update(connection, row, {"condition": ENDED, "ended_at": now})
+    """Opens, rewords or ends a technical alert; returns the row if it is new."""
+    if row is not None:
+        ended = {"condition": ENDED, "ended_at": now}
+        _update(connection, row, ended if fault is None else {"reason": fault.reason})
+        return None
     if fault is None:
         return None
-    ward, bed = "", "Hub"
-    if device_id is not None:
-        ward, bed = connection.execute(select(Device.ward, Device.bed).where(Device.id == device_id)).one()
+    ward, bed = place.ward, place.ward or "Hub"
+    if place.device_id is not None:
+        columns = select(Device.ward, Device.bed).where(Device.id == place.device_id)
+        ward, bed = connection.execute(columns).one()
     values: dict[str, Any] = {
-        "device_id": device_id,
+        "device_id": place.device_id,
         "ward": ward,
         "bed": bed,
         "kind": fault.kind,

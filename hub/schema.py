@@ -16,7 +16,7 @@ from hub.tables import Base
 log = logging.getLogger(__name__)
 
 FIRST = "0001"
-NEWEST = "0001"
+NEWEST = "0002"
 
 
 def is_current(connection: Connection, name: str) -> bool:

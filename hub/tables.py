@@ -41,6 +41,10 @@ class Device(Base):
     distress: Mapped[float | None]
     level_db: Mapped[float | None]
     outbox: Mapped[int | None]
+    clock_off_at: Mapped[float | None]  # since when its clock has not been synchronised
+    storage_refused_at: Mapped[float | None]  # since when its disk has taken no message
+    disk_free_mb: Mapped[float | None]
+    certificate_days: Mapped[float | None]
     due_at: Mapped[float | None] = mapped_column(index=True)  # when the alert engine must look again
     revision: Mapped[int] = mapped_column(index=True)
 

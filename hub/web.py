@@ -93,7 +93,7 @@ def create_app(settings: Settings, store: Store, clock: Callable[[], float]) -> 
             "site": settings.site,
             "nurses": settings.nurses,
             "outcomes": OUTCOMES,
-            "stale_s": settings.timers.stale_s,
+            "stale_s": settings.faults.stale_s,
             "silent_s": SILENT_S,
             "version": __version__,
         }

@@ -20,7 +20,6 @@ from hub.alerts import (
     assess,
     root,
 )
-from hub.faults import Link, device_fault
 
 T = Timers()
 T0 = 1_700_000_000.0
@@ -170,41 +169,6 @@ def test_alerts_that_flow_together_keep_the_one_nobody_answered() -> None:
     assert [alert.row for alert in at(400, a, c, shown=shown).alerts] == [1, 2]
     alert = only(at(400, a, b, c, shown=shown))
     assert (alert.row, alert.absorbed) == (2, (1,))
-
-
-def link(**changes: object) -> Link:
-    well = Link("online", T0, "started", T0 + 100, "healthy", T0)
-    return replace(well, **changes)  # type: ignore[arg-type]
-
-
-def test_a_well_device_has_no_fault() -> None:
-    assert device_fault(link(), T0, T0 + 110, T) is None
-
-
-def test_a_device_not_heard_of_for_45_s() -> None:
-    assert device_fault(link(), T0, T0 + 144.9, T) is None
-    fault = device_fault(link(), T0, T0 + 145, T)
-    assert fault is not None
-    assert fault.kind == "link"
-
-
-def test_nobody_is_silent_for_longer_than_the_hub_could_listen() -> None:
-    assert device_fault(link(), T0 + 1000, T0 + 1040, T) is None
-    assert device_fault(link(), T0 + 1000, T0 + 1045, T) is not None
-
-
-def test_an_offline_device_and_a_lost_microphone_are_technical() -> None:
-    gone = link(status="offline", status_at=T0 + 101, reason="power lost")
-    assert device_fault(gone, T0, T0 + 105.9, T) is None
-    fault = device_fault(gone, T0, T0 + 106, T)
-    assert fault is not None
-    assert "power lost" in fault.reason
-    assert device_fault(replace(gone, heard_at=T0 + 102), T0, T0 + 110, T) is None
-    for state in ("lost", "stalled", "silent"):
-        dead = device_fault(link(microphone=state, microphone_at=T0 + 100), T0, T0 + 105, T)
-        assert dead is not None
-        assert dead.kind == "microphone"
-    assert device_fault(link(microphone="muted"), T0, T0 + 110, T) is None
 
 
 # Laws

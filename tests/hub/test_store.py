@@ -14,11 +14,12 @@ from sqlalchemy import func, select, text
 
 from edge.errors import StorageError
 from edge.fields import encode
-from edge.messages import Dropped, Episode, Message, Receipt, to_json, utc_text
+from edge.messages import Dropped, Episode, Health, Message, Receipt, to_json, utc_text
 from hub import board
 from hub.alerts import Timers
 from hub.arrivals import KEPT_REJECTS, Accepted, Arrival, Rejected, check, save, set_aside
 from hub.engine import DEAF_GRACE_S, Engine
+from hub.faults import Limits
 from hub.store import Store, beat, begin_work, counter
 from hub.stream import Stream
 from hub.tables import Record, Reject
@@ -206,7 +207,7 @@ class Clock:
 def engine(store: Store, clock: Clock) -> Engine:
     with store.write() as connection:
         begin_work(connection, "ingest", clock.now)
-    return Engine(store, Timers(), clock)
+    return Engine(store, Timers(), Limits(), clock)
 
 
 def raised(store: Store, device: Device, clock: Clock) -> int:
@@ -321,6 +322,33 @@ def test_a_silent_device_is_technical_and_never_distress(store: Store, device: D
     put(store, Arrival(topic, payload, retained=False, at=T0 + 47))
     keeper.watch_devices()
     assert [a["state"] for a in alerts(store)] == ["resolved"]
+
+
+def test_what_a_device_says_of_itself_becomes_technical_alarms(store: Store, device: Device) -> None:
+    """Since the first time it was so, until it is no longer."""
+    clock = Clock()
+    keeper = engine(store, clock)
+
+    def say(second: float, *, synced: bool = True, **values: Any) -> None:
+        clock.now = T0 + second
+        hear(store, clock)
+        counts = dict.fromkeys(("uptime_s", "frames", "inferences", "overruns", "clipped", "outbox"), 0)
+        stamp = replace(device.stamp(), clock_synced=synced)
+        health = Health(**counts, cpu_percent=1.0, rss_mb=1.0, stamp=stamp, **{"microphone": "file"} | values)
+        put(store, Arrival(device.address.topic("health"), to_json(health), retained=False, at=clock.now))
+        keeper.watch_devices()
+
+    say(0, synced=False, storage="refused", certificate_days=3.0)
+    assert [a["kind"] for a in alerts(store)] == ["certificate"]
+    for second in range(15, 615, 15):
+        say(second, synced=False, storage="refused", certificate_days=3.0)
+    kinds = {a["kind"]: a["opened_at"] for a in alerts(store) if a["state"] == "waiting"}
+    assert kinds == {"certificate": T0, "clock": T0, "disk": T0}
+    say(630, certificate_days=300.0, disk_free_mb=50.0)
+    kinds = {a["kind"]: a["reason"] for a in alerts(store) if a["state"] == "waiting"}
+    assert kinds == {"disk": "disk nearly full: less than 200 MB free"}
+    say(645)
+    assert {a["state"] for a in alerts(store)} == {"resolved"}
 
 
 def hear(store: Store, clock: Clock) -> None:
