@@ -161,8 +161,8 @@ class Daemon:
             self._chunks = source.chunks()
         bed.pipeline.continue_from(old.pipeline)
         self._bed = bed
-        bed.start()
         bed.publisher.announce("settings reloaded")
+        bed.start()
         log.info("settings reloaded: bed %s, model %s", config.bed, bed.pipeline.model)
         self._is_ready = notify("READY=1", f"STATUS={bed.status()}")
 

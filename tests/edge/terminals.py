@@ -21,6 +21,9 @@ class Terminal:
     def __init__(self, command, environment, columns=80, rows=24):
         self._ours, theirs = pty.openpty()
         self.resize(columns, rows)
+        modes = termios.tcgetattr(theirs)
+        modes[3] |= termios.NOFLSH  # or Ctrl-C would throw away what has been written and not been read yet
+        termios.tcsetattr(theirs, termios.TCSANOW, modes)
         self.text = ""
         # Its own terminal, so that Ctrl-C reaches it.
         self.process = subprocess.Popen(
