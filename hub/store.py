@@ -24,11 +24,11 @@ class Store:
 
     def __init__(self, place: Path | URL) -> None:
         self._database = databases.open_database(place)
-        with self.read() as connection:
-            current = schema.is_current(connection, self._database.name)
-        if not current:
-            with self.write() as connection:  # whoever comes at the same time waits here
-                schema.upgrade(connection, self._database.name)
+        try:
+            self._upgrade()
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Closes every connection."""
@@ -45,6 +45,13 @@ class Store:
         """A transaction that sees one state of the database and blocks nobody."""
         with self._transaction(self._database.reader) as connection:
             yield connection
+
+    def _upgrade(self) -> None:
+        with self.read() as connection:
+            current = schema.is_current(connection, self._database.name)
+        if not current:
+            with self.write() as connection:  # whoever comes at the same time waits here
+                schema.upgrade(connection, self._database.name)
 
     @contextmanager
     def _transaction(self, engine: Engine) -> Iterator[Connection]:
