@@ -21,12 +21,6 @@ from hub.config import Settings
 
 WAIT_S = 10.0  # for the writers' lock
 WRITERS_LOCK = 0x62656473  # PostgreSQL's advisory locks are numbers, for each database its own
-_SESSION = (
-    "SET synchronous_commit = on",
-    f"SET lock_timeout = '{WAIT_S:g}s'",
-    # A machine that vanishes in the middle of a transaction must not hold the lock for hours.
-    "SET idle_in_transaction_session_timeout = '30s'",
-)
 # Without these a server that vanishes is waited for until the kernel gives up, a quarter of an hour.
 _NETWORK = {
     "connect_timeout": "5",
@@ -106,8 +100,10 @@ def _postgresql(url: URL) -> Database:
 
 
 def _prepare_postgresql(connection: Any, _record: object) -> None:
-    for setting in _SESSION:
-        connection.execute(setting)
+    connection.execute("SET synchronous_commit = on")
+    connection.execute(f"SET lock_timeout = '{int(WAIT_S * 1000)}ms'")
+    # A machine that vanishes in the middle of a transaction must not hold the lock for hours.
+    connection.execute("SET idle_in_transaction_session_timeout = '30s'")
     connection.commit()
 
 
