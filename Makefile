@@ -26,6 +26,7 @@ lint: $(VENV)/test.stamp
 
 bench: $(VENV)/test.stamp
 	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench.hub_store
 
 # Ten minutes: two hundred kills, and a broker that comes and goes.
 soak: $(VENV)/test.stamp

@@ -66,12 +66,13 @@ class Ingest:
         """Writes a batch in one transaction; the receipts it returns are true from then on."""
         checked = [check(arrival) for arrival in batch]
         rejects = [item for item in checked if isinstance(item, Rejected)]
+        dropped = self._dropped
         with self._store.write() as connection:
             answers = save(connection, [item for item in checked if isinstance(item, Accepted)])
             set_aside(connection, rejects)
-            if self._dropped:
-                count(connection, "dropped", self._dropped)
-                self._dropped = 0
+            if dropped:
+                count(connection, "dropped", dropped)
+        self._dropped -= dropped  # counted only now that it is on disk
         for item in rejects[:3]:
             log.warning("a message on %.120r is set aside: %s", item.arrival.topic, item.reason)
         if len(rejects) > 3:

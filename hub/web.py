@@ -85,7 +85,9 @@ def create_app(settings: Settings, store: Store, clock: Callable[[], float]) -> 
     @app.exception_handler(StorageError)
     async def storage(_request: Request, error: StorageError) -> JSONResponse:
         log.error("%s", error)
-        return JSONResponse({"detail": "the hub cannot use its database now; nothing was recorded"}, 503)
+        return JSONResponse(
+            {"detail": "the hub cannot use its database now; look whether this was recorded"}, 503
+        )
 
     @app.get("/", response_class=HTMLResponse)
     async def page(request: Request) -> HTMLResponse:
