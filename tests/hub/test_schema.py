@@ -6,6 +6,8 @@ import logging
 import sqlite3
 import subprocess
 import sys
+import threading
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +18,19 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from hub_parts import ROOT, Hub, until
 from sqlalchemy import URL, inspect, text
+from sqlalchemy.exc import OperationalError
 
 from edge.errors import StorageError
 from hub import board, databases, ledger, schema
-from hub.faults import Fault
+from hub.faults import Fault, Place
 from hub.store import Store
 from hub.tables import Base
 
 OLD = Path(__file__).with_name("before_revisions.sql")  # made by the last version that had no revisions
 OPEN = """
 import sys
+import threading
+from functools import partial
 from pathlib import Path
 from sqlalchemy import make_url
 from hub.store import Store
@@ -50,18 +55,25 @@ def load_old(path: Path) -> None:
     connection.close()
 
 
-def contents(path: Path) -> dict[str, list[Any]]:
+def contents(path: Path, columns: dict[str, list[str]] | None = None) -> dict[str, list[Any]]:
+    """Every row of every table in those columns; in all it has where none are given."""
     connection = sqlite3.connect(path)
-    tables = [*Base.metadata.tables, "sqlite_master"]
     rows = {
-        name: sorted(connection.execute(f"SELECT * FROM {name}"), key=repr)  # noqa: S608 - names of ours
-        for name in tables
+        table: sorted(connection.execute(f"SELECT {', '.join(names)} FROM {table}"), key=repr)  # noqa: S608
+        for table, names in (columns or columns_of(path)).items()
     }
-    rows["sqlite_master"] = sorted(
-        row[4] for row in rows["sqlite_master"] if row[4] and "alembic" not in row[4]
-    )
     connection.close()
     return rows
+
+
+def columns_of(path: Path) -> dict[str, list[str]]:
+    connection = sqlite3.connect(path)
+    query = "SELECT m.name, c.name FROM sqlite_master m, pragma_table_info(m.name) c WHERE m.type = 'table'"
+    found: dict[str, list[str]] = {}
+    for table, column in connection.execute(query):
+        found.setdefault(table, []).append(column)
+    connection.close()
+    return found
 
 
 def assert_current(store: Store) -> None:
@@ -87,11 +99,11 @@ def test_the_revisions_are_one_line_numbered_upwards() -> None:
 def test_a_database_from_before_revisions_is_taken_over_whole(
     old: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    before = contents(old)
-    assert all(before[name] for name in Base.metadata.tables), "every table has a row to lose"
+    columns, before = columns_of(old), contents(old)
+    assert all(before.values()), "every table has a row to lose"
     with caplog.at_level(logging.INFO):
         store = Store(old)
-    assert contents(old) == before
+    assert contents(old, columns) == before
     assert_current(store)
     with store.read() as connection:
         [alert] = board.snapshot(connection)["alerts"]
@@ -136,10 +148,35 @@ def test_many_starts_at_once_make_one_database(place: Path | URL) -> None:
     store.close()
 
 
+def test_many_may_turn_a_new_file_to_wal_at_once(tmp_path: Path) -> None:
+    """SQLite answers some of them "database is locked" without waiting."""
+    for number in range(40):
+        found: list[Exception | str] = []
+        start = threading.Barrier(4)
+        work = partial(use_wal, tmp_path / f"{number}.sqlite3", start, found)
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert found == ["wal"] * 4
+
+
+def use_wal(path: Path, start: threading.Barrier, found: list[Exception | str]) -> None:
+    engine = databases.open_database(path).reader
+    start.wait(10)
+    try:
+        with engine.begin() as connection:
+            found.append(str(connection.exec_driver_sql("PRAGMA journal_mode").scalar()))
+    except OperationalError as error:
+        found.append(error)
+    engine.dispose()
+
+
 def test_many_starts_at_once_take_over_one_old_database(old: Path) -> None:
-    before = contents(old)
+    columns, before = columns_of(old), contents(old)
     assert start_together(old) == [""] * 4
-    assert contents(old) == before
+    assert contents(old, columns) == before
 
 
 def test_a_newer_database_is_refused_in_one_sentence(place: Path | URL) -> None:
@@ -168,7 +205,7 @@ def test_what_cannot_be_upgraded_is_left_as_it_was(place: Path | URL) -> None:
 def test_actions_are_append_only_in_both(store: Store) -> None:
     statements = ["UPDATE actions SET person = 'Ben'", "DELETE FROM actions"]
     with store.write() as connection:
-        alert = ledger.write_fault(connection, None, None, Fault("hub", 0.0, "deaf"), 0.0)
+        alert = ledger.write_fault(connection, Place(), None, Fault("hub", 0.0, "deaf"), 0.0)
         assert alert is not None
         board.accept(connection, alert, "Amara", 1.0)
         if connection.dialect.name == "postgresql":
