@@ -23,4 +23,4 @@ class Clipping:
         clipped = np.count_nonzero((samples == _HIGHEST) | (samples == _LOWEST)) >= _LEAST
         weight = min(1.0, samples.size / _MEMORY)
         self._share += weight * (clipped - self._share)
-        self.is_on = self._share >= (_OFF if self.is_on else _ON)
+        self.is_on = bool(self._share >= (_OFF if self.is_on else _ON))

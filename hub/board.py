@@ -32,6 +32,10 @@ _ALERT: tuple[Any, ...] = (
     AlertRow.closed_by,
     AlertRow.closed_at,
     AlertRow.outcome,
+    AlertRow.level,
+    AlertRow.calls,
+    AlertRow.paused_until,
+    AlertRow.paused_by,
 )
 _BED: tuple[Any, ...] = (
     Device.id,
@@ -47,6 +51,9 @@ _BED: tuple[Any, ...] = (
     Device.distress,
     Device.level_db,
     Device.outbox,
+    Device.muted_until,
+    Device.muted_by,
+    Device.muted_reason,
 )
 
 
@@ -127,7 +134,7 @@ def _act(
     connection.execute(
         insert(ActionRow).values(alert_id=alert_id, at=now, person=person, action=action, outcome=outcome)
     )
-    values = values | {"revision": next_revision(connection)}
+    values = values | {"revision": next_revision(connection), "call_at": now}
     connection.execute(update(AlertRow).where(AlertRow.id == alert_id).values(values))
 
 

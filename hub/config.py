@@ -11,6 +11,7 @@ from edge.errors import ConfigError
 from edge.fields import FieldError, checked, decode
 from edge.messages import name_field
 from hub.alerts import Timers
+from hub.escalation import Ladder
 from hub.faults import Limits
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
@@ -134,6 +135,7 @@ class Settings:
     web: Web = field(default_factory=Web)
     timers: Timers = field(default_factory=Timers)
     faults: Limits = field(default_factory=Limits)
+    ladder: Ladder = field(default_factory=Ladder)
     commands: Commands = field(default_factory=Commands)
     database: Database = field(default_factory=Database)
 

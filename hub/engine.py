@@ -13,9 +13,10 @@ from collections.abc import Callable, Collection, Mapping
 from sqlalchemy import Connection
 
 from edge.errors import StorageError
-from hub import ledger
+from hub import calls, ledger
 from hub.alerts import Timers, assess
 from hub.config import Settings
+from hub.escalation import BED, Ladder
 from hub.faults import HUB, Fault, Key, Limits, Place, wanted
 from hub.service import Stop
 from hub.store import Store, beat
@@ -33,10 +34,11 @@ DEAF = "the hub hears no device: its broker or its ingest process is down"
 class Engine:
     """Keeps the alerts in the database what they should be."""
 
-    def __init__(self, store: Store, timers: Timers, limits: Limits, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, store: Store, timers: Timers, limits: Limits, ladder: Ladder, clock: Callable[[], float]
+    ) -> None:
         self._store = store
-        self._timers = timers
-        self._limits = limits
+        self._timers, self._limits, self._ladder = timers, limits, ladder
         self._clock = clock
         self._started_at = clock()
         self._beat_at = 0.0
@@ -48,6 +50,7 @@ class Engine:
         while not stop.wait(pause):
             try:
                 self.follow_episodes()
+                self.call_people()
                 if time.monotonic() >= next_round:
                     next_round = time.monotonic() + ROUND_S
                     self.watch_devices()
@@ -67,6 +70,18 @@ class Engine:
             with self._store.write() as connection:
                 touched, more = ledger.take_in(connection)
                 self._assess(connection, touched | set(ledger.due(connection, now)), now)
+
+    def call_people(self) -> None:
+        """Makes the calls that are due, and stops those that somebody has answered."""
+        now = self._clock()
+        with self._store.read() as connection:
+            if not calls.is_due(connection, now):
+                return
+        with self._store.write() as connection:
+            made = calls.make(connection, self._ladder, now)
+        for row, level in made:
+            if level > BED:
+                log.warning("alert #%d: nobody has answered; level %d is called", row, level)
 
     def watch_devices(self) -> None:
         """Raises and ends technical alerts, and gives the engine's own sign of life."""
@@ -111,4 +126,4 @@ class Engine:
 
 def run(settings: Settings, store: Store, stop: Stop, clock: Callable[[], float]) -> None:
     """The alert engine process."""
-    Engine(store, settings.timers, settings.faults, clock).run(stop)
+    Engine(store, settings.timers, settings.faults, settings.ladder, clock).run(stop)

@@ -148,7 +148,7 @@ def _columns(alert: Distress) -> dict[str, Any]:
 
 def _insert(connection: Connection, device_id: int, alert: Distress, now: float) -> int:
     device = connection.execute(select(Device.ward, Device.bed).where(Device.id == device_id)).one()
-    values = _columns(alert) | {"kind": "distress", "anchor": alert.anchor, "raised_at": now}
+    values = _columns(alert) | {"kind": "distress", "anchor": alert.anchor, "raised_at": now, "call_at": now}
     values |= {"ward": device.ward, "bed": device.bed, "device_id": device_id}
     statement = insert(AlertRow).values(**values, revision=next_revision(connection))
     return connection.execute(statement.returning(AlertRow.id)).scalar_one()
@@ -159,7 +159,8 @@ def _update(connection: Connection, row: int, values: dict[str, Any]) -> None:
     before = connection.execute(select(AlertRow).where(AlertRow.id == row)).one()
     changed = {name: value for name, value in values.items() if getattr(before, name) != value}
     if changed:
-        changed["revision"] = next_revision(connection)
+        # What it is to people may have changed: over, missed, merged.
+        changed |= {"revision": next_revision(connection), "call_at": before.raised_at}
         connection.execute(update(AlertRow).where(AlertRow.id == row).values(changed))
 
 
@@ -224,6 +225,7 @@ def write_fault(
         "missed": False,
         "opened_at": fault.since,
         "raised_at": now,
+        "call_at": now,
         "episodes": 0,
         "emotion": "",
         "peak": 0.0,

@@ -46,6 +46,9 @@ class Device(Base):
     disk_free_mb: Mapped[float | None]
     certificate_days: Mapped[float | None]
     due_at: Mapped[float | None] = mapped_column(index=True)  # when the alert engine must look again
+    muted_until: Mapped[float | None]  # in force while that is still to come
+    muted_by: Mapped[str | None]
+    muted_reason: Mapped[str | None]
     revision: Mapped[int] = mapped_column(index=True)
 
 
@@ -162,7 +165,26 @@ class AlertRow(Base):
     closed_by: Mapped[str | None]
     closed_at: Mapped[float | None]
     outcome: Mapped[str | None]
+    level: Mapped[int] = mapped_column(server_default="0")  # who has been called: hub.escalation
+    calls: Mapped[int] = mapped_column(server_default="0")
+    call_at: Mapped[float | None] = mapped_column(index=True)  # when the engine must look who is called next
+    paused_until: Mapped[float | None]
+    paused_by: Mapped[str | None]
     revision: Mapped[int] = mapped_column(index=True)
+
+
+class MuteRow(Base):
+    """A stretch of time in which a bed's distress neither sounds nor calls anybody."""
+
+    __tablename__ = "mutes"
+    __table_args__ = (Index("mutes_by_device", "device_id", "end_at"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    device_id: Mapped[int] = mapped_column(ForeignKey("devices.id"))
+    start_at: Mapped[float]
+    end_at: Mapped[float]  # planned, or when it was lifted
+    person: Mapped[str]
+    reason: Mapped[str]
+    lifted_by: Mapped[str | None]
 
 
 class ActionRow(Base):

@@ -1,4 +1,4 @@
-"""The web process: the board, its event stream and the two actions of a nurse."""
+"""The web process: the board and its event stream; what people do there is hub.actions."""
 
 from __future__ import annotations
 
@@ -9,19 +9,18 @@ import logging
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import uvicorn
-from fastapi import FastAPI, Header, HTTPException, Request
+from fastapi import FastAPI, Header, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from fastapi.staticfiles import StaticFiles
 from fastapi.templating import Jinja2Templates
-from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from edge.errors import StorageError, UnavailableError
-from hub import __version__, board
+from hub import __version__, actions, board
 from hub.alerts import OUTCOMES
 from hub.config import Settings
 from hub.service import Stop
@@ -39,22 +38,6 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
 }
-Person = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60)]
-
-
-class Accept(BaseModel):
-    """Who takes the alert on."""
-
-    model_config = ConfigDict(extra="forbid")
-    person: Person
-
-
-class Close(BaseModel):
-    """Who ends the alert, and what it was."""
-
-    model_config = ConfigDict(extra="forbid")
-    person: Person
-    outcome: Literal["distress", "other need", "false alarm", "could not tell"]
 
 
 def create_app(settings: Settings, store: Store, clock: Callable[[], float]) -> FastAPI:
@@ -114,19 +97,7 @@ def create_app(settings: Settings, store: Store, clock: Callable[[], float]) -> 
         with store.read() as connection:
             return board.snapshot(connection)
 
-    @app.post("/api/alerts/{alert_id}/accept")
-    def accept(alert_id: int, body: Accept) -> dict[str, str]:
-        with _refused_as_conflict(), store.write() as connection:
-            board.accept(connection, alert_id, body.person, clock())
-        log.info("alert #%d accepted by %s", alert_id, body.person)
-        return {"state": "accepted"}
-
-    @app.post("/api/alerts/{alert_id}/close")
-    def close(alert_id: int, body: Close) -> dict[str, str]:
-        with _refused_as_conflict(), store.write() as connection:
-            board.close(connection, alert_id, body.person, body.outcome, clock())
-        log.info("alert #%d closed by %s: %s", alert_id, body.person, body.outcome)
-        return {"state": "closed"}
+    app.include_router(actions.router(store, clock))
 
     @app.get("/healthz")
     def health() -> JSONResponse:
@@ -149,14 +120,6 @@ def _is_ours(request: Request) -> bool:
     origin = request.headers.get("origin")
     same = origin is None or urlsplit(origin).netloc == request.headers.get("host")
     return same and request.headers.get("x-requested-with") == "bedside"
-
-
-@contextlib.contextmanager
-def _refused_as_conflict() -> Iterator[None]:
-    try:
-        yield
-    except board.ActionError as error:
-        raise HTTPException(409, str(error)) from error
 
 
 def listen(host: str, port: int) -> socket.socket:

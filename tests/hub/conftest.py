@@ -11,9 +11,10 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # hub_parts.py and simulate.py, beside this file
 
+from engine_parts import Loose
 from hub_parts import Broker, Hub
 from postgres import Cluster, binaries, database
-from simulate import Line
+from simulate import Device, Line
 from sqlalchemy import URL
 
 from hub.store import Store
@@ -69,6 +70,12 @@ def hub(request: pytest.FixtureRequest, tmp_path: Path, broker: Broker) -> Itera
 def line(broker: Broker, hub: Hub) -> Iterator[Line]:
     with Line(broker.port, hub.site) as line:
         yield line
+
+
+@pytest.fixture
+def device() -> Device:
+    """A device that speaks to nobody: what it sends is kept in `line.sent`."""
+    return Device(Loose(), "bed-1", "Bed 1")  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="session")

@@ -151,6 +151,10 @@ class Hub:
         headers = {"X-Requested-With": "bedside"}
         return httpx.post(f"{self.url}/api/alerts/{alert}/{verb}", json=body, headers=headers, timeout=5)
 
+    def at_bed(self, bed: int, verb: str, **body: Any) -> httpx.Response:
+        headers = {"X-Requested-With": "bedside"}
+        return httpx.post(f"{self.url}/api/beds/{bed}/{verb}", json=body, headers=headers, timeout=5)
+
 
 @contextlib.contextmanager
 def running_hub(folder: Path, broker_port: int, more: str = "", url: URL | None = None) -> Iterator[Hub]:

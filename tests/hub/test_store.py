@@ -1,4 +1,4 @@
-"""Saving batches, receipts from the disk, rejects, the engine over a real database, append-only actions."""
+"""Saving batches, receipts from the disk, rejects, the engine over a real database."""
 
 from __future__ import annotations
 
@@ -9,60 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from engine_parts import T0, Clock, Loose, alerts, arrival, close, engine, hear, put, raised, restamped
 from simulate import Device
 from sqlalchemy import func, select
 
 from edge.errors import StorageError
 from edge.fields import encode
-from edge.messages import Dropped, Episode, Health, Message, Receipt, to_json, utc_text
+from edge.messages import Dropped, Episode, Health, Receipt, to_json
 from hub import board
-from hub.alerts import Timers
 from hub.arrivals import KEPT_REJECTS, Accepted, Arrival, Rejected, check, save, set_aside
-from hub.engine import DEAF_GRACE_S, Engine
-from hub.faults import Limits
+from hub.engine import DEAF_GRACE_S
 from hub.store import Store, beat, begin_work, counter
 from hub.stream import Stream
 from hub.tables import Record, Reject
-
-T0 = 1_700_000_000.0
-
-
-class Loose:
-    """Stands in for a connection: keeps what a device sends."""
-
-    site = "test"
-
-    def __init__(self) -> None:
-        self.sent: list[tuple[str, bytes]] = []
-
-    def send(self, topic: str, payload: bytes, qos: int = 1, *, retain: bool = False) -> None:
-        self.sent.append((topic, payload))
-
-
-@pytest.fixture
-def device() -> Device:
-    return Device(Loose(), "bed-1", "Bed 1")  # type: ignore[arg-type]
-
-
-def arrival(device: Device, message: Message, at: float = T0, **changes: Any) -> Arrival:
-    message = restamped(message, at, **changes)
-    return Arrival(device.address.topic(message.kind), to_json(message), retained=False, at=at)
-
-
-def restamped(message: Any, at: float, *, synced: bool = True, made_at: float | None = None) -> Any:
-    made = at if made_at is None else made_at
-    stamp = replace(
-        message.stamp, time=utc_text(made), mono_ms=int((made - T0 + 1000) * 1000), clock_synced=synced
-    )
-    return replace(message, stamp=stamp)
-
-
-def put(store: Store, *arrivals: Arrival) -> list[Receipt]:
-    checked = [check(item) for item in arrivals]
-    with store.write() as connection:
-        answers = save(connection, [item for item in checked if isinstance(item, Accepted)])
-        set_aside(connection, [item for item in checked if isinstance(item, Rejected)])
-    return [receipt for _, receipt in answers]
 
 
 def scalar(store: Store, statement: Any) -> Any:
@@ -205,33 +164,6 @@ def test_rejects_are_counted_all_and_kept_some(store: Store) -> None:
         assert counter(connection, "rejects") == 2100
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = T0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def engine(store: Store, clock: Clock) -> Engine:
-    with store.write() as connection:
-        begin_work(connection, "ingest", clock.now)
-    return Engine(store, Timers(), Limits(), clock)
-
-
-def raised(store: Store, device: Device, clock: Clock) -> int:
-    device.episode("a" * 32, "onset", 6.0, send=False)
-    put(store, arrival(device, device.sent[device.seq], clock.now))
-    engine(store, clock).follow_episodes()
-    return int(alerts(store)[0]["id"])
-
-
-def alerts(store: Store) -> list[dict[str, Any]]:
-    with store.read() as connection:
-        found: list[dict[str, Any]] = board.snapshot(connection)["alerts"]
-    return found
-
-
 def test_an_alert_stays_until_a_person_accepts_and_closes_it(store: Store, device: Device) -> None:
     clock = Clock()
     alert = raised(store, device, clock)
@@ -261,12 +193,6 @@ def test_a_deadline_is_met_by_the_next_process_at_its_original_time(store: Store
     clock.now = T0 + 54
     engine(store, clock).follow_episodes()
     assert alerts(store)[0]["priority"] == "high"
-
-
-def close(store: Store, alert: int, now: float) -> None:
-    with store.write() as connection:
-        board.accept(connection, alert, "Amara", now)
-        board.close(connection, alert, "Amara", "distress", now)
 
 
 def test_distress_that_goes_on_after_the_closing_is_an_alert_again_and_no_more(
@@ -358,11 +284,6 @@ def test_what_a_device_says_of_itself_becomes_technical_alarms(store: Store, dev
     assert kinds == {"disk": "disk nearly full: less than 200 MB free"}
     say(645)
     assert {a["state"] for a in alerts(store)} == {"resolved"}
-
-
-def hear(store: Store, clock: Clock) -> None:
-    with store.write() as connection:
-        beat(connection, "ingest", clock.now, working=True)
 
 
 def test_a_deaf_hub_raises_one_alert_of_its_own_and_judges_no_device(store: Store, device: Device) -> None:

@@ -98,6 +98,25 @@ def test_a_number_from_elsewhere_is_sent_everything(running: Hub, number: str) -
         assert next(events(response))[2]["full"]
 
 
+def test_pause_and_mute_name_a_person_and_an_end(running: Hub, line: Line) -> None:
+    alert = raise_alert(running, line, "bed-30", "Bed 30")
+    bed = next(bed["id"] for bed in running.board()["beds"] if bed["bed"] == "Bed 30")
+    assert running.act(alert, "pause", person=" ").status_code == 422
+    assert running.act(alert, "pause", person="Amara").status_code == 200
+    assert running.act(999, "pause", person="Amara").status_code == 409
+    assert running.at_bed(bed, "unmute", person="Amara").status_code == 409
+    assert running.at_bed(bed, "mute", person="Amara", minutes=15, reason=" ").status_code == 422
+    assert running.at_bed(bed, "mute", person="Amara", minutes=17, reason="visit").status_code == 422
+    assert running.at_bed(bed, "mute", person="Amara", minutes=15, reason="visit").status_code == 200
+
+    def level() -> int:
+        return next(int(a["level"]) for a in running.board()["alerts"] if a["id"] == alert)
+
+    until(lambda: level() == 0, what="quiet")
+    assert running.at_bed(bed, "unmute", person="Ben").status_code == 200
+    until(lambda: level() == 1, what="the call to the board")
+
+
 def test_accept_and_close_name_a_person_and_happen_once(running: Hub, line: Line) -> None:
     alert = raise_alert(running, line, "act-1", "Bed A")
     assert running.act(alert, "close", person="Amara", outcome="distress").status_code == 409

@@ -1,0 +1,65 @@
+"""Pauses of an alert's sound and mutes of a bed: always by a named person, never without an end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from hub import calls
+from hub.store import next_revision
+from hub.tables import AlertRow, Device, MuteRow
+
+PAUSE_S = 120.0
+MINUTES = (15, 30, 60, 120, 240)
+"""How long a bed may be muted; nobody is forgotten for longer."""
+
+
+class MuteError(Exception):
+    """What cannot be paused or muted; one sentence for the nurse."""
+
+
+def pause(connection: Connection, alert_id: int, person: str, now: float) -> float:
+    """Silence an alert on every board for two minutes; calls to people go on. Returns until when."""
+    values = {"paused_until": now + PAUSE_S, "paused_by": person, "revision": next_revision(connection)}
+    where = (AlertRow.id == alert_id, AlertRow.closed_at.is_(None), AlertRow.merged_into.is_(None))
+    if connection.execute(update(AlertRow).where(*where).values(values)).rowcount != 1:
+        raise MuteError("there is no such open alert")
+    return now + PAUSE_S
+
+
+def mute(connection: Connection, device_id: int, person: str, minutes: int, reason: str, now: float) -> float:
+    """Neither sound nor calls for this bed's distress, in place of a mute that is in force; until when.
+
+    The board goes on showing it. Raises MuteError.
+    """
+    if minutes not in MINUTES:
+        raise MuteError(f"{minutes} minutes are not to be had; a bed is muted for one of {MINUTES}")
+    _end(connection, device_id, person, now)
+    until = now + 60.0 * minutes
+    values = {"device_id": device_id, "start_at": now, "end_at": until, "person": person, "reason": reason}
+    _tell(connection, device_id, {"muted_until": until, "muted_by": person, "muted_reason": reason}, now)
+    connection.execute(insert(MuteRow).values(values))
+    return until
+
+
+def lift(connection: Connection, device_id: int, person: str, now: float) -> None:
+    """End a mute before its time. Raises MuteError where there is none."""
+    if not _end(connection, device_id, person, now):
+        raise MuteError("this bed is not muted")
+    _tell(connection, device_id, dict.fromkeys(("muted_until", "muted_by", "muted_reason")), now)
+
+
+def _end(connection: Connection, device_id: int, person: str, now: float) -> bool:
+    where = (MuteRow.device_id == device_id, MuteRow.end_at > now)
+    found = connection.scalars(select(MuteRow.id).where(*where)).all()
+    connection.execute(update(MuteRow).where(MuteRow.id.in_(found)).values(end_at=now, lifted_by=person))
+    return bool(found)
+
+
+def _tell(connection: Connection, device_id: int, values: dict[str, Any], now: float) -> None:
+    """On the bed's tile, and to the engine."""
+    values = values | {"revision": next_revision(connection)}
+    if connection.execute(update(Device).where(Device.id == device_id).values(values)).rowcount != 1:
+        raise MuteError("there is no such bed")
+    calls.look_again(connection, now, AlertRow.device_id == device_id, AlertRow.call_at.is_not(None))
