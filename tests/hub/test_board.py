@@ -15,7 +15,7 @@ from simulate import Device, Line, hex_id
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory, broker: Broker) -> Iterator[Hub]:
-    timers = "[timers]\ncondition_delay_s = 0\n"
+    timers = "[timers]\ncondition_delay_s = 0\n[faults]\ntrouble_delay_s = 0\n"
     with running_hub(tmp_path_factory.mktemp("board"), broker.port, timers) as hub:
         yield hub
 
