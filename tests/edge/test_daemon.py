@@ -2,6 +2,7 @@ import contextlib
 import os
 import signal
 import socket
+import sqlite3
 import time
 
 import pytest
@@ -92,13 +93,23 @@ def test_ends_within_two_seconds_without_a_broker(start_edge, config_file, scene
     assert process.returncode == 0, err
 
 
+def stored(path):
+    """How many messages wait in an outbox in use; 0 while there is none."""
+    with (
+        contextlib.suppress(sqlite3.OperationalError),
+        contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database,
+    ):
+        return database.execute("SELECT count(*) FROM outbox").fetchone()[0]
+    return 0
+
+
 def test_kill_and_restart_lose_nothing(make_hub, broker, start_edge, config_file, scene, tmp_path, until):
     config = config_file(broker.port)
     store = tmp_path / "store" / "outbox.sqlite"
-    for delay in (0.2, 0.5):
+    for waiting, delay in ((1, 0.0), (20, 0.2)):
         process = run(start_edge, config, "--source", scene, "--fast", "--repeat")
-        until(store.exists)
-        time.sleep(0.6 + delay)
+        until(lambda waiting=waiting: stored(store) >= waiting, 20)
+        time.sleep(delay)
         process.kill()
         process.communicate()
     box = Outbox(store.parent, "f" * 32)
