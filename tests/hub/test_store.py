@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from engine_parts import T0, Clock, Loose, alerts, arrival, close, engine, hear, put, raised, restamped
 from simulate import Device
-from sqlalchemy import func, select
+from sqlalchemy import URL, func, select
 
 from edge.errors import StorageError
 from edge.fields import encode
@@ -58,14 +58,14 @@ def test_the_hub_asks_no_more_for_what_a_device_no_longer_has(store: Store, devi
     assert isinstance(check(wrong), Rejected)
 
 
-def test_a_receipt_after_a_restart_comes_from_the_disk(tmp_path: Path, device: Device) -> None:
+def test_a_receipt_after_a_restart_comes_from_the_disk(place: Path | URL, device: Device) -> None:
     for _ in range(3):
         device.summary(send=False)
     sent = [arrival(device, message) for message in device.sent.values()]
-    first = Store(tmp_path / "hub.sqlite3")
+    first = Store(place)
     put(first, sent[0], sent[2])
     first.close()
-    second = Store(tmp_path / "hub.sqlite3")
+    second = Store(place)
     assert put(second, sent[2]) == [Receipt(boot_id=device.boot_id, upto_seq=3, gaps=((2, 2),))]
     second.close()
 
