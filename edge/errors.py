@@ -58,6 +58,12 @@ class DamagedError(StorageError):
     """A database is there and can be read, but is not what was written."""
 
 
+class TamperedError(BedsideError):
+    """A record that nobody may change has been changed."""
+
+    exit_status = 65  # EX_DATAERR
+
+
 class MessageError(BedsideError):
     """Bytes from the wire that break the contract."""
 

@@ -6,7 +6,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, insert, or_, select, update
 
+from hub import audit
 from hub.alerts import ENDED, TECHNICAL
+from hub.audit import UNPROVEN
 from hub.store import next_revision, revision
 from hub.tables import ActionRow, AlertRow, Device, Process
 
@@ -90,22 +92,24 @@ def signs_of_life(connection: Connection) -> dict[str, tuple[float, bool]]:
     return {row.name: (row.at, row.working) for row in rows}
 
 
-def accept(connection: Connection, alert_id: int, person: str, now: float) -> None:
+def accept(connection: Connection, alert_id: int, person: str, now: float, *, role: str = UNPROVEN) -> None:
     """A named person takes an alert on. Raises ActionError where it is taken or over."""
     row = _alert(connection, alert_id)
     if row.accepted_by is not None:
         raise ActionError(f"{row.accepted_by} has already accepted this alert")
     values = {"accepted_by": person, "accepted_at": now}
-    _act(connection, alert_id, person, now, "accept", None, values)
+    _act(connection, row, person, role, now, "accept", None, values)
 
 
-def close(connection: Connection, alert_id: int, person: str, outcome: str, now: float) -> None:
+def close(
+    connection: Connection, alert_id: int, person: str, outcome: str, now: float, *, role: str = UNPROVEN
+) -> None:
     """A named person ends an accepted alert with its outcome. Raises ActionError where that cannot be."""
     row = _alert(connection, alert_id)
     if row.accepted_by is None:
         raise ActionError("nobody has accepted this alert yet; accept it first")
     values = {"closed_by": person, "closed_at": now, "outcome": outcome}
-    _act(connection, alert_id, person, now, "close", outcome, values)
+    _act(connection, row, person, role, now, "close", outcome, values)
 
 
 def _alert(connection: Connection, alert_id: int) -> Any:
@@ -123,8 +127,9 @@ def _alert(connection: Connection, alert_id: int) -> Any:
 
 def _act(
     connection: Connection,
-    alert_id: int,
+    row: Any,
     person: str,
+    role: str,
     now: float,
     action: str,
     outcome: str | None,
@@ -132,10 +137,12 @@ def _act(
 ) -> None:
     """Record the action, and write what it changes of the alert."""
     connection.execute(
-        insert(ActionRow).values(alert_id=alert_id, at=now, person=person, action=action, outcome=outcome)
+        insert(ActionRow).values(alert_id=row.id, at=now, person=person, action=action, outcome=outcome)
     )
+    details = {"ward": row.ward, "bed": row.bed} | ({} if outcome is None else {"outcome": outcome})
+    audit.write(connection, now, person, role, action, f"alert {row.id}", **details)
     values = values | {"revision": next_revision(connection), "call_at": now}
-    connection.execute(update(AlertRow).where(AlertRow.id == alert_id).values(values))
+    connection.execute(update(AlertRow).where(AlertRow.id == row.id).values(values))
 
 
 def _open() -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 from edge.errors import BedsideError
 from edge.fields import FieldError, decode
 from edge.messages import Address
-from hub import __version__, commands, config, supervisor
+from hub import __version__, audit, commands, config, supervisor
 from hub.service import Stop, clock, start_logging
 from hub.store import open_store
 
@@ -31,6 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.verb in {"device-key", "command"}:
             return _about_a_device(options)
+        if options.verb == "audit":
+            return _audit(options)
         return _run(options)
     except FieldError as error:
         parser.error(str(error))
@@ -73,6 +75,23 @@ def _about_a_device(options: Any) -> int:
     return 0
 
 
+def _audit(options: Any) -> int:
+    store = open_store(config.load(options.config))
+    try:
+        with store.read() as connection:
+            if options.what == "show":
+                for entry in audit.latest(connection, options.count):
+                    print(audit.line(entry))
+                return 0
+            summary = audit.verify(audit.entries(connection), options.head)
+    finally:
+        store.close()
+    print(f"The audit log is unbroken: {summary.entries} entries. Its head is\n{summary.head}")
+    if options.head is None:
+        print("Keep that elsewhere: only with --head HEAD can an end that was cut off be found later.")
+    return 0
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="bedside-hub",
@@ -100,6 +119,12 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("action", choices=commands.ACTIONS)
     verb.add_argument("--minutes", type=int, metavar="N", help="mute for so long; else until told otherwise")
     verb.add_argument("--reason", metavar="TEXT", help="shown on the board and in the device's journal")
+    text = "show who did what, or verify that nobody has changed that"
+    verb = verbs.add_parser("audit", help=text, description=text)
+    verb.add_argument("what", choices=("verify", "show"))
+    verb.add_argument("--config", required=True, metavar="FILE", help="the TOML file")
+    verb.add_argument("--head", metavar="HASH", help="verify: a head printed earlier, still to be in the log")
+    verb.add_argument("--count", type=int, default=50, metavar="N", help="show: how many of the latest")
     return parser
 
 

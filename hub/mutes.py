@@ -6,7 +6,8 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
-from hub import calls
+from hub import audit, calls
+from hub.audit import UNPROVEN
 from hub.store import next_revision
 from hub.tables import AlertRow, Device, MuteRow
 
@@ -19,16 +20,28 @@ class MuteError(Exception):
     """What cannot be paused or muted; one sentence for the nurse."""
 
 
-def pause(connection: Connection, alert_id: int, person: str, now: float) -> float:
+def pause(connection: Connection, alert_id: int, person: str, now: float, *, role: str = UNPROVEN) -> float:
     """Silence an alert on every board for two minutes; calls to people go on. Returns until when."""
     values = {"paused_until": now + PAUSE_S, "paused_by": person, "revision": next_revision(connection)}
     where = (AlertRow.id == alert_id, AlertRow.closed_at.is_(None), AlertRow.merged_into.is_(None))
-    if connection.execute(update(AlertRow).where(*where).values(values)).rowcount != 1:
+    changed = update(AlertRow).where(*where).values(values).returning(AlertRow.ward, AlertRow.bed)
+    found = connection.execute(changed).one_or_none()
+    if found is None:
         raise MuteError("there is no such open alert")
+    audit.write(connection, now, person, role, "pause", f"alert {alert_id}", ward=found.ward, bed=found.bed)
     return now + PAUSE_S
 
 
-def mute(connection: Connection, device_id: int, person: str, minutes: int, reason: str, now: float) -> float:
+def mute(
+    connection: Connection,
+    device_id: int,
+    person: str,
+    minutes: int,
+    reason: str,
+    now: float,
+    *,
+    role: str = UNPROVEN,
+) -> float:
     """Neither sound nor calls for this bed's distress, in place of a mute that is in force; until when.
 
     The board goes on showing it. Raises MuteError.
@@ -38,16 +51,20 @@ def mute(connection: Connection, device_id: int, person: str, minutes: int, reas
     _end(connection, device_id, person, now)
     until = now + 60.0 * minutes
     values = {"device_id": device_id, "start_at": now, "end_at": until, "person": person, "reason": reason}
-    _tell(connection, device_id, {"muted_until": until, "muted_by": person, "muted_reason": reason}, now)
+    told = {"muted_until": until, "muted_by": person, "muted_reason": reason}
+    place = _tell(connection, device_id, told, now)
+    about = f"device {device_id}"
+    audit.write(connection, now, person, role, "mute", about, minutes=minutes, reason=reason, **place)
     connection.execute(insert(MuteRow).values(values))
     return until
 
 
-def lift(connection: Connection, device_id: int, person: str, now: float) -> None:
+def lift(connection: Connection, device_id: int, person: str, now: float, *, role: str = UNPROVEN) -> None:
     """End a mute before its time. Raises MuteError where there is none."""
     if not _end(connection, device_id, person, now):
         raise MuteError("this bed is not muted")
-    _tell(connection, device_id, dict.fromkeys(("muted_until", "muted_by", "muted_reason")), now)
+    place = _tell(connection, device_id, dict.fromkeys(("muted_until", "muted_by", "muted_reason")), now)
+    audit.write(connection, now, person, role, "unmute", f"device {device_id}", **place)
 
 
 def _end(connection: Connection, device_id: int, person: str, now: float) -> bool:
@@ -57,9 +74,12 @@ def _end(connection: Connection, device_id: int, person: str, now: float) -> boo
     return bool(found)
 
 
-def _tell(connection: Connection, device_id: int, values: dict[str, Any], now: float) -> None:
-    """On the bed's tile, and to the engine."""
+def _tell(connection: Connection, device_id: int, values: dict[str, Any], now: float) -> dict[str, str]:
+    """On the bed's tile, and to the engine. Returns ward and bed."""
     values = values | {"revision": next_revision(connection)}
-    if connection.execute(update(Device).where(Device.id == device_id).values(values)).rowcount != 1:
+    changed = update(Device).where(Device.id == device_id).values(values)
+    found = connection.execute(changed.returning(Device.ward, Device.bed)).one_or_none()
+    if found is None:
         raise MuteError("there is no such bed")
     calls.look_again(connection, now, AlertRow.device_id == device_id, AlertRow.call_at.is_not(None))
+    return {"ward": found.ward, "bed": found.bed}

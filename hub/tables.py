@@ -198,3 +198,18 @@ class ActionRow(Base):
     person: Mapped[str]
     action: Mapped[str]  # accept, close
     outcome: Mapped[str | None]
+
+
+class AuditRow(Base):
+    """Who did what to what, each chained to the one before (hub.audit); append-only by triggers."""
+
+    __tablename__ = "audit"
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    at: Mapped[float]
+    person: Mapped[str]
+    role: Mapped[str]
+    action: Mapped[str]
+    object: Mapped[str]
+    details: Mapped[str]  # JSON
+    previous: Mapped[str]
+    hash: Mapped[str]
