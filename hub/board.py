@@ -10,7 +10,7 @@ from hub import audit
 from hub.alerts import ENDED, TECHNICAL
 from hub.audit import UNPROVEN
 from hub.store import next_revision, revision
-from hub.tables import ActionRow, AlertRow, Device, Process
+from hub.tables import CANARY, ActionRow, AlertRow, Device, Process
 
 RECENT = 20
 _ALERT: tuple[Any, ...] = (
@@ -71,7 +71,7 @@ def snapshot(connection: Connection) -> dict[str, Any]:
     return {
         "full": True,
         "revision": revision(connection),
-        "beds": _rows(connection, select(*_BED)),
+        "beds": _rows(connection, select(*_BED).where(Device.ward != CANARY)),
         "alerts": _alerts(connection, open_ones) + _alerts(connection, over),
     }
 
@@ -81,7 +81,7 @@ def changes(connection: Connection, after: int) -> dict[str, Any]:
     return {
         "full": False,
         "revision": revision(connection),
-        "beds": _rows(connection, select(*_BED).where(Device.revision > after)),
+        "beds": _rows(connection, select(*_BED).where(Device.revision > after, Device.ward != CANARY)),
         "alerts": _alerts(connection, select(*_ALERT).where(AlertRow.revision > after)),
     }
 

@@ -17,7 +17,7 @@ from hub import calls, ledger
 from hub.alerts import Timers, assess
 from hub.config import Settings
 from hub.escalation import BED, Ladder
-from hub.faults import HUB, Fault, Key, Limits, Place, wanted
+from hub.faults import CHAIN, HUB, Fault, Key, Limits, Place, chain_fault, wanted
 from hub.service import Stop
 from hub.store import Store, beat
 
@@ -110,7 +110,10 @@ class Engine:
         """What should be wrong now. A deaf hub judges no device."""
         since = ledger.listening_since(connection, now, DEAF_GRACE_S)
         if since is not None:
-            return wanted(ledger.devices(connection), known, since, now, self._limits)
+            found = wanted(ledger.devices(connection), known, since, now, self._limits)
+            heard_at = ledger.canary_heard_at(connection)
+            chain = chain_fault(heard_at, max(since, self._started_at), now, self._limits)
+            return found if chain is None else {**found, (Place(), CHAIN): chain}
         deaf = {HERE: Fault(HUB, now, DEAF)} if now >= self._started_at + DEAF_GRACE_S else {}
         return {**known, **deaf}
 

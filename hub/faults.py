@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from edge.fields import checked
 
-LINK, MICROPHONE, CLOCK, DISK, CERTIFICATE, MODEL, HUB = (
+LINK, MICROPHONE, CLOCK, DISK, CERTIFICATE, MODEL, HUB, CHAIN = (
     "link",
     "microphone",
     "clock",
@@ -19,6 +19,7 @@ LINK, MICROPHONE, CLOCK, DISK, CERTIFICATE, MODEL, HUB = (
     "certificate",
     "model",
     "hub",
+    "chain",
 )
 DEAD_MICROPHONES = {
     "lost": "microphone lost: check its plug",
@@ -37,6 +38,7 @@ class Limits:
     clock_s: float = checked(minimum=0, maximum=86400, default=600.0)
     disk_free_mb: float = checked(minimum=0, maximum=1e6, default=200.0)
     certificate_days: float = checked(minimum=0, maximum=365, default=14.0)
+    canary_s: float = checked(minimum=70, maximum=3600, default=150.0)
     ward_devices: int = checked(minimum=2, maximum=1000, default=3)
     models: tuple[str, ...] = checked(minimum=1, maximum=80, default=())
 
@@ -191,6 +193,13 @@ def wanted(
         words = f"{losses[ward]} of {sizes[ward]} devices lost: check the ward's network and power"
         result[key] = Fault(LINK, since, words)
     return result
+
+
+def chain_fault(heard_at: float | None, since: float, now: float, limits: Limits) -> Fault | None:
+    """Whether the canary has been missing for too long; `since`: from when on it could have been heard."""
+    waiting_since = max(since, since if heard_at is None else heard_at)
+    words = "no test message comes through broker, ingest and alert engine: alerts may not either"
+    return _since(CHAIN, waiting_since, limits.canary_s, now, words)
 
 
 def _is_gone(lost: int, devices: int, limits: Limits) -> bool:

@@ -12,8 +12,8 @@ from edge import messages
 from edge.messages import from_json
 from hub.alerts import ENDED, PRESENT, TECHNICAL, Assessment, Distress, Episode, Shown, root
 from hub.faults import DeviceHealth, Fault, Key, Place
-from hub.store import count, counter, next_revision
-from hub.tables import AlertRow, Device, EpisodeRow, Process, Record
+from hub.store import beat, count, counter, next_revision
+from hub.tables import CANARY, AlertRow, Device, EpisodeRow, Process, Record
 
 BATCH = 2000
 _NAME = 32  # characters of an episode's own name; an anchor may name a stretch of it (hub.alerts.root)
@@ -42,8 +42,11 @@ def take_in(connection: Connection) -> tuple[set[int], bool]:
         .limit(BATCH)
     ).all()
     touched = set()
+    canary = connection.scalar(select(Device.id).where(Device.ward == CANARY))
     for row in rows:
-        if row.kind == messages.Episode.kind:
+        if row.device_id == canary:
+            beat(connection, CANARY, row.received_at, working=True)
+        elif row.kind == messages.Episode.kind:
             _join(connection, row.device_id, _episode(row.body, row.at, row.received_at))
             touched.add(row.device_id)
     if rows:
@@ -171,7 +174,7 @@ def due(connection: Connection, now: float) -> list[int]:
 
 def devices(connection: Connection) -> dict[int, DeviceHealth]:
     """What is known of every device's own health."""
-    rows = connection.execute(select(Device.id, *_DEVICE_COLUMNS))
+    rows = connection.execute(select(Device.id, *_DEVICE_COLUMNS).where(Device.ward != CANARY))
     return {row[0]: DeviceHealth(*row[1:]) for row in rows}
 
 
@@ -183,6 +186,11 @@ def listening_since(connection: Connection, now: float, grace_s: float) -> float
     if row is None or not row.working or now - row.at > grace_s:
         return None
     return float(row.since)
+
+
+def canary_heard_at(connection: Connection) -> float | None:
+    """When the last canary came through, None where none ever has."""
+    return connection.scalar(select(Process.at).where(Process.name == CANARY))
 
 
 def faults(connection: Connection) -> dict[Key, tuple[int, Fault]]:

@@ -11,6 +11,9 @@ from typing import ClassVar
 from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+CANARY = "hub.canary"
+"""Ward and name of the hub's own device (hub.canary), which is on no board; no other may have that ward."""
+
 
 class Base(DeclarativeBase):
     """Root of the schema. What is changed here needs a revision in hub/migrations, too."""

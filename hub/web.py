@@ -22,6 +22,7 @@ from fastapi.templating import Jinja2Templates
 from edge.errors import StorageError, UnavailableError
 from hub import __version__, actions, board
 from hub.alerts import OUTCOMES
+from hub.canary import Canary
 from hub.config import Settings
 from hub.service import Stop
 from hub.store import Store
@@ -167,6 +168,11 @@ def run(settings: Settings, store: Store, stop: Stop, clock: Callable[[], float]
         server.should_exit = True
         await serving
 
-    with server_socket:
-        log.info("the board is on http://%s:%d", settings.web.host, settings.web.port)
-        asyncio.run(serve())
+    canary = Canary(settings, clock)
+    canary.start()
+    try:
+        with server_socket:
+            log.info("the board is on http://%s:%d", settings.web.host, settings.web.port)
+            asyncio.run(serve())
+    finally:
+        canary.stop()
