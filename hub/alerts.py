@@ -98,11 +98,12 @@ class Distress:
     """One distress alert of a bed as it should be now.
 
     `row` is the shown alert it continues, None for a new one; `absorbed` are shown alerts that have
-    turned out to be the same stretch of distress.
+    turned out to be the same stretch of distress, `settled` those of them that somebody had closed already.
     """
 
     row: int | None
     absorbed: tuple[int, ...]
+    settled: tuple[int, ...]
     episodes: tuple[str, ...]
     condition: str
     priority: str
@@ -182,16 +183,15 @@ def _continued(
     anchors = {alert.anchor for alert in shown}
     found = []
     for group in groups:
-        closing = _closing(group, shown)
-        if closing is None:
-            continue
-        closed_at = closing.closed_at or now
-        again_at = closed_at + timers.again_s
-        for episode in group:
-            stretch = f"{root(episode.id)}{_STRETCH}{closing.row}"
-            goes_on = episode.last_at > closed_at and episode.end(now, timers) >= again_at
-            if stretch not in known and (goes_on or stretch in anchors):
-                found.append(replace(episode, id=stretch, onset_at=closed_at, received_at=again_at))
+        closings = _closings(group, shown)
+        for closing in closings:
+            closed_at = closing.closed_at or now
+            again_at = closed_at + timers.again_s
+            for episode in group:
+                stretch = f"{root(episode.id)}{_STRETCH}{closing.row}"
+                goes_on = episode.last_at > closed_at and episode.end(now, timers) >= again_at
+                if stretch not in known and ((goes_on and closing is closings[-1]) or stretch in anchors):
+                    found.append(replace(episode, id=stretch, onset_at=closed_at, received_at=again_at))
     return found
 
 
@@ -200,11 +200,10 @@ def _returns(
 ) -> Iterator[float]:
     """When what still goes on after its alert was closed will be an alert again."""
     for group in groups:
-        closed_at = _closed_at(group, shown)
-        if closed_at is not None and any(
-            episode.last_at > closed_at and episode.going_on(now, timers) for episode in group
-        ):
-            yield closed_at + timers.again_s
+        for closing in _closings(group, shown)[-1:]:
+            closed_at = closing.closed_at or now
+            if any(episode.last_at > closed_at and episode.going_on(now, timers) for episode in group):
+                yield closed_at + timers.again_s
 
 
 def _same_alert(
@@ -219,19 +218,19 @@ def _same_alert(
 
 
 def _closed_at(group: Sequence[Episode], shown: Sequence[Shown]) -> float | None:
-    closing = _closing(group, shown)
-    return None if closing is None else closing.closed_at
+    closings = _closings(group, shown)
+    return closings[0].closed_at if closings else None
 
 
-def _closing(group: Sequence[Episode], shown: Sequence[Shown]) -> Shown | None:
-    """The first closed alert that held any of these episodes."""
+def _closings(group: Sequence[Episode], shown: Sequence[Shown]) -> list[Shown]:
+    """The closed alerts that held any of these episodes, in the order of their closing."""
     held = [
         (alert.closed_at, alert.row, alert)
         for alert in shown
         if alert.closed_at is not None
         and any(episode.id == alert.anchor or _went_on(episode, alert, shown) for episode in group)
     ]
-    return min(held)[2] if held else None
+    return [alert for _, _, alert in sorted(held)]
 
 
 def _went_on(episode: Episode, closed: Shown, shown: Sequence[Shown]) -> bool:
@@ -254,6 +253,7 @@ def _alert(
     return Distress(
         row=rows[0].row if rows else None,
         absorbed=tuple(alert.row for alert in rows[1:] if alert.closed_at is None),
+        settled=tuple(alert.row for alert in rows[1:] if alert.closed_at is not None),
         episodes=tuple(episode.id for episode in group),
         condition=PRESENT if present else ENDED,
         priority=HIGH if _is_high(group, counted, now, timers) else MEDIUM,

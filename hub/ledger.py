@@ -133,6 +133,8 @@ def write(connection: Connection, device_id: int, result: Assessment, now: float
             _update(connection, row, _columns(alert))
         for absorbed in alert.absorbed:
             _update(connection, absorbed, {"merged_into": row})
+        for settled in alert.settled:
+            _update(connection, settled, {"condition": ENDED})  # the other tells how it goes on
         connection.execute(
             update(EpisodeRow)
             .where(EpisodeRow.device_id == device_id, EpisodeRow.id.in_(map(root, alert.episodes)))
@@ -145,7 +147,7 @@ def write(connection: Connection, device_id: int, result: Assessment, now: float
 def _columns(alert: Distress) -> dict[str, Any]:
     values = asdict(alert)
     values["episodes"] = len(alert.episodes)
-    del values["row"], values["absorbed"]
+    del values["row"], values["absorbed"], values["settled"]
     return values
 
 
