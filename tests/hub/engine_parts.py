@@ -60,10 +60,10 @@ class Clock:
         return self.now
 
 
-def engine(store: Store, clock: Clock) -> Engine:
+def engine(store: Store, clock: Clock, limits: Limits | None = None) -> Engine:
     with store.write() as connection:
         begin_work(connection, "ingest", clock.now)
-    return Engine(store, Timers(), Limits(), Ladder(), clock)
+    return Engine(store, Timers(), limits or Limits(), Ladder(), clock)
 
 
 def raised(store: Store, device: Device, clock: Clock) -> int:

@@ -19,6 +19,7 @@ from edge.messages import Dropped, Episode, Health, Receipt, to_json
 from hub import board
 from hub.arrivals import KEPT_REJECTS, Accepted, Arrival, Rejected, check, save, set_aside
 from hub.engine import DEAF_GRACE_S
+from hub.faults import Limits
 from hub.store import Store, beat, begin_work, counter
 from hub.stream import Stream
 from hub.tables import Record, Reject
@@ -262,7 +263,7 @@ def test_a_silent_device_is_technical_and_never_distress(store: Store, device: D
 def test_what_a_device_says_of_itself_becomes_technical_alarms(store: Store, device: Device) -> None:
     """Since the first time it was so, until it is no longer."""
     clock = Clock()
-    keeper = engine(store, clock)
+    keeper = engine(store, clock, Limits(canary_s=3600))
 
     def say(second: float, *, synced: bool = True, **values: Any) -> None:
         clock.now = T0 + second
