@@ -3,7 +3,7 @@
 set -eu
 
 run="gcc libsystemd-dev mosquitto pkg-config portaudio19-dev python3-dev python3-venv"
-test="chromium libasound2-plugins mosquitto-clients openssl postgresql pulseaudio pulseaudio-utils strace systemd-container"
+test="chromium fonts-noto-ui-core libasound2-plugins mosquitto-clients openssl postgresql pulseaudio pulseaudio-utils strace systemd-container"
 
 case "${1:-}" in
     run) wanted=$run ;;

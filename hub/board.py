@@ -27,6 +27,7 @@ _ALERT: tuple[Any, ...] = (
     AlertRow.episodes,
     AlertRow.emotion,
     AlertRow.peak,
+    AlertRow.level_db,
     AlertRow.reason,
     AlertRow.merged_into,
     AlertRow.accepted_by,

@@ -1,6 +1,7 @@
 // A nurse's answers on their way to the hub. A refusal is shown in the hub's own words.
 
 import { byId } from "./dom.js";
+import { languageName, t } from "./i18n.js";
 
 const TOAST_MS = 6000;
 const WAIT_MS = 8000;
@@ -16,9 +17,9 @@ export async function post(path, body) {
     });
     if (response.ok) return true;
     const answer = await response.json().catch(() => ({}));
-    toast(typeof answer.detail === "string" ? sentence(answer.detail) : "The hub did not understand that.");
+    toast(refusal(response.status, answer.detail));
   } catch {
-    toast("The hub does not answer. Nothing was recorded; try again.");
+    toast(t("no_answer"));
   }
   return false;
 }
@@ -33,6 +34,10 @@ export function toast(text) {
   }, TOAST_MS);
 }
 
-function sentence(text) {
-  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+// In English the hub's own words; elsewhere the sentence that comes nearest.
+function refusal(status, detail) {
+  if (languageName() === "en" && typeof detail === "string") return `${detail.charAt(0).toUpperCase()}${detail.slice(1)}.`;
+  const taken = /^(.+) has already accepted this alert$/.exec(detail);
+  if (taken) return t("refused_taken", { name: taken[1] });
+  return t(status === 409 ? "refused_changed" : "refused_unsure");
 }

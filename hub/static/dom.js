@@ -47,3 +47,7 @@ export function setText(node, text) {
 export function setData(node, name, value) {
   if (node.dataset[name] !== value) node.dataset[name] = value;
 }
+
+export function setLabel(node, text) {
+  if (node.getAttribute("aria-label") !== text) node.setAttribute("aria-label", text);
+}

@@ -1,17 +1,22 @@
 // The board: keeps what the stream says, and brings the page up to date with it.
 
 import { post } from "./actions.js";
-import { byId, el, icon, loadIcons, setText } from "./dom.js";
+import { Answers } from "./answers.js";
+import { byId, loadIcons, setText } from "./dom.js";
 import { Feed } from "./feed.js";
+import { span, t, time, useLanguage } from "./i18n.js";
+import { fit } from "./layout.js";
 import { People } from "./people.js";
+import { Settings } from "./settings.js";
 import { Sound } from "./sound.js";
-import { Tile, byUrgency, rankName } from "./tiles.js";
+import { drawRecent, drawSummary } from "./summary.js";
+import { Tile } from "./tiles.js";
 import * as words from "./words.js";
 
 loadIcons().catch(() => {}); // not awaited: the board matters more than its pictures
+useLanguage();
 
 const SECOND_MS = 1000;
-const RECENT = 12;
 const staleS = Number(document.body.dataset.staleS);
 const silentS = Number(document.body.dataset.silentS);
 
@@ -21,19 +26,34 @@ const tiles = new Map();
 const announced = new Map();
 const people = new People();
 const sound = new Sound();
-let recentKey = "";
 let live = { live: true, ready: false };
 
+const settings = new Settings(() => {
+  people.show();
+  sound.show();
+  draw();
+  drawLiveness();
+});
+
+async function answer(id, verb, more = {}) {
+  const person = await people.name();
+  if (person) await post(`/api/alerts/${id}/${verb}`, { person, ...more });
+}
+
 const act = {
-  async accept(id) {
-    const person = await people.name();
-    if (person) await post(`/api/alerts/${id}/accept`, { person });
-  },
-  async close(id, outcome) {
-    const person = await people.name();
-    if (person) await post(`/api/alerts/${id}/close`, { person, outcome });
+  accept: (id) => answer(id, "accept"),
+  pause: (id) => answer(id, "pause"),
+  close: (id, outcome) => answer(id, "close", { outcome }),
+  open(key, opener) {
+    answers.open(key, opener);
+    draw();
   },
 };
+const answers = new Answers(act);
+
+byId("recent-button").addEventListener("click", () => byId("recent").showModal());
+byId("recent-done").addEventListener("click", () => byId("recent").close());
+new ResizeObserver(() => draw()).observe(byId("room"));
 
 const feed = new Feed({
   silentS,
@@ -58,16 +78,18 @@ function open() {
 
 function draw() {
   const now = feed.now();
-  const waiting = open();
+  const shown = open();
   const groups = new Map([...beds.keys()].map((id) => [id, []]));
-  for (const alert of waiting) {
-    const key = alert.device_id ?? "hub";
+  for (const alert of shown) {
+    const key = alert.device_id ?? `ward ${alert.ward}`;
     if (!groups.has(key)) groups.set(key, []);
     groups.get(key).push(alert);
   }
+  const manyWards = new Set([...beds.values()].map((bed) => bed.ward)).size > 1;
   for (const [key, own] of groups) {
+    if (!beds.has(key) && !own.length) continue;
     if (!tiles.has(key)) tiles.set(key, new Tile(key, act));
-    tiles.get(key).update(beds.get(key) || null, own, now, staleS);
+    tiles.get(key).update(beds.get(key) || null, own, now, staleS, manyWards);
   }
   for (const [key, tile] of tiles) {
     if (!groups.has(key)) {
@@ -76,24 +98,27 @@ function draw() {
     }
   }
   arrange(groups);
-  drawSummary(waiting);
-  drawRecent();
-  announce(waiting);
-  drawSound(waiting);
+  drawSummary(shown, beds.size);
+  drawRecent([...alerts.values()]);
+  answers.update(groups, now);
+  announce(shown, now);
+  drawSound(now);
 }
 
 function arrange(groups) {
+  const first = (own) => [...own].sort(words.byUrgency)[0];
   const alarmed = [...groups].filter(([, own]) => own.length > 0);
-  alarmed.sort(([, a], [, b]) => byUrgency([...a].sort(byUrgency)[0], [...b].sort(byUrgency)[0]));
+  alarmed.sort(([, a], [, b]) => words.byUrgency(first(a), first(b)));
   const calm = [...groups].filter(([, own]) => own.length === 0).map(([key]) => key);
   calm.sort((a, b) => bedName(a).localeCompare(bedName(b), undefined, { numeric: true }));
   place(byId("beds"), [...alarmed.map(([key]) => key), ...calm]);
+  fit(byId("beds"), byId("room"), calm.length, alarmed.length);
   byId("empty").hidden = !live.ready || tiles.size > 0;
 }
 
 function bedName(key) {
   const bed = beds.get(key);
-  return bed ? `${bed.ward} ${bed.bed}` : "";
+  return `${bed.ward} ${bed.bed}`;
 }
 
 // Moves only the tiles whose place has changed, and gives focus back to the one that held it.
@@ -106,62 +131,29 @@ function place(section, keys) {
   if (held && held !== document.activeElement && held.isConnected) held.focus({ preventScroll: true });
 }
 
-function drawSummary(waiting) {
-  const count = (name) => waiting.filter((alert) => rankName(alert) === name && alert.state === "waiting").length;
-  const parts = [
-    [count("high"), "high"],
-    [count("medium"), "medium"],
-    [count("missed"), "missed"],
-    [count("technical"), "technical"],
-  ].filter(([number]) => number > 0);
-  const attended = waiting.filter((alert) => alert.state === "accepted").length;
-  const summary = byId("summary");
-  const chips = parts.map(([number, name]) => el("span", { class: "count", "data-priority": name }, icon(name), `${number} ${name}`));
-  if (attended) chips.push(el("span", { class: "count", "data-priority": "attended" }, icon("person"), `${attended} accepted`));
-  if (!chips.length) chips.push(el("span", { class: "count", "data-priority": "none" }, icon("check"), beds.size ? `No alerts · ${words.plural(beds.size, "bed", "beds")}` : "No beds yet"));
-  if (summary.textContent !== chips.map((chip) => chip.textContent).join("")) summary.replaceChildren(...chips);
-}
-
-function drawRecent() {
-  const over = [...alerts.values()].filter((alert) => alert.state === "closed" || alert.state === "resolved");
-  const endOf = (alert) => alert.closed_at ?? alert.ended_at ?? alert.opened_at;
-  over.sort((a, b) => endOf(b) - endOf(a));
-  const key = over.map((alert) => `${alert.id}:${alert.state}`).join();
-  if (key === recentKey) return;
-  recentKey = key;
-  byId("recent").hidden = over.length === 0;
-  byId("recent-list").replaceChildren(
-    ...over.slice(0, RECENT).map((alert) =>
-      el(
-        "li",
-        { "data-priority": rankName(alert) },
-        icon(words.alertIcon(alert)),
-        el("time", {}, words.time(endOf(alert))),
-        el("strong", {}, alert.bed),
-        el("span", { class: "what" }, words.reason(alert)),
-        el("span", { class: "outcome-word" }, words.outcome(alert)),
-        el("span", { class: "by" }, alert.closed_by || ""),
-      ),
-    ),
-  );
-}
-
-// Says each new alert, and each rise to high, once to a screen reader.
-function announce(waiting) {
-  const news = [];
-  for (const alert of waiting) {
+// Says each new alert, and each rise to high, once to a screen reader, and brings it into view; only
+// what is high interrupts what is being read.
+function announce(shown, now) {
+  const news = { high: [], other: [] };
+  for (const alert of shown) {
     if (alert.state === "waiting" && announced.get(alert.id) !== alert.priority) {
-      news.push(`${alert.bed}: ${words.alertWord(alert)}. ${words.reason(alert)}.`);
+      const values = { bed: words.place(alert), word: words.alertWord(alert), reason: words.reason(alert, now) };
+      news[alert.priority === "high" ? "high" : "other"].push(t("announce", values));
     }
     announced.set(alert.id, alert.priority);
   }
-  if (news.length) setText(byId("announce"), news.join(" "));
+  if (news.high.length) setText(byId("announce-high"), news.high.join(" "));
+  if (news.other.length) setText(byId("announce"), news.other.join(" "));
+  if (news.high.length + news.other.length) byId("room").scrollTop = 0;
 }
 
-function drawSound(waiting) {
-  const loud = waiting.filter((alert) => alert.state === "waiting" && !alert.missed).sort(byUrgency)[0];
+// What should be heard: nothing that is accepted, missed, paused, or of a muted bed.
+function drawSound(now) {
+  const muted = (alert) => alert.priority !== "technical" && beds.get(alert.device_id)?.muted_until > now;
+  const loud = open().filter((alert) => alert.state === "waiting" && !alert.missed && !(alert.paused_until > now) && !muted(alert));
+  loud.sort(words.byUrgency);
   const dead = live.ready && !live.live;
-  sound.want(dead ? "dead" : loud ? loud.priority : null);
+  sound.want(dead ? "dead" : loud[0]?.priority || null, loud.map((alert) => alert.id));
 }
 
 function drawLiveness() {
@@ -171,16 +163,19 @@ function drawLiveness() {
   byId("app").inert = dead;
   cover.hidden = !dead;
   byId("pulse").dataset.live = live.ready && !dead ? "yes" : "no";
-  setText(byId("pulse-word"), dead ? "Not live" : live.ready ? "Live" : "Connecting");
-  setText(byId("clock"), words.time(now));
+  setText(byId("pulse-word"), t(dead ? "not_live_short" : live.ready ? "live" : "connecting"));
+  setText(byId("clock"), time(now));
   if (dead) {
-    const since = `for ${words.span(live.silence)}, since ${words.time(live.heardAt)}`;
-    const parts = { ingest: "the part that hears the devices", engine: "the part that raises alerts" };
-    const gone = live.parts.map((name) => parts[name] || name).join(" and ");
-    setText(byId("not-live-why"), gone && live.silence < silentS ? `In the hub, ${gone} has stopped.` : `Nothing heard from the hub ${since}.`);
-    if (byId("people").open) byId("people").close();
+    const values = { span: span(live.silence), time: time(live.heardAt) };
+    const parts = live.parts.filter((name) => name === "ingest" || name === "engine").map((name) => t(`not_live_${name}`));
+    const heard = live.silence < silentS && parts.length > 0;
+    setText(byId("not-live-why"), heard ? parts.join(" ") : t("not_live_silence", values));
+    for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close(); // they would lie above it
   }
-  drawSound(open());
+  drawSound(now);
 }
 
-setInterval(draw, SECOND_MS);
+setInterval(() => {
+  draw();
+  settings.showLight();
+}, SECOND_MS);

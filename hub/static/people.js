@@ -1,6 +1,8 @@
 // Who stands before the board: picked or typed once, remembered in this browser, shown at the top.
 
 import { byId, icon } from "./dom.js";
+import { t } from "./i18n.js";
+import { recall, remember } from "./memory.js";
 
 const KEY = "bedside.person";
 const LONGEST = 60;
@@ -11,7 +13,7 @@ export class People {
     this.button = byId("you");
     this.input = byId("people-other");
     this.resolve = null;
-    this.person = recall();
+    this.person = recall(KEY).trim().slice(0, LONGEST) || null;
     this.button.addEventListener("click", () => this.ask());
     byId("people-cancel").addEventListener("click", () => this.dialog.close());
     this.dialog.addEventListener("close", () => this.answer(null));
@@ -47,11 +49,7 @@ export class People {
 
   choose(name) {
     this.person = name;
-    try {
-      localStorage.setItem(KEY, name);
-    } catch {
-      // a browser without storage forgets the name at the next reload; nothing worse
-    }
+    remember(KEY, name);
     this.show();
     this.answer(name);
     this.dialog.close();
@@ -65,15 +63,7 @@ export class People {
 
   show() {
     const text = document.createElement("span");
-    text.textContent = this.person ? `You are ${this.person}` : "Who are you?";
+    text.textContent = this.person ? t("you_are", { name: this.person }) : t("who_are_you");
     this.button.replaceChildren(icon("person"), text);
-  }
-}
-
-function recall() {
-  try {
-    return (localStorage.getItem(KEY) || "").trim().slice(0, LONGEST) || null;
-  } catch {
-    return null;
   }
 }

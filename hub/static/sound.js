@@ -1,10 +1,13 @@
 // Alert sounds made by Web Audio, in the pattern of medical alarms: high ten pulses, medium three,
-// technical two low ones, and a falling pair of its own where the board is not live. Browsers keep
+// technical two low and soft ones once for each alert, and a falling pair of its own where the board is not live. Browsers keep
 // sound locked until somebody touches the page; until then the page says so in large letters.
 
 import { byId, icon } from "./dom.js";
+import { t } from "./i18n.js";
 
-const REPEAT_S = { high: 5, medium: 10, technical: 30, dead: 5 };
+const REPEAT_S = { high: 5, medium: 10, technical: Infinity, dead: 5 };
+const SOFT = { technical: 0.15, ready: 0.3 };
+const LOUD = 0.5;
 const PULSES = {
   // [start, frequency, length], in seconds and hertz
   high: [0, 0.2, 0.4, 0.75, 0.95, 1.4, 1.6, 1.8, 2.15, 2.35].map((at) => [at, 880, 0.13]),
@@ -18,8 +21,9 @@ export class Sound {
   constructor() {
     this.context = null;
     this.wanted = null;
+    this.alerts = [];
     this.lastAt = -Infinity;
-    this.played = 0;
+    this.heard = new Set(); // alerts whose technical sound has been
     this.button = byId("sound");
     this.bar = byId("sound-off");
     for (const control of [this.button, this.bar]) {
@@ -60,10 +64,16 @@ export class Sound {
     this.show();
   }
 
-  // What should be heard from now on: high, medium, technical, dead or null.
-  want(kind) {
-    if (kind === this.wanted) return;
-    const louder = kind !== null && (this.wanted === null || REPEAT_S[kind] <= REPEAT_S[this.wanted]);
+  // What should be heard from now on: high, medium, technical, dead or null; and for which alerts.
+  want(kind, alerts) {
+    this.alerts = alerts;
+    if (kind === this.wanted) {
+      const fresh = alerts.some((id) => !this.heard.has(id));
+      if (kind === "technical" && fresh) this.lastAt = -Infinity;
+      return;
+    }
+    const fresh = kind !== "technical" || alerts.some((id) => !this.heard.has(id));
+    const louder = kind !== null && fresh && (this.wanted === null || REPEAT_S[kind] <= REPEAT_S[this.wanted]);
     this.wanted = kind;
     if (louder) this.lastAt = -Infinity;
   }
@@ -73,19 +83,21 @@ export class Sound {
     const now = performance.now() / 1000;
     if (now - this.lastAt >= REPEAT_S[this.wanted]) {
       this.lastAt = now;
+      if (this.wanted !== "dead") this.heard = new Set(this.alerts);
       this.play(this.wanted);
     }
   }
 
   play(kind) {
-    this.played += 1;
+    const loudness = SOFT[kind] || LOUD;
+    this.button.dataset.played = kind;
     const start = this.context.currentTime + 0.03;
     for (const [at, frequency, length] of PULSES[kind]) {
       const gain = this.context.createGain();
       gain.connect(this.context.destination);
       gain.gain.setValueAtTime(0, start + at);
-      gain.gain.linearRampToValueAtTime(0.5, start + at + 0.02);
-      gain.gain.setValueAtTime(0.5, start + at + length - 0.03);
+      gain.gain.linearRampToValueAtTime(loudness, start + at + 0.02);
+      gain.gain.setValueAtTime(loudness, start + at + length - 0.03);
       gain.gain.linearRampToValueAtTime(0, start + at + length);
       for (const [harmonic, share] of [[1, 0.6], [2, 0.25], [3, 0.15]]) {
         const tone = this.context.createOscillator();
@@ -103,9 +115,9 @@ export class Sound {
     this.bar.hidden = this.on;
     this.button.hidden = !this.on;
     const text = document.createElement("span");
-    text.textContent = this.on ? "Sound on" : "Sound off";
+    text.textContent = t(this.on ? "sound_on" : "sound_is_off");
     this.button.dataset.on = this.on ? "yes" : "no";
     this.button.replaceChildren(icon(this.on ? "sound-on" : "sound-off"), text);
-    this.button.title = this.on ? "Tap to hear a test sound" : "Tap to turn the sound on";
+    this.button.title = t(this.on ? "sound_test" : "sound_tap");
   }
 }

@@ -1,188 +1,123 @@
 // One tile a bed. A tile is built once and then brought up to date in place, so that a button never
 // changes under a finger and keyboard focus stays where it is.
 
-import { el, icon, setData, setIcon, setText } from "./dom.js";
+import { el, icon, setData, setIcon, setLabel, setText } from "./dom.js";
+import { ago, number, t, time, watch } from "./i18n.js";
 import * as words from "./words.js";
 
 const QUIET_S = 12; // no speech for so long: the tile says quiet, and how long ago the last voice was
-const CRITICAL = { high: 0, medium: 1, missed: 2, technical: 3 };
 
 export class Tile {
   constructor(key, act) {
     this.key = key;
-    this.act = act;
-    this.alerts = new Map();
+    this.first = null;
     this.sign = icon("medium");
-    this.name = el("h2", { class: "bed" });
-    this.ward = el("span", { class: "ward-name" });
+    this.name = el("h2", { class: "bed", dir: "auto" });
     this.word = el("strong", { class: "word" });
     this.waiting = el("span", { class: "waiting" });
     this.mic = chip();
     this.link = chip();
     this.states = el("div", { class: "states" }, this.mic.node, this.link.node);
-    const title = el(
-      "div",
-      { class: "title" },
-      el("div", { class: "place" }, this.name, this.ward, this.states),
-      el("div", { class: "kind-line" }, this.word, this.waiting),
-    );
-    this.head = el("header", {}, this.sign, title);
-    this.alertBox = el("div", { class: "alerts" });
+    this.head = el("header", {}, this.sign, this.name, this.word, this.waiting, this.states);
+    this.reason = el("p", { class: "reason" });
+    this.since = el("p", { class: "since" });
+    this.who = el("p", { class: "who" });
+    this.accept = el("button", { type: "button", class: "accept", onclick: () => act.accept(this.first.id) });
+    this.close = el("button", { type: "button", class: "close", "aria-haspopup": "dialog", onclick: () => act.open(key, this.close) });
+    this.more = el("button", { type: "button", class: "more", "aria-haspopup": "dialog", onclick: () => act.open(key, this.more) });
+    this.alert = el("div", { class: "alert" }, this.reason, this.since, this.who);
+    this.answers = el("div", { class: "answers" }, this.accept, this.close, this.more);
     this.face = icon("quiet");
     this.emotion = el("span", { class: "emotion" });
     this.fresh = el("span", { class: "fresh" });
     this.fill = el("span", { class: "fill" });
-    this.bar = el("div", { class: "bar", role: "meter", "aria-valuemin": "0", "aria-valuemax": "100", "aria-label": "Distress level" }, this.fill);
+    this.bar = el("div", { class: "bar", role: "meter", "aria-valuemin": "0", "aria-valuemax": "100" }, this.fill);
     this.number = el("span", { class: "number" });
-    const mood = el("div", { class: "mood" }, this.face, el("div", {}, this.emotion, this.fresh));
-    const level = el("div", { class: "level" }, el("span", { class: "level-word" }, "Distress"), this.bar, this.number);
-    this.live = el("div", { class: "live" }, mood, level);
-    this.node = el("article", { class: "tile" }, this.head, this.alertBox, this.live);
+    this.mood = el("div", { class: "mood" }, this.face, el("div", {}, this.emotion, this.fresh));
+    this.level = el("div", { class: "level" }, this.bar, this.number);
+    this.live = el("div", { class: "live" }, this.mood, this.level);
+    this.node = el("article", { class: "tile" }, this.head, this.alert, this.live, this.answers);
   }
 
-  // `bed` is null for the hub's own alert; `alerts` are this tile's open ones.
-  update(bed, alerts, now, staleS) {
-    const sorted = [...alerts].sort(byUrgency);
-    const first = sorted[0];
-    setText(this.name, bed ? bed.bed : first?.bed || "");
-    setText(this.ward, bed ? bed.ward : "");
+  // `bed` is null for a ward's or the hub's own alert; `alerts` are this tile's open ones.
+  update(bed, alerts, now, staleS, manyWards) {
+    const sorted = [...alerts].sort(words.byUrgency);
+    const first = sorted[0] || null;
+    this.first = first;
+    const name = bed ? (manyWards ? `${bed.bed} · ${bed.ward}` : bed.bed) : words.place(first);
+    setText(this.name, name);
+    if (this.name.title !== name) this.name.title = name;
+    setLabel(this.node, name);
     this.live.hidden = this.states.hidden = !bed;
-    this.sign.toggleAttribute("hidden", !first);
-    this.word.hidden = this.waiting.hidden = !first;
-    setData(this.node, "priority", first ? rankName(first) : "none");
+    for (const node of [this.sign, this.word, this.waiting, this.alert, this.answers]) node.toggleAttribute("hidden", !first);
+    setData(this.node, "priority", first ? words.rankName(first) : "none");
     setData(this.node, "state", first ? first.state : "calm");
-    if (first) {
-      setIcon(this.sign, words.alertIcon(first));
-      setText(this.word, words.alertWord(first));
-      const waited = now - first.opened_at;
-      setText(this.waiting, first.state === "accepted" ? "accepted" : words.watch(waited));
-      if (this.waiting.title !== "how long it has waited") this.waiting.title = "how long it has waited";
-    }
-    this.updateAlerts(sorted, now);
+    if (first) this.updateAlert(first, sorted.length - 1, now, name);
     if (bed) this.updateLive(bed, now, staleS);
+  }
+
+  updateAlert(alert, others, now, name) {
+    const accepted = alert.state === "accepted";
+    const said = { bed: name, word: words.alertWord(alert) };
+    setIcon(this.sign, words.alertIcon(alert));
+    setText(this.word, said.word);
+    setText(this.waiting, watch(now - alert.opened_at));
+    if (this.waiting.title !== t("waited")) this.waiting.title = t("waited");
+    setText(this.reason, words.reason(alert, now));
+    setText(this.since, words.condition(alert, now));
+    setText(this.who, accepted ? t("accepted_by", { name: alert.accepted_by, time: time(alert.accepted_at) }) : "");
+    this.since.hidden = accepted;
+    this.who.hidden = !accepted;
+    this.accept.hidden = accepted;
+    this.close.hidden = !accepted;
+    this.more.hidden = others === 0;
+    setText(this.accept, t("accept"));
+    setText(this.close, t("close"));
+    setText(this.more, t("more", { n: number(others) }));
+    setLabel(this.accept, t("accept_label", said));
+    setLabel(this.close, t("close_label", said));
   }
 
   updateLive(bed, now, staleS) {
     const link = words.link(bed, now, staleS);
+    const mic = words.microphone(bed.microphone);
     const cut = link.tone === "bad";
-    this.mic.set(cut ? { ...words.microphone(bed.microphone), tone: "off" } : words.microphone(bed.microphone));
+    const deaf = cut || mic.tone !== "ok";
+    this.mic.set(cut ? { ...mic, tone: "off" } : mic);
     this.link.set(link);
     const age = bed.emotion_at === null ? Infinity : Math.max(0, now - bed.emotion_at);
-    const speaking = age < QUIET_S && !cut;
+    const speaking = age < QUIET_S && !deaf;
     const heard = bed.emotion ? words.emotion(bed.emotion) : null;
     setData(this.live, "speaking", speaking ? "yes" : "no");
+    setData(this.live, "deaf", deaf ? "yes" : "no");
     if (speaking) {
       setIcon(this.face, heard.icon);
       setText(this.emotion, heard.word);
-      setText(this.fresh, words.ago(age));
+      setText(this.fresh, ago(age));
     } else {
-      setIcon(this.face, cut ? "link-off" : "quiet");
-      setText(this.emotion, cut ? "Not hearing" : "Quiet");
-      setText(this.fresh, heard ? `${heard.word} ${words.ago(age)}` : "no voice yet");
+      setIcon(this.face, cut ? "link-off" : deaf ? "mic-off" : "quiet");
+      setText(this.emotion, cut ? link.word : deaf ? mic.word : t("quiet"));
+      setText(this.fresh, deaf ? t("not_hearing") : heard ? t("last_voice", { emotion: heard.word, ago: ago(age) }) : t("no_voice"));
     }
+    if (bed.muted_until > now) setText(this.fresh, t("bed_muted", { time: time(bed.muted_until), name: bed.muted_by }));
     const level = speaking ? Math.round(bed.distress * 100) : 0;
     this.fill.style.transform = `scaleX(${level / 100})`;
     this.bar.setAttribute("aria-valuenow", String(level));
-    setText(this.number, speaking ? String(level) : "–");
-  }
-
-  updateAlerts(alerts, now) {
-    const seen = new Set();
-    alerts.forEach((alert, index) => {
-      seen.add(alert.id);
-      let card = this.alerts.get(alert.id);
-      if (!card) {
-        card = new AlertCard(alert.id, this.act);
-        this.alerts.set(alert.id, card);
-      }
-      if (this.alertBox.children[index] !== card.node) {
-        this.alertBox.insertBefore(card.node, this.alertBox.children[index] || null);
-      }
-      card.update(alert, now);
-    });
-    for (const [id, card] of this.alerts) {
-      if (!seen.has(id)) {
-        card.node.remove();
-        this.alerts.delete(id);
-      }
-    }
-  }
-}
-
-class AlertCard {
-  constructor(id, act) {
-    this.sign = icon("medium");
-    this.word = el("strong", {});
-    this.reason = el("p", { class: "reason" });
-    this.since = el("p", { class: "since" });
-    this.accept = el("button", { type: "button", class: "accept", onclick: () => act.accept(id) }, "Accept");
-    this.who = el("p", { class: "who" });
-    this.outcomes = el(
-      "div",
-      { class: "outcomes", role: "group" },
-      ...words.OUTCOMES.map(([value, text]) =>
-        el("button", { type: "button", class: "outcome", "data-outcome": value, onclick: () => act.close(id, value) }, text),
-      ),
-    );
-    this.closing = el("div", { class: "closing" }, this.who, el("p", { class: "ask" }, "What was it? Closes the alert."), this.outcomes);
-    this.node = el(
-      "div",
-      { class: "alert", "data-alert": String(id) },
-      el("p", { class: "kind" }, this.sign, this.word),
-      this.reason,
-      this.since,
-      this.accept,
-      this.closing,
-    );
-  }
-
-  update(alert, now) {
-    setData(this.node, "priority", rankName(alert));
-    setData(this.node, "state", alert.state);
-    setIcon(this.sign, words.alertIcon(alert));
-    setText(this.word, words.alertWord(alert));
-    setText(this.reason, words.reason(alert));
-    setText(this.since, condition(alert, now));
-    const accepted = alert.state === "accepted";
-    setText(this.who, accepted ? `Accepted by ${alert.accepted_by}, ${words.time(alert.accepted_at)}` : "");
-    this.accept.hidden = accepted;
-    this.closing.hidden = !accepted;
-    this.accept.setAttribute("aria-label", `Accept ${alert.bed}: ${words.alertWord(alert)}`);
-    this.outcomes.setAttribute("aria-label", `Close ${alert.bed}: ${words.alertWord(alert)}`);
+    setLabel(this.bar, t("distress_level"));
+    setText(this.number, speaking ? number(level) : "–");
   }
 }
 
 function chip() {
   const sign = icon("mic");
-  const text = el("span", { class: "chip-word" });
-  const node = el("span", { class: "chip" }, sign, text);
+  const node = el("span", { class: "chip", role: "img" }, sign);
   return {
     node,
     set(state) {
       setIcon(sign, state.icon);
-      setText(text, state.word);
+      setLabel(node, state.word);
       setData(node, "tone", state.tone);
       if (node.title !== state.word) node.title = state.word;
     },
   };
-}
-
-function condition(alert, now) {
-  if (alert.priority === "technical") return `since ${words.time(alert.opened_at)}`;
-  if (alert.missed) return `at ${words.time(alert.opened_at)}, reported late: look in and review`;
-  if (alert.condition === "present") return "still going on";
-  return `ended ${words.ago(now - alert.ended_at)}`;
-}
-
-export function rankName(alert) {
-  return alert.missed && alert.priority !== "technical" ? "missed" : alert.priority;
-}
-
-// Highest priority first, those still waiting before those accepted, then whoever has waited longest.
-export function byUrgency(a, b) {
-  return (
-    CRITICAL[rankName(a)] - CRITICAL[rankName(b)] ||
-    Number(a.state === "accepted") - Number(b.state === "accepted") ||
-    a.opened_at - b.opened_at
-  );
 }

@@ -1,92 +1,103 @@
-// What the board says: every word a nurse reads that depends on data is here.
+// What the board says of beds and alerts, put together from their fields so that every language can.
 
-const EMOTIONS = new Set(["neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised"]);
+import { ago, known, languageName, number, span, t, time } from "./i18n.js";
 
+const LOUD_DB = -25; // as the device counts: edge/episodes.py
+const QUIET_DB = -45;
 const MICROPHONES = {
-  healthy: ["mic", "Listening", "ok"],
-  file: ["file", "Recording", "ok"],
-  muted: ["mic-off", "Muted", "off"],
-  recovering: ["mic-off", "Mic recovering", "bad"],
-  silent: ["mic-off", "Mic silent", "bad"],
-  stalled: ["mic-off", "Mic stalled", "bad"],
-  lost: ["mic-off", "Mic lost", "bad"],
+  healthy: ["mic", "ok"],
+  file: ["file", "ok"],
+  muted: ["mic-off", "off"],
+  recovering: ["mic-off", "bad"],
+  silent: ["mic-off", "bad"],
+  stalled: ["mic-off", "bad"],
+  lost: ["mic-off", "bad"],
 };
+const CRITICAL = { high: 0, medium: 1, missed: 2, technical: 3 };
 
-export const OUTCOMES = [
-  ["distress", "Distress"],
-  ["other need", "Other need"],
-  ["false alarm", "False alarm"],
-  ["could not tell", "Could not tell"],
-];
+export const OUTCOMES = ["distress", "other need", "false alarm", "could not tell"];
 
 export function emotion(name) {
-  const word = name.charAt(0).toUpperCase() + name.slice(1);
-  return { icon: EMOTIONS.has(name) ? name : "voice", word };
+  const key = `emotion_${name}`;
+  return known(key) ? { icon: name, word: t(key) } : { icon: "voice", word: name };
 }
 
 export function microphone(state) {
-  const [icon, word, tone] = MICROPHONES[state] || ["mic-off", "Mic unknown", "off"];
-  return { icon, word, tone };
+  const [icon, tone] = Object.hasOwn(MICROPHONES, state) ? MICROPHONES[state] : ["mic-off", "off"];
+  return { icon, tone, word: t(known(`mic_${state}`) ? `mic_${state}` : "mic_unknown") };
 }
 
 export function link(bed, now, staleS) {
   if (bed.status === "offline" && bed.heard_at <= bed.status_at) {
-    return { icon: "link-off", word: "Offline", tone: "bad" };
+    return { icon: "link-off", word: t("link_offline"), tone: "bad" };
   }
-  if (now - bed.heard_at >= staleS) return { icon: "link-off", word: "No signal", tone: "bad" };
-  return { icon: "link", word: "Connected", tone: "ok" };
+  if (now - bed.heard_at >= staleS) return { icon: "link-off", word: t("link_silent"), tone: "bad" };
+  return { icon: "link", word: t("link_ok"), tone: "ok" };
+}
+
+export function rankName(alert) {
+  return alert.missed && alert.priority !== "technical" ? "missed" : alert.priority;
+}
+
+// Highest priority first, those still waiting before those accepted, then whoever has waited longest.
+export function byUrgency(a, b) {
+  return (
+    CRITICAL[rankName(a)] - CRITICAL[rankName(b)] ||
+    Number(a.state === "accepted") - Number(b.state === "accepted") ||
+    a.opened_at - b.opened_at
+  );
 }
 
 export function alertWord(alert) {
-  if (alert.priority === "technical") return "Technical";
-  if (alert.missed) return "Missed distress";
-  return alert.priority === "high" ? "Distress – high" : "Distress";
+  return t(`alert_${rankName(alert)}`);
 }
 
 export function alertIcon(alert) {
-  return alert.missed ? "missed" : alert.priority;
+  return rankName(alert);
 }
 
-export function reason(alert) {
-  const text = alert.reason.charAt(0).toUpperCase() + alert.reason.slice(1);
-  return alert.episodes > 1 ? `${text} · ${alert.episodes} times` : text;
+// Who the alert is about: a bed, a whole ward, or the hub.
+export function place(alert) {
+  return alert.device_id === null ? alert.ward || t("hub") : alert.bed;
+}
+
+export function reason(alert, now) {
+  if (alert.priority === "technical") return fault(alert);
+  const cause = `cause_${alert.emotion}`;
+  const values = {
+    emotion: known(cause) ? t(cause) : alert.emotion,
+    span: span(Math.round((alert.ended_at ?? now) - alert.opened_at)),
+  };
+  const level = alert.level_db;
+  const loudness = level === null ? "" : level >= LOUD_DB ? "_loud" : level < QUIET_DB ? "_quiet" : "";
+  const text = t(`reason${loudness}`, values);
+  return alert.episodes > 1 ? t("times", { reason: text, n: number(alert.episodes) }) : text;
+}
+
+// In English the hub's own sentence, which says most; elsewhere the kind of trouble.
+function fault(alert) {
+  if (languageName() === "en") return alert.reason.charAt(0).toUpperCase() + alert.reason.slice(1);
+  const ward = /^(\d+) of (\d+) devices lost/.exec(alert.reason);
+  if (ward) return t("fault_ward", { lost: number(Number(ward[1])), all: number(Number(ward[2])) });
+  if (alert.reason.startsWith("device offline")) return t("fault_offline");
+  const microphone = /^microphone (lost|delivers only silence|muted)/.exec(alert.reason);
+  if (microphone) return t({ lost: "fault_mic_lost", muted: "fault_mic_muted" }[microphone[1]] || "fault_mic_silent");
+  return t(known(`fault_${alert.kind}`) ? `fault_${alert.kind}` : "fault_other");
+}
+
+export function condition(alert, now) {
+  if (alert.paused_until > now) return t("paused", { time: time(alert.paused_until) });
+  if (alert.priority === "technical") return t("since", { time: time(alert.opened_at) });
+  if (alert.missed) return t("late", { time: time(alert.opened_at) });
+  if (alert.condition !== "ended") return t("going_on");
+  return t("ended", { ago: ago(now - alert.ended_at) });
 }
 
 export function outcome(alert) {
-  if (alert.state === "resolved") return "Over by itself";
-  const found = OUTCOMES.find(([value]) => value === alert.outcome);
-  return found ? found[1] : "";
+  if (alert.state === "resolved") return t("over_by_itself");
+  return OUTCOMES.includes(alert.outcome) ? t(outcomeKey(alert.outcome)) : "";
 }
 
-export function span(seconds) {
-  const s = Math.max(0, Math.floor(seconds));
-  if (s < 60) return `${s} s`;
-  if (s < 3600) return `${Math.floor(s / 60)} min ${String(s % 60).padStart(2, "0")} s`;
-  if (s < 86400) return `${Math.floor(s / 3600)} h ${String(Math.floor((s % 3600) / 60)).padStart(2, "0")} min`;
-  return `${Math.floor(s / 86400)} d`;
-}
-
-// Like a stop watch: 0:07, 12:40, then 2 h 05.
-export function watch(seconds) {
-  const s = Math.max(0, Math.floor(seconds));
-  const pair = (number) => String(number).padStart(2, "0");
-  if (s < 3600) return `${Math.floor(s / 60)}:${pair(s % 60)}`;
-  if (s < 86400) return `${Math.floor(s / 3600)} h ${pair(Math.floor((s % 3600) / 60))}`;
-  return `${Math.floor(s / 86400)} d`;
-}
-
-export function ago(seconds) {
-  if (seconds < 3) return "now";
-  if (seconds < 60) return `${Math.floor(seconds)} s ago`;
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
-  if (seconds < 86400) return `${Math.floor(seconds / 3600)} h ago`;
-  return `${Math.floor(seconds / 86400)} d ago`;
-}
-
-export function time(seconds) {
-  return new Date(seconds * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
-}
-
-export function plural(number, one, many) {
-  return `${number} ${number === 1 ? one : many}`;
+export function outcomeKey(name) {
+  return `outcome_${name.replaceAll(" ", "_")}`;
 }

@@ -12,7 +12,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))  # hub_parts.py and simulate.py, beside this file
 
 from engine_parts import Loose
-from hub_parts import Broker, Hub
+from hub_parts import Broker, Hub, until
 from postgres import Cluster, binaries, database
 from simulate import Device, Line
 from sqlalchemy import URL
@@ -86,3 +86,15 @@ def chromium() -> Iterator[Any]:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM)
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def web_url(tmp_path_factory: pytest.TempPathFactory, broker: Broker) -> Iterator[str]:
+    """Where the hub's web process serves the page; tests give it their own event stream."""
+    hub = Hub(tmp_path_factory.mktemp("web"), broker.port)
+    hub.start("web")
+    try:
+        until(hub.answers, 20, "the web process")
+        yield hub.url
+    finally:
+        hub.stop()

@@ -1,0 +1,66 @@
+"""Thirty beds on a tablet, sixty on a wall screen: nothing scrolls, is cut off or too small to touch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from board_parts import LANGUAGES, TABLET, WALL, alert, bed, board_page, ward
+
+FLAWS = (Path(__file__).parent / "board_flaws.js").read_text()
+
+
+@pytest.mark.parametrize(
+    ("beds", "size", "language"),
+    [*((30, TABLET, language) for language in LANGUAGES), (60, WALL, "en"), (60, WALL, "ar")],
+)
+def test_all_beds_are_seen_at_once(
+    chromium: Any, web_url: str, beds: int, size: tuple[int, int], language: str
+) -> None:
+    """Also with the bar that says that sound is off."""
+    rows, alerts = ward(beds)
+    with board_page(chromium, web_url, rows, alerts, size=size, locale=language) as page:
+        assert page.locator(".tile").count() == beds
+        assert page.locator("#sound-off").is_visible()
+        assert page.evaluate(FLAWS) == []
+        page.locator("#sound-off").click()
+        page.locator("#sound-off").wait_for(state="hidden")
+        page.wait_for_timeout(100)
+        assert page.evaluate(FLAWS) == []
+
+
+def test_few_beds_are_large(chromium: Any, web_url: str) -> None:
+    rows, alerts = ward(12)
+    with board_page(chromium, web_url, rows, alerts) as page:
+        assert page.evaluate(FLAWS) == []
+        heights = page.locator(".tile").evaluate_all("all => all.map(tile => tile.clientHeight)")
+        assert min(heights) > 130
+        used = page.evaluate(
+            "document.getElementById('beds').clientHeight / document.getElementById('room').clientHeight"
+        )
+        assert used > 0.75
+
+
+def test_half_the_ward_in_alarm_still_fits(chromium: Any, web_url: str) -> None:
+    rows = [bed(number) for number in range(1, 31)]
+    alerts = [alert(number, number, ("high", "medium", "technical")[number % 3]) for number in range(1, 16)]
+    with board_page(chromium, web_url, rows, alerts) as page:
+        assert page.evaluate(FLAWS) == []
+
+
+def test_more_than_fit_scroll_with_the_alerts_on_top(chromium: Any, web_url: str) -> None:
+    rows = [bed(number) for number in range(1, 81)]
+    with board_page(chromium, web_url, rows, [alert(1, 77, "high"), alert(2, 66)]) as page:
+        flaws = page.evaluate(FLAWS)
+        assert flaws == ["the beds scroll"]
+        names = page.locator(".bed").all_text_contents()
+        assert names[:5] == ["Bed 77", "Bed 66", "Bed 1", "Bed 2", "Bed 3"]
+        assert page.locator(".tile").first.bounding_box()["y"] < 200
+
+
+def test_who_waits_longest_comes_first_within_a_priority(chromium: Any, web_url: str) -> None:
+    rows = [bed(number) for number in (10, 2, 1, 7)]
+    alerts = [alert(1, 7), alert(2, 10), alert(3, 1, "technical")]
+    with board_page(chromium, web_url, rows, alerts) as page:
+        assert page.locator(".bed").all_text_contents() == ["Bed 10", "Bed 7", "Bed 1", "Bed 2"]
