@@ -199,3 +199,29 @@ def test_not_live_when_only_the_alert_engine_is_dead(page: Any, running: Hub) ->
     page.reload()
     expect(page.locator("#not-live")).to_be_visible()
     expect(page.locator("#not-live-why")).to_have_text("In the hub, the part that raises alerts has stopped.")
+
+
+def test_a_tab_that_slept_or_lost_its_network_has_missed_nothing(page: Any, line: Line, running: Hub) -> None:
+    """What was raised meanwhile is there, and what was closed meanwhile is gone."""
+    known, new = Device(line, "bed-10", "Bed 10"), Device(line, "bed-11", "Bed 11")
+    known.state()
+    known.episode(hex_id(), "onset", 6.0)
+    expect(tile(page, "Bed 10").locator(".word")).to_have_text("Distress")
+    session = page.context.new_cdp_session(page)
+    session.send("Page.setWebLifecycleState", {"state": "frozen"})
+    new.state()
+    new.episode(hex_id(), "onset", 6.0)
+    [alert] = [one for one in running.alerts("waiting") if one["bed"] == "Bed 10"]
+    assert running.act(alert["id"], "accept", person="Ben Ortiz").is_success
+    assert running.act(alert["id"], "close", person="Ben Ortiz", outcome="distress").is_success
+    time.sleep(2)
+    session.send("Page.setWebLifecycleState", {"state": "active"})
+    expect(tile(page, "Bed 11").locator(".word")).to_have_text("Distress")
+    expect(tile(page, "Bed 10").locator(".word")).to_be_hidden()
+    page.context.set_offline(True)
+    third = Device(line, "bed-12", "Bed 12")
+    third.state()
+    third.episode(hex_id(), "onset", 6.0)
+    time.sleep(2)
+    page.context.set_offline(False)
+    expect(tile(page, "Bed 12").locator(".word")).to_have_text("Distress", timeout=20_000)

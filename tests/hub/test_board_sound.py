@@ -1,0 +1,95 @@
+"""What is heard: a real AudioContext, watched while it is told which tones to make and when."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from board_parts import alert, bed, board_page, stream
+
+# Notes every fundamental and when it is to start; the real oscillator plays it.
+LISTEN = """
+window.tones = [];
+const start = OscillatorNode.prototype.start;
+OscillatorNode.prototype.start = function (at) {
+  window.tones.push({ frequency: this.frequency.value, at, state: this.context.state });
+  return start.call(this, at);
+};
+"""
+HIGH = [880, 1760, 2640] * 10
+
+
+def patterns(page: Any) -> list[list[float]]:
+    """The frequencies of each pattern so far: tones told of within half a second of one another's start."""
+    tones = page.evaluate("window.tones")
+    assert all(tone["state"] == "running" for tone in tones)
+    groups: list[list[float]] = []
+    last = -10.0
+    for tone in tones:
+        if tone["at"] - last > 1.5:
+            groups.append([])
+        last = tone["at"]
+        groups[-1].append(tone["frequency"])
+    return groups
+
+
+def starts(page: Any, frequency: float) -> list[float]:
+    """When each pattern of that frequency began, in seconds of the AudioContext."""
+    found: list[float] = []
+    for tone in page.evaluate("window.tones"):
+        if tone["frequency"] == frequency and (not found or tone["at"] - found[-1] > 4):
+            found.append(tone["at"])
+    return found
+
+
+def test_silent_and_said_so_until_touched_then_high_every_five_seconds(chromium: Any, web_url: str) -> None:
+    rows = [bed(1), bed(2)]
+    alerts = [alert(1, 1, "high"), alert(2, 2)]
+    with board_page(chromium, web_url, rows, alerts, script=LISTEN) as page:
+        page.wait_for_timeout(600)
+        assert page.locator("#sound-off").is_visible()
+        assert page.evaluate("window.tones") == []
+        page.locator("#room").click(position={"x": 400, "y": 500})  # any touch will do
+        page.locator("#sound-off").wait_for(state="hidden")
+        page.wait_for_timeout(6500)
+        times = starts(page, 880)
+        assert len(times) == 2
+        assert 4.5 < times[1] - times[0] < 6.5
+        assert patterns(page)[0] == HIGH
+
+
+def test_technical_is_heard_once_and_softly_and_medium_is_another(chromium: Any, web_url: str) -> None:
+    rows = [bed(1), bed(2)]
+    with board_page(chromium, web_url, rows, [alert(1, 1, "technical")], script=LISTEN) as page:
+        page.locator("#room").click(position={"x": 400, "y": 500})
+        page.wait_for_timeout(6000)
+        assert patterns(page) == [[440, 880, 1320, 392, 784, 1176]]
+        events = stream(rows, [alert(1, 1, "technical"), alert(2, 2)])
+        page.route(
+            "**/api/stream", lambda route: route.fulfill(body=events, content_type="text/event-stream")
+        )
+        page.wait_for_timeout(3500)
+        assert patterns(page)[1:] == [[660, 1320, 1980] * 3]
+
+
+def test_accepted_paused_and_muted_are_not_heard(chromium: Any, web_url: str) -> None:
+    rows = [bed(1), bed(2, muted_until=4e9, muted_by="A"), bed(3)]
+    alerts = [
+        alert(1, 1, "high", state="accepted", accepted_by="A", accepted_at=1.0),
+        alert(2, 2, "high"),
+        alert(3, 3, "high", paused_until=4e9, paused_by="A"),
+    ]
+    with board_page(chromium, web_url, rows, alerts, script=LISTEN) as page:
+        page.locator("#room").click(position={"x": 400, "y": 500})
+        page.locator("#sound-off").wait_for(state="hidden")
+        page.wait_for_timeout(1500)
+        assert page.evaluate("window.tones") == []
+
+
+def test_not_live_has_a_sound_of_its_own(chromium: Any, web_url: str) -> None:
+    with board_page(chromium, web_url, [bed(1)], [], script=LISTEN) as page:
+        page.locator("#room").click(position={"x": 400, "y": 500})
+        page.locator("#sound-off").wait_for(state="hidden")
+        page.route("**/api/stream", lambda route: route.abort())
+        page.locator("#not-live").wait_for(timeout=18_000)
+        page.wait_for_timeout(800)
+        assert patterns(page) == [[520, 1040, 1560, 330, 660, 990]]
