@@ -1,6 +1,6 @@
 # make run    installs what is missing, then shows a bed on the board at http://127.0.0.1:8080
 # make test   installs what is missing, then checks and tests everything
-# make lint | bench | soak | model | schemas | clean
+# make lint | bench | bench-hub | soak | model | schemas | clean
 
 PYTHON ?= python3
 SOURCE ?=
@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 CODE := convert edge hub train tests
 
-.PHONY: run test lint bench soak model schemas clean packages-run packages-test
+.PHONY: run test lint bench bench-hub soak model schemas clean packages-run packages-test
 .DELETE_ON_ERROR:
 
 run: $(VENV)/run.stamp
@@ -27,6 +27,11 @@ lint: $(VENV)/test.stamp
 bench: $(VENV)/test.stamp
 	$(BIN)/python -m tests.bench
 	$(BIN)/python -m tests.bench.hub_store
+	$(BIN)/python -m tests.bench.hub_load
+
+# The same load for five minutes each.
+bench-hub: $(VENV)/test.stamp
+	$(BIN)/python -m tests.bench.hub_load 300
 
 # Ten minutes: two hundred kills, and a broker that comes and goes.
 soak: $(VENV)/test.stamp

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from edge.errors import MessageError
 from edge.fields import encode
@@ -16,25 +15,22 @@ from edge.messages import (
     MESSAGES,
     Address,
     Dropped,
-    Emotion,
     Episode,
-    Health,
     Receipt,
-    State,
     Summary,
     from_json,
     parse_topic,
     utc_seconds,
 )
+from hub import tiles
 from hub.sequences import Range, add, holds, join, receipts, size
-from hub.store import count, next_revision
+from hub.store import count
 from hub.tables import Boot, Device, Held, Record, Reject
+from hub.tiles import DeviceMessage
 
 KEPT_REJECTS = 1000
 FROM_DEVICES = ("state", "emotion", "episode", "summary", "health", "dropped")
 _LONGEST_S = 30 * 86400.0
-
-DeviceMessage = State | Emotion | Episode | Summary | Health | Dropped
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,24 +97,17 @@ def _printable(text: str) -> str:
 
 
 def save(connection: Connection, batch: Sequence[Accepted]) -> list[tuple[Address, Receipt]]:
-    """Writes a batch and returns the receipts to send once the transaction has been committed."""
+    """Writes a batch and returns the receipts to send once the transaction has been committed.
+
+    The number of statements does not grow with the number of devices: each costs more than its rows.
+    """
     if not batch:
         return []
     ids = _device_ids(connection, batch)
     origins = _origins(connection, batch, ids)
-    answers: list[tuple[Address, Receipt]] = []
-    durable = [item for item in batch if isinstance(item.message, Episode | Summary | Dropped)]
-
-    def boot(item: Accepted) -> tuple[Address, str]:
-        return item.address, _boot_id(item.message)
-
-    durable.sort(key=lambda item: (item.address.topic(""), _boot_id(item.message)))
-    for (address, boot_id), group in itertools.groupby(durable, key=boot):
-        device_id = ids[address]
-        origin = origins.get((device_id, boot_id), 0.0)  # none where a device only says what is gone
-        found = _keep(connection, device_id, boot_id, list(group), origin)
-        answers += [(address, receipt) for receipt in found]
-    _update_devices(connection, batch, ids, origins)
+    answers = _keep(connection, batch, ids, origins)
+    made_at = [_made_at(item, origins[ids[item.address], item.message.stamp.boot_id]) for item in batch]
+    tiles.update(connection, [(ids[item.address], item, at) for item, at in zip(batch, made_at, strict=True)])
     return answers
 
 
@@ -148,29 +137,17 @@ def set_aside(connection: Connection, rejects: Sequence[Rejected]) -> None:
 
 
 def _device_ids(connection: Connection, batch: Sequence[Accepted]) -> dict[Address, int]:
-    ids: dict[Address, int] = {}
-    query = select(Device.id)
+    addresses = {(item.address.ward, item.address.device): item.address for item in batch}
+    query = select(Device.id, Device.ward, Device.name).where(
+        Device.name.in_({name for _, name in addresses})
+    )
+    found = {(row.ward, row.name): row.id for row in connection.execute(query)}
     for item in batch:
-        address = item.address
-        if address in ids:
-            continue
-        row = connection.scalar(query.where(Device.ward == address.ward, Device.name == address.device))
-        if row is None:
-            values = {
-                "ward": address.ward,
-                "name": address.device,
-                "bed": address.device,
-                "status": "unknown",
-                "status_at": item.at,
-                "status_reason": "",
-                "microphone": "unknown",
-                "microphone_at": item.at,
-                "heard_at": item.at,
-                "revision": 0,
-            }
-            row = connection.execute(insert(Device).values(values).returning(Device.id)).scalar_one()
-        ids[address] = row
-    return ids
+        key = item.address.ward, item.address.device
+        if key not in found:
+            insertion = insert(Device).values(tiles.unknown(item)).returning(Device.id)
+            found[key] = connection.execute(insertion).scalar_one()
+    return {address: found[key] for key, address in addresses.items()}
 
 
 def _origins(
@@ -181,17 +158,24 @@ def _origins(
     for item in batch:
         key = ids[item.address], item.message.stamp.boot_id
         best[key] = min(best.get(key, item.at), item.at - item.message.stamp.mono_ms / 1000)
+    query = select(Boot.device_id, Boot.boot_id, Boot.origin).where(
+        Boot.boot_id.in_({key[1] for key in best})
+    )
+    known = {(row.device_id, row.boot_id): row.origin for row in connection.execute(query)}
+    new, earlier = [], []
     for (device_id, boot_id), origin in best.items():
-        known = connection.scalar(
-            select(Boot.origin).where(Boot.device_id == device_id, Boot.boot_id == boot_id)
-        )
-        if known is None:
-            connection.execute(insert(Boot).values(device_id=device_id, boot_id=boot_id, origin=origin))
-        elif origin < known - 0.05:
-            where = (Boot.device_id == device_id, Boot.boot_id == boot_id)
-            connection.execute(update(Boot).where(*where).values(origin=origin))
+        before = known.get((device_id, boot_id))
+        if before is None:
+            new.append({"device_id": device_id, "boot_id": boot_id, "origin": origin})
+        elif origin < before - 0.05:
+            earlier.append({"of_device": device_id, "of_boot": boot_id, "origin": origin})
         else:
-            best[device_id, boot_id] = known
+            best[device_id, boot_id] = before
+    if new:
+        connection.execute(insert(Boot), new)
+    if earlier:
+        where = (Boot.device_id == bindparam("of_device"), Boot.boot_id == bindparam("of_boot"))
+        connection.execute(update(Boot.__table__).where(*where), earlier)  # type: ignore[arg-type]
     return best
 
 
@@ -203,110 +187,91 @@ def _made_at(item: Accepted, origin: float) -> float:
 
 
 def _keep(
-    connection: Connection, device_id: int, boot_id: str, group: Sequence[Accepted], origin: float
-) -> list[Receipt]:
-    where = (Held.device_id == device_id, Held.boot_id == boot_id)
-    rows = connection.execute(select(Held.first, Held.last).where(*where).order_by(Held.first))
-    held: list[Range] = [(row.first, row.last) for row in rows]
-    new: dict[int, dict[str, Any]] = {}
-    arrived = set()
-    gone: list[Range] = []
-    for item in group:
-        if isinstance(item.message, Dropped):
-            gone += item.message.ranges
-            arrived |= {first for first, _ in item.message.ranges}
-        if not isinstance(item.message, Episode | Summary):
-            continue
-        seq = item.message.seq
-        arrived.add(seq)
-        if seq in new or holds(held, seq):
-            continue
-        new[seq] = {
-            "device_id": device_id,
-            "boot_id": boot_id,
-            "seq": seq,
-            "kind": item.message.kind,
-            "at": _made_at(item, origin),
-            "received_at": item.at,
-            "body": _text(item.message),
-        }
-    if new:
-        connection.execute(insert(Record), list(new.values()))
-    with_new = add(held, new)
-    now_held = join(with_new, gone)
-    if now_held != with_new:
-        count(connection, "given_up", size(now_held) - size(with_new))
-    for first, _ in set(held) - set(now_held):
-        connection.execute(delete(Held).where(*where, Held.first == first))
-    for first, last in set(now_held) - set(held):
-        values = {"device_id": device_id, "boot_id": boot_id, "first": first, "last": last}
-        connection.execute(insert(Held).values(values))
-    held = now_held
-    return receipts(boot_id, held, arrived)
-
-
-def _update_devices(
     connection: Connection,
     batch: Sequence[Accepted],
     ids: dict[Address, int],
     origins: dict[tuple[int, str], float],
-) -> None:
-    latest: dict[int, dict[str, Any]] = {}
+) -> list[tuple[Address, Receipt]]:
+    """Writes the durable messages that are new, and which numbers are held now; the receipts."""
+    groups: dict[tuple[Address, str], list[Accepted]] = {}
     for item in batch:
-        device_id = ids[item.address]
-        values = latest.setdefault(device_id, {})
-        values |= _tile(item, _made_at(item, origins[device_id, item.message.stamp.boot_id]))
-    revision = next_revision(connection)
-    for device_id, values in latest.items():
-        row = connection.execute(select(Device).where(Device.id == device_id)).one()
-        if values.get("microphone") == row.microphone:
-            values.pop("microphone_at", None)
-        for name in ("clock_off_at", "storage_refused_at"):
-            if values.get(name) is not None and getattr(row, name) is not None:
-                values.pop(name)  # it has been so for longer
-        died_again = row.status == "offline" and row.heard_at > row.status_at
-        if values.get("status") == row.status and not died_again:
-            values.pop("status_at", None)
-        connection.execute(update(Device).where(Device.id == device_id).values(**values, revision=revision))
+        if isinstance(item.message, Episode | Summary | Dropped):
+            groups.setdefault((item.address, _boot_id(item.message)), []).append(item)
+    if not groups:
+        return []
+    held = _held(connection, {boot_id for _, boot_id in groups})
+    answers: list[tuple[Address, Receipt]] = []
+    records: list[dict[str, Any]] = []
+    over: list[dict[str, Any]] = []
+    begun: list[dict[str, Any]] = []
+    given_up = 0
+    for (address, boot_id), group in groups.items():
+        boot = ids[address], boot_id
+        before = held.get(boot, [])
+        new, gone, arrived = _sort_out(group, before)
+        origin = origins.get(boot, 0.0)  # none where a device only says what is gone
+        records += [_record(boot, item, origin) for item in new.values()]
+        with_new = add(before, new)
+        now = join(with_new, gone)
+        given_up += size(now) - size(with_new)
+        over += [
+            {"of_device": boot[0], "of_boot": boot_id, "of_first": one[0]} for one in set(before) - set(now)
+        ]
+        begun += [_run(boot, one) for one in sorted(set(now) - set(before))]
+        answers += [(address, receipt) for receipt in receipts(boot_id, now, arrived)]
+    if records:
+        connection.execute(insert(Record), records)
+    if given_up:
+        count(connection, "given_up", given_up)
+    if over:
+        of_boot = (Held.device_id == bindparam("of_device"), Held.boot_id == bindparam("of_boot"))
+        connection.execute(delete(Held.__table__).where(*of_boot, Held.first == bindparam("of_first")), over)  # type: ignore[arg-type]
+    if begun:
+        connection.execute(insert(Held), begun)
+    return answers
 
 
-def _tile(item: Accepted, made_at: float) -> dict[str, Any]:
-    """The columns of the device's row that a message brings up to date."""
+def _held(connection: Connection, boots: set[str]) -> dict[tuple[int, str], list[Range]]:
+    query = select(Held.device_id, Held.boot_id, Held.first, Held.last).where(Held.boot_id.in_(boots))
+    found: dict[tuple[int, str], list[Range]] = {}
+    for row in connection.execute(query.order_by(Held.first)):
+        found.setdefault((row.device_id, row.boot_id), []).append((row.first, row.last))
+    return found
+
+
+def _sort_out(
+    group: Sequence[Accepted], held: Sequence[Range]
+) -> tuple[dict[int, Accepted], list[Range], set[int]]:
+    """Of one boot's messages: the new ones by number, the ranges given up, every number told of."""
+    new: dict[int, Accepted] = {}
+    gone: list[Range] = []
+    arrived = set()
+    for item in group:
+        if isinstance(item.message, Dropped):
+            gone += item.message.ranges
+            arrived |= {first for first, _ in item.message.ranges}
+        elif isinstance(item.message, Episode | Summary):
+            seq = item.message.seq
+            arrived.add(seq)
+            if not holds(held, seq):
+                new.setdefault(seq, item)
+    return new, gone, arrived
+
+
+def _record(boot: tuple[int, str], item: Accepted, origin: float) -> dict[str, Any]:
     message = item.message
-    values: dict[str, Any] = {}
-    if not item.retained:
-        values = {"heard_at": item.at, "clock_off_at": None if message.stamp.clock_synced else item.at}
-    match message:
-        case State():
-            values |= {
-                "status": message.status,
-                "status_at": item.at,
-                "status_reason": message.reason,
-                "bed": message.bed,
-                "microphone": message.microphone,
-                "microphone_at": item.at,
-                "model": message.model,
-                "software": message.software,
-            }
-            if message.status == "offline":  # the broker's voice, or the device's last word
-                values.pop("heard_at", None)
-                values.pop("clock_off_at", None)  # the will was made at the connection's beginning
-        case Emotion():
-            values |= {
-                "emotion": message.emotion,
-                "emotion_at": made_at,
-                "distress": message.distress,
-                "level_db": message.level_db,
-            }
-        case Health():
-            values |= {
-                "microphone": message.microphone,
-                "microphone_at": item.at,
-                "outbox": message.outbox,
-                "storage_refused_at": item.at if message.storage == "refused" else None,
-                "disk_free_mb": message.disk_free_mb,
-                "certificate_days": message.certificate_days,
-            }
-        case _:
-            pass
-    return values
+    if not isinstance(message, Episode | Summary):
+        raise TypeError(f"{message.kind} is not durable")
+    return {
+        "device_id": boot[0],
+        "boot_id": boot[1],
+        "seq": message.seq,
+        "kind": message.kind,
+        "at": _made_at(item, origin),
+        "received_at": item.at,
+        "body": _text(message),
+    }
+
+
+def _run(boot: tuple[int, str], held: Range) -> dict[str, Any]:
+    return {"device_id": boot[0], "boot_id": boot[1], "first": held[0], "last": held[1]}

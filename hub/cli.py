@@ -13,7 +13,7 @@ from typing import Any
 from edge.errors import BedsideError
 from edge.fields import FieldError, decode
 from edge.messages import Address
-from hub import __version__, audit, commands, config, supervisor
+from hub import __version__, audit, commands, config, operation, supervisor
 from hub.service import Stop, clock, start_logging
 from hub.store import open_store
 
@@ -33,6 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _about_a_device(options)
         if options.verb == "audit":
             return _audit(options)
+        if options.verb in operation.VERBS:
+            return operation.run(options)
         return _run(options)
     except FieldError as error:
         parser.error(str(error))
@@ -125,6 +127,7 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--config", required=True, metavar="FILE", help="the TOML file")
     verb.add_argument("--head", metavar="HASH", help="verify: a head printed earlier, still to be in the log")
     verb.add_argument("--count", type=int, default=50, metavar="N", help="show: how many of the latest")
+    operation.add_verbs(verbs)
     return parser
 
 

@@ -24,6 +24,7 @@ from hub.store import Store, beat
 log = logging.getLogger(__name__)
 
 TICK_S = 0.1
+TURN_S = 0.02  # SQLite has no queue of writers: who begins anew at once lets nobody in
 BEAT_S = 3.0
 ROUND_S = 1.0  # how often every device's liveness is looked at
 DEAF_GRACE_S = 15.0  # how long ingest may be deaf or dead before that is an alert itself
@@ -69,7 +70,10 @@ class Engine:
                     return
             with self._store.write() as connection:
                 touched, more = ledger.take_in(connection)
-                self._assess(connection, touched | set(ledger.due(connection, now)), now)
+                due = ledger.due(connection, now)
+                self._assess(connection, touched | set(due[: ledger.BATCH]), now)
+            if more := more or len(due) > ledger.BATCH:
+                time.sleep(TURN_S)
 
     def call_people(self) -> None:
         """Makes the calls that are due, and stops those that somebody has answered."""

@@ -15,7 +15,7 @@ from hub.faults import DeviceHealth, Fault, Key, Place
 from hub.store import beat, count, counter, next_revision
 from hub.tables import CANARY, AlertRow, Device, EpisodeRow, Process, Record
 
-BATCH = 2000
+BATCH = 200  # records in one transaction: other writers wait as long as that takes
 _NAME = 32  # characters of an episode's own name; an anchor may name a stretch of it (hub.alerts.root)
 MEMORY_S = 3600.0  # older episodes no longer count towards anything that can still change
 

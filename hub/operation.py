@@ -1,0 +1,53 @@
+"""The verbs of `bedside-hub` for whoever operates it, beside those that are the hub."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from edge.errors import ConfigError
+from hub import config, simulate
+from hub.service import Stop
+from hub.simulation import Plan
+
+VERBS = frozenset({"simulate"})
+
+
+def add_verbs(verbs: Any) -> None:
+    """To the command's parser."""
+    _simulate(verbs)
+
+
+def run(options: argparse.Namespace) -> int:
+    """The verb's exit status. Raises BedsideError."""
+    settings = config.load(options.config)
+    plan = Plan(options.beds, options.seconds, options.rate, options.episodes, options.alerts_at_once)
+    if plan.beds < 1 or plan.seconds <= 0 or plan.rate <= 0 or plan.episodes < 0:
+        raise ConfigError("--beds, --seconds and --rate must be above 0, --episodes at least 0")
+    stop = Stop()
+    stop.listen()
+    return simulate.run(settings, plan, stop)
+
+
+def _verb(verbs: Any, name: str, text: str) -> argparse.ArgumentParser:
+    verb: argparse.ArgumentParser = verbs.add_parser(name, help=text, description=text)
+    verb.add_argument("--config", required=True, metavar="FILE", help="the TOML file")
+    return verb
+
+
+def _simulate(verbs: Any) -> None:
+    verb = _verb(verbs, "simulate", "many beds that are not there, to try or measure a hub not in use")
+    plan = Plan(beds=0)
+    verb.add_argument(
+        "--beds", type=int, required=True, metavar="N", help="one connection to the broker each"
+    )
+    verb.add_argument("--seconds", type=float, default=plan.seconds, metavar="S", help="for so long (60)")
+    verb.add_argument(
+        "--rate", type=float, default=plan.rate, metavar="R", help="times the messages of real devices (1)"
+    )
+    verb.add_argument(
+        "--episodes", type=float, default=plan.episodes, metavar="E", help="of distress a bed and hour (0.5)"
+    )
+    verb.add_argument(
+        "--alerts-at-once", action="store_true", help="every bed begins an episode at one moment, halfway"
+    )

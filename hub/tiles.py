@@ -1,0 +1,130 @@
+"""A device's row, which is a tile of the board, brought up to date by what the device says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
+
+from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import update as update_rows
+
+from edge.messages import Address, Dropped, Emotion, Episode, Health, State, Summary
+from hub.store import next_revision
+from hub.tables import Device
+
+DeviceMessage = State | Emotion | Episode | Summary | Health | Dropped
+_BEFORE = (
+    Device.id,
+    Device.status,
+    Device.status_at,
+    Device.heard_at,
+    Device.microphone,
+    Device.clock_off_at,
+    Device.storage_refused_at,
+)
+
+
+class Heard(Protocol):
+    """A message that keeps the contract, and when it came (hub.arrivals.Accepted)."""
+
+    @property
+    def address(self) -> Address: ...  # noqa: D102
+    @property
+    def message(self) -> DeviceMessage: ...  # noqa: D102
+    @property
+    def retained(self) -> bool: ...  # noqa: D102
+    @property
+    def at(self) -> float: ...  # noqa: D102
+
+
+def unknown(item: Heard) -> dict[str, Any]:
+    """The row of a device of which nothing is known but its name."""
+    return {
+        "ward": item.address.ward,
+        "name": item.address.device,
+        "bed": item.address.device,
+        "status": "unknown",
+        "status_at": item.at,
+        "status_reason": "",
+        "microphone": "unknown",
+        "microphone_at": item.at,
+        "heard_at": item.at,
+        "revision": 0,
+    }
+
+
+def update(connection: Connection, heard: Sequence[tuple[int, Heard, float]]) -> None:
+    """Brings the rows up to date; `heard`: the device's row, what it said, and when that was made."""
+    latest: dict[int, dict[str, Any]] = {}
+    for device_id, item, made_at in heard:
+        latest.setdefault(device_id, {}).update(_tile(item, made_at))
+    revision = next_revision(connection)
+    by_columns: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for row in connection.execute(select(*_BEFORE).where(Device.id.in_(latest))):
+        values = _changed(row, latest[row.id])
+        by_columns.setdefault(tuple(sorted(values)), []).append(
+            {"of_device": row.id, "revision": revision, **values}
+        )
+    for rows in by_columns.values():  # statements that differ only in their values go together
+        connection.execute(_update_of(rows[0]), rows)
+
+
+def _update_of(columns: Iterable[str]) -> Any:
+    names: dict[str, Any] = {name: bindparam(name) for name in columns if name != "of_device"}
+    table: Any = Device.__table__
+    return update_rows(table).where(table.c.id == bindparam("of_device")).values(names)
+
+
+def _changed(row: Any, values: dict[str, Any]) -> dict[str, Any]:
+    """Without the beginnings of what has been so for longer."""
+    if values.get("microphone") == row.microphone:
+        values.pop("microphone_at", None)
+    for name in ("clock_off_at", "storage_refused_at"):
+        if values.get(name) is not None and getattr(row, name) is not None:
+            values.pop(name)
+    died_again = row.status == "offline" and row.heard_at > row.status_at
+    if values.get("status") == row.status and not died_again:
+        values.pop("status_at", None)
+    return values
+
+
+def _tile(item: Heard, made_at: float) -> dict[str, Any]:
+    """The columns of the device's row that a message brings up to date."""
+    message = item.message
+    values: dict[str, Any] = {}
+    if not item.retained:
+        values = {"heard_at": item.at, "clock_off_at": None if message.stamp.clock_synced else item.at}
+    match message:
+        case State():
+            values |= {
+                "status": message.status,
+                "status_at": item.at,
+                "status_reason": message.reason,
+                "bed": message.bed,
+                "microphone": message.microphone,
+                "microphone_at": item.at,
+                "model": message.model,
+                "software": message.software,
+            }
+            if message.status == "offline":  # the broker's voice, or the device's last word
+                values.pop("heard_at", None)
+                values.pop("clock_off_at", None)  # the will was made at the connection's beginning
+        case Emotion():
+            values |= {
+                "emotion": message.emotion,
+                "emotion_at": made_at,
+                "distress": message.distress,
+                "level_db": message.level_db,
+            }
+        case Health():
+            values |= {
+                "microphone": message.microphone,
+                "microphone_at": item.at,
+                "outbox": message.outbox,
+                "storage_refused_at": item.at if message.storage == "refused" else None,
+                "disk_free_mb": message.disk_free_mb,
+                "certificate_days": message.certificate_days,
+            }
+        case _:
+            pass
+    return values
