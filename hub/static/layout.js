@@ -25,7 +25,7 @@ export function plan(calm, alerts, width, height) {
   }
   const columns = Math.max(1, Math.floor((width + GAP) / (WIDTH + GAP)));
   const one = Math.min((width - GAP * (columns - 1)) / columns, WIDEST);
-  return { columns, wide: 1, scale: 1, width: one, height: HEIGHT, scrolls: true };
+  return { columns, wide: Math.min(columns, 2), scale: 1, width: one, height: HEIGHT, scrolls: true };
 }
 
 // Sets the grid for the tiles in it.

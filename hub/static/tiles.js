@@ -36,7 +36,8 @@ export class Tile {
     this.mood = el("div", { class: "mood" }, this.face, el("div", {}, this.emotion, this.fresh));
     this.level = el("div", { class: "level" }, this.bar, this.number);
     this.live = el("div", { class: "live" }, this.mood, this.level);
-    this.node = el("article", { class: "tile" }, this.head, this.alert, this.live, this.answers);
+    this.short = el("strong", { class: "short", "aria-hidden": "true" }); // the word again, where the head has no room
+    this.node = el("article", { class: "tile" }, this.head, this.alert, this.live, this.short, this.answers);
   }
 
   // `bed` is null for a ward's or the hub's own alert; `alerts` are this tile's open ones.
@@ -61,9 +62,12 @@ export class Tile {
     const said = { bed: name, word: words.alertWord(alert) };
     setIcon(this.sign, words.alertIcon(alert));
     setText(this.word, said.word);
+    setText(this.short, said.word);
     setText(this.waiting, watch(now - alert.opened_at));
     if (this.waiting.title !== t("waited")) this.waiting.title = t("waited");
-    setText(this.reason, words.reason(alert, now));
+    const reason = words.reason(alert, now);
+    setText(this.reason, reason);
+    if (this.reason.title !== reason) this.reason.title = reason;
     setText(this.since, words.condition(alert, now));
     setText(this.who, accepted ? t("accepted_by", { name: alert.accepted_by, time: time(alert.accepted_at) }) : "");
     this.since.hidden = accepted;

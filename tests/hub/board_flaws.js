@@ -22,7 +22,8 @@
     const frame = (node.closest('.tile, .top, footer, .sound-off')).getBoundingClientRect();
     const out = [frame.top - box.top, box.bottom - frame.bottom, frame.left - box.left, box.right - frame.right];
     if (Math.max(...out) > 1) say(node, `${Math.max(...out).toFixed(1)} px outside its tile`);
-    texts.push([node, box]);
+    const seen = !room.contains(node) || box.bottom < room.getBoundingClientRect().bottom;
+    if (seen) texts.push([node, box]);
   }
   texts.forEach(([node, a], i) => texts.slice(i + 1).forEach(([other, b]) => {
     const width = Math.min(a.right, b.right) - Math.max(a.left, b.left);

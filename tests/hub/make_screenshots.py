@@ -15,31 +15,42 @@ from playwright.sync_api import sync_playwright
 from simulate import Device, Line, hex_id
 
 PICTURES = ROOT / "hub" / "screenshots"
+ICONS = ROOT / "hub" / "static"
 CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-CALM = {1: ("calm", 0.04), 2: ("happy", 0.07), 4: ("neutral", 0.11), 7: ("neutral", 0.06), 10: ("sad", 0.21)}
-BEDS = range(1, 13)
+VOICES = {
+    1: ("calm", 0.04),
+    2: ("happy", 0.07),
+    4: ("neutral", 0.11),
+    7: ("neutral", 0.06),
+    14: ("sad", 0.21),
+    18: ("happy", 0.03),
+    22: ("surprised", 0.18),
+    27: ("calm", 0.02),
+}
+BEDS = range(1, 31)
+MUTED = 16
 
 
 class Ward(threading.Thread):
-    """Twelve beds that speak every second."""
+    """Thirty beds, some of which speak every second."""
 
     def __init__(self, line: Line) -> None:
         super().__init__(daemon=True)
         self.devices = {n: Device(line, f"bed-{n:02}", f"Bed {n}", "3b") for n in BEDS}
-        self.voices = dict(CALM)
+        self.voices = dict(VOICES)
         self.gone: set[int] = set()
         self.stop = threading.Event()
 
     def run(self) -> None:
-        for device in self.devices.values():
+        for number, device in self.devices.items():
             device.state()
-            device.emotion("neutral", 0.05, ago=140.0 + 37 * (device.bed == "Bed 3"))
+            device.emotion(("neutral", "calm", "sad")[number % 3], 0.05, ago=40.0 + 97 * (number % 7))
         while not self.stop.wait(1.0):
             for number, (emotion, distress) in self.voices.items():
                 self.devices[number].emotion(emotion, distress)
             for number, device in self.devices.items():
                 if number not in self.gone:
-                    device.health()
+                    device.health("muted" if number == MUTED else "healthy")
 
 
 def shot(page: Any, name: str) -> None:
@@ -50,22 +61,21 @@ def shot(page: Any, name: str) -> None:
     print(PICTURES / f"{name}.png")
 
 
-def answer(page: Any, bed: str, name: str, outcome: str | None) -> None:
-    tile = page.locator(".tile").filter(has=page.get_by_role("heading", name=bed, exact=True))
-    tile.get_by_role("button", name=re.compile("^Accept")).click()
-    if page.locator("#people").is_visible():
-        page.get_by_role("button", name=name).click()
-    if outcome:
-        tile.get_by_role("button", name=outcome).click()
-    page.wait_for_timeout(300)
+def tile(page: Any, bed: str) -> Any:
+    return page.locator(".tile").filter(has=page.get_by_role("heading", name=bed, exact=True))
+
+
+def accept(page: Any, bed: str) -> None:
+    tile(page, bed).get_by_role("button", name=re.compile("^Accept")).click()
+    tile(page, bed).get_by_role("button", name=re.compile("^Close")).wait_for()
 
 
 def scene(ward: Ward) -> None:
-    """Bed 5 high, bed 9 medium, bed 3 missed, bed 11 accepted later, bed 12 without power."""
+    """Bed 5 high, bed 9 medium, bed 11 accepted later, bed 12 without power."""
     beds = ward.devices
-    beds[5].episode(hex_id(), "onset", 71.0, reason="frightened, loud, 71 s", distress=0.92)
-    beds[9].episode(hex_id(), "onset", 12.0, reason="crying, 12 s", emotion="sad", distress=0.66)
-    beds[11].episode(hex_id(), "onset", 9.0, reason="angry, loud, 9 s", emotion="angry", distress=0.71)
+    beds[5].episode(hex_id(), "onset", 71.0, distress=0.92)
+    beds[9].episode(hex_id(), "onset", 12.0, emotion="sad", distress=0.66)
+    beds[11].episode(hex_id(), "onset", 9.0, emotion="angry", distress=0.71)
     beds[12].state("offline", "power lost or network down")
     ward.gone.add(12)
     ward.voices |= {5: ("fearful", 0.92), 9: ("sad", 0.66), 11: ("angry", 0.58)}
@@ -84,6 +94,7 @@ def main() -> int:
         supervisor = hub.start("run")
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM)
         try:
+            icons(browser)
             until(hub.well, 30, "the hub")
             with Line(port, hub.site) as line:
                 take(browser, hub, Ward(line), supervisor)
@@ -95,32 +106,45 @@ def main() -> int:
 
 def take(browser: Any, hub: Hub, ward: Ward, supervisor: Any) -> None:
     page = browser.new_page(viewport={"width": 1280, "height": 800})
+    page.add_init_script(
+        "localStorage.getItem('bedside.light') || localStorage.setItem('bedside.light', 'day')"
+    )
     page.goto(hub.url)
     ward.start()
     time.sleep(3)
     shot(page, "sound-off")
     page.locator("#sound-off").click()
-    ward.devices[4].episode(hex_id(), "end", 14.0, reason="moaning, 14 s", emotion="sad", ago=2.0)
-    until(lambda: hub.alerts("waiting"), 10, "an alert")
-    page.wait_for_timeout(500)
-    answer_first(page)
-    answer(page, "Bed 4", "Amara Diallo", "Other need")
-    shot(page, "calm")
-    scene(ward)
-    until(lambda: len(hub.alerts("waiting")) == 4, 20, "the alerts")
-    page.wait_for_timeout(1500)
-    answer(page, "Bed 11", "Amara Diallo", None)
-    shot(page, "alerts")
     page.locator("#you").click()
     shot(page, "who")
-    page.locator("#people-cancel").click()
-    for name, width, height in (("phone", 390, 844), ("wall", 1920, 1080)):
-        other = browser.new_page(viewport={"width": width, "height": height})
+    page.get_by_role("button", name="Amara Diallo").click()
+    shot(page, "calm")
+    scene(ward)
+    until(lambda: len(hub.alerts("waiting")) == 4, 30, "the alerts")
+    page.wait_for_timeout(1500)
+    accept(page, "Bed 11")
+    shot(page, "day")
+    tile(page, "Bed 11").get_by_role("button", name=re.compile("^Close")).click()
+    shot(page, "close")
+    page.keyboard.press("Escape")
+    page.locator("#menu").click()
+    page.locator("#light").select_option("night")
+    page.locator("#settings-done").click()
+    shot(page, "night")
+    for name, size, language in (
+        ("phone", (390, 844), "en"),
+        ("wall", (1920, 1080), "en"),
+        ("arabic", (1280, 800), "ar"),
+        ("hindi", (1280, 800), "hi"),
+    ):
+        context = browser.new_context(viewport={"width": size[0], "height": size[1]}, locale=language)
+        other = context.new_page()
+        light = "night" if name in ("phone", "wall") else "day"
+        other.add_init_script(f"localStorage.setItem('bedside.light', '{light}')")
         other.goto(hub.url)
         other.locator("#sound-off").click()
         other.wait_for_timeout(1200)
         shot(other, name)
-        other.close()
+        context.close()
     ward.stop.set()
     supervisor.terminate()
     page.locator("#not-live").wait_for(state="visible", timeout=20_000)
@@ -128,10 +152,18 @@ def take(browser: Any, hub: Hub, ward: Ward, supervisor: Any) -> None:
     shot(page, "not-live")
 
 
-def answer_first(page: Any) -> None:
-    page.locator("#you").click()
-    page.get_by_role("button", name="Amara Diallo").click()
-    page.wait_for_timeout(200)
+def icons(browser: Any) -> None:
+    """The board's icons for a home screen, from mark.svg; maskable ones may lose their edge."""
+    mark = (ICONS / "mark.svg").read_text()
+    for name, size, edge in (("icon-192", 192, 0), ("icon-512", 512, 0), ("icon-maskable-512", 512, 64)):
+        page = browser.new_page(viewport={"width": size, "height": size})
+        ground = "#26304a" if edge else "transparent"
+        page.set_content(
+            f"<style>body {{ margin: {edge}px; background: {ground} }} svg {{ display: block }}</style>{mark}"
+        )
+        page.locator("svg").evaluate("(svg, size) => { svg.style.width = `${size}px`; }", size - 2 * edge)
+        page.screenshot(path=ICONS / f"{name}.png", omit_background=True)
+        page.close()
 
 
 if __name__ == "__main__":

@@ -67,9 +67,9 @@ def test_an_alert_is_accepted_by_a_named_person_and_closed_with_an_outcome(
     device.episode(episode, "onset", 6.0, reason="frightened, loud, 6 s")
     mine = tile(page, "Bed 2")
     expect(mine.locator(".word")).to_have_text("Distress")
-    expect(mine.locator(".reason")).to_have_text(re.compile(r"^Frightened, loud, \d+ s$"))
+    expect(mine.locator(".reason")).to_have_text(re.compile(r"^Frightened, loud, \d+\ss$"))
     expect(page.locator("#announce")).to_contain_text(
-        re.compile(r"Bed 2: Distress\. Frightened, loud, \d+ s\.")
+        re.compile(r"Bed 2: Distress\. Frightened, loud, \d+\ss\.")
     )
     expect(page.locator(".tile").first).to_contain_text("Bed 2")
     device.episode(episode, "end", 8.0, reason="frightened, loud, 8 s")

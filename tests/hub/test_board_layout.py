@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from board_parts import LANGUAGES, TABLET, WALL, alert, bed, board_page, ward
+from board_parts import LANGUAGES, TABLET, WALL, accepted, alert, bed, board_page, ward
 
 FLAWS = (Path(__file__).parent / "board_flaws.js").read_text()
 
@@ -20,7 +20,8 @@ def test_all_beds_are_seen_at_once(
 ) -> None:
     """Also with the bar that says that sound is off."""
     rows, alerts = ward(beds)
-    with board_page(chromium, web_url, rows, alerts, size=size, locale=language) as page:
+    person = "localStorage.setItem('bedside.person', 'Amara Diallo')"
+    with board_page(chromium, web_url, rows, alerts, size=size, script=person, locale=language) as page:
         assert page.locator(".tile").count() == beds
         assert page.locator("#sound-off").is_visible()
         assert page.evaluate(FLAWS) == []
@@ -47,6 +48,14 @@ def test_half_the_ward_in_alarm_still_fits(chromium: Any, web_url: str) -> None:
     alerts = [alert(number, number, ("high", "medium", "technical")[number % 3]) for number in range(1, 16)]
     with board_page(chromium, web_url, rows, alerts) as page:
         assert page.evaluate(FLAWS) == []
+    with board_page(chromium, web_url, rows, [accepted(one) for one in alerts], locale="de") as page:
+        assert page.evaluate(FLAWS) == []
+
+
+def test_a_phone_scrolls_and_cuts_nothing_off(chromium: Any, web_url: str) -> None:
+    rows, alerts = ward(12)
+    with board_page(chromium, web_url, rows, alerts, size=(390, 844)) as page:
+        assert page.evaluate(FLAWS) == ["the beds scroll"]
 
 
 def test_more_than_fit_scroll_with_the_alerts_on_top(chromium: Any, web_url: str) -> None:

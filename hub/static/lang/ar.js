@@ -119,8 +119,8 @@ export default {
   "no_answer": "المركز لا يجيب. تحقق هل سُجّل هذا؛ وإلا فحاول مرة أخرى.",
   "now": "الآن",
   "ago": "منذ {span}",
-  "seconds": "{n} ث",
-  "minutes": "{n} د",
-  "hours": "{n} س",
-  "days": "{n} ي"
+  "seconds": "{n}\u00a0ث",
+  "minutes": "{n}\u00a0د",
+  "hours": "{n}\u00a0س",
+  "days": "{n}\u00a0ي"
 };

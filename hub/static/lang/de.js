@@ -119,8 +119,8 @@ export default {
   "no_answer": "Die Zentrale antwortet nicht. Nachsehen, ob dies eingetragen wurde; sonst noch einmal versuchen.",
   "now": "jetzt",
   "ago": "vor {span}",
-  "seconds": "{n} s",
-  "minutes": "{n} min",
-  "hours": "{n} h",
-  "days": "{n} T"
+  "seconds": "{n}\u00a0s",
+  "minutes": "{n}\u00a0min",
+  "hours": "{n}\u00a0h",
+  "days": "{n}\u00a0T"
 };

@@ -119,8 +119,8 @@ export default {
   "no_answer": "The hub does not answer. Look whether this was recorded; if not, try again.",
   "now": "now",
   "ago": "{span} ago",
-  "seconds": "{n} s",
-  "minutes": "{n} min",
-  "hours": "{n} h",
-  "days": "{n} d"
+  "seconds": "{n}\u00a0s",
+  "minutes": "{n}\u00a0min",
+  "hours": "{n}\u00a0h",
+  "days": "{n}\u00a0d"
 };

@@ -119,8 +119,8 @@ export default {
   "no_answer": "La central no responde. Compruebe si quedó registrado; si no, inténtelo de nuevo.",
   "now": "ahora",
   "ago": "hace {span}",
-  "seconds": "{n} s",
-  "minutes": "{n} min",
-  "hours": "{n} h",
-  "days": "{n} d"
+  "seconds": "{n}\u00a0s",
+  "minutes": "{n}\u00a0min",
+  "hours": "{n}\u00a0h",
+  "days": "{n}\u00a0d"
 };

@@ -119,8 +119,8 @@ export default {
   "no_answer": "La centrale ne répond pas. Vérifiez si ceci est enregistré ; sinon, réessayez.",
   "now": "maintenant",
   "ago": "il y a {span}",
-  "seconds": "{n} s",
-  "minutes": "{n} min",
-  "hours": "{n} h",
-  "days": "{n} j"
+  "seconds": "{n}\u00a0s",
+  "minutes": "{n}\u00a0min",
+  "hours": "{n}\u00a0h",
+  "days": "{n}\u00a0j"
 };
