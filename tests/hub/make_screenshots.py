@@ -117,7 +117,6 @@ def take(browser: Any, hub: Hub, ward: Ward, supervisor: Any) -> None:
     page.locator("#you").click()
     shot(page, "who")
     page.get_by_role("button", name="Amara Diallo").click()
-    shot(page, "calm")
     scene(ward)
     until(lambda: len(hub.alerts("waiting")) == 4, 30, "the alerts")
     page.wait_for_timeout(1500)
