@@ -39,7 +39,8 @@ def test_everything_is_receipted_and_every_bed_alerts(tmp_path: Path, broker: Br
         assert sent > durable >= 20
         assert receipted == durable
         assert lost == 0
-        sources = "SELECT count(*) FROM records JOIN devices ON devices.id = device_id WHERE ward LIKE 'sim-%'"
+        sources = "SELECT count(*) FROM records JOIN devices ON devices.id = device_id"
+        sources += " WHERE ward LIKE 'sim-%'"
         assert hub.rows(sources) == [(durable,)]
         assert len([alert for alert in hub.alerts("waiting") if alert["kind"] == "distress"]) == 20
         assert re.search(r"alert on the board: p50 \d+ ms.*20 measured, of 20 beds", result.stdout)
