@@ -221,6 +221,7 @@ def _keep(
         answers += [(address, receipt) for receipt in receipts(boot_id, now, arrived)]
     if records:
         connection.execute(insert(Record), records)
+        count(connection, "records", len(records))
     if given_up:
         count(connection, "given_up", given_up)
     if over:

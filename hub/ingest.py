@@ -18,7 +18,7 @@ from hub.arrivals import Accepted, Arrival, Rejected, check, save, set_aside
 from hub.broker import Connection
 from hub.config import Settings
 from hub.service import Stop
-from hub.store import Store, beat, begin_work, count
+from hub.store import Store, beat, begin_work, count, put
 
 log = logging.getLogger(__name__)
 
@@ -131,6 +131,7 @@ class Ingest:
                     begin_work(connection, "ingest", self._clock())
                 else:
                     beat(connection, "ingest", self._clock(), working=connected)
+                put(connection, "inbox", self._inbox.qsize())
         except StorageError as error:
             log.error("%s", error)  # noqa: TRY400
         else:

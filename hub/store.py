@@ -77,6 +77,11 @@ def count(connection: Connection, name: str, by: int = 1) -> int:
     return by if value is None else value
 
 
+def put(connection: Connection, name: str, value: int) -> None:
+    """Gives a counter that value."""
+    count(connection, name, value - counter(connection, name))
+
+
 def counter(connection: Connection, name: str) -> int:
     """The value of a counter, 0 where it has never counted."""
     return connection.scalar(select(Counter.value).where(Counter.name == name)) or 0

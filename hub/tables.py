@@ -101,9 +101,10 @@ class Reject(Base):
 
 
 class Counter(Base):
-    """A named whole number: revision, cursor (the engine's place in records), rejects, dropped, given_up.
+    """A named whole number: revision, cursor (the engine's place in records), inbox, and counts of messages.
 
-    `dropped` are live messages a full inbox refused, `given_up` those devices no longer had.
+    `inbox` waits in ingest; `records` are kept, `dropped` live ones a full inbox refused, `given_up` those
+    devices no longer had, `rejects` what broke the contract.
     """
 
     __tablename__ = "counters"

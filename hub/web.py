@@ -20,7 +20,7 @@ from fastapi.staticfiles import StaticFiles
 from fastapi.templating import Jinja2Templates
 
 from edge.errors import StorageError, UnavailableError
-from hub import __version__, actions, board
+from hub import __version__, actions, board, metrics
 from hub.alerts import OUTCOMES
 from hub.canary import Canary
 from hub.config import Settings
@@ -99,6 +99,8 @@ def create_app(settings: Settings, store: Store, clock: Callable[[], float]) -> 
             return board.snapshot(connection)
 
     app.include_router(actions.router(store, clock))
+
+    app.include_router(metrics.router(settings, store, clock))
 
     @app.get("/healthz")
     def health() -> JSONResponse:
