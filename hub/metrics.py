@@ -74,8 +74,8 @@ def collect(connection: Connection, database_bytes: int | None, now: float) -> l
         _gauge("bedside_inbox", "Messages that wait in ingest.", ({}, float(counter(connection, "inbox")))),
     ]
     for name, words in _COUNTERS.items():
-        samples = (({}, float(counter(connection, name))),)
-        found.append(Metric(f"bedside_{name}_total", "counter", words, samples))
+        value = float(counter(connection, name))
+        found.append(Metric(f"bedside_{name}_total", "counter", words, (({}, value),)))
     if database_bytes is None:
         database_bytes = connection.scalar(text("SELECT pg_database_size(current_database())"))
     found.append(_gauge("bedside_database_bytes", "Size of the database.", ({}, float(database_bytes or 0))))
