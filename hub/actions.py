@@ -7,10 +7,13 @@ import logging
 from collections.abc import Callable, Iterator
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, HTTPException
+from fastapi import APIRouter, HTTPException, Request
 from pydantic import BaseModel, ConfigDict, StringConstraints
+from sqlalchemy import Connection
 
 from hub import board, mutes
+from hub.accounts import MUTE_MINUTES, Session, login_name, may_see
+from hub.audit import UNPROVEN
 from hub.store import Store
 
 log = logging.getLogger(__name__)
@@ -22,14 +25,14 @@ class Accept(BaseModel):
     """Who takes the alert on."""
 
     model_config = ConfigDict(extra="forbid")
-    person: Person
+    person: Person | None = None  # needed only where there are no accounts
 
 
 class Close(BaseModel):
     """Who ends the alert, and what it was."""
 
     model_config = ConfigDict(extra="forbid")
-    person: Person
+    person: Person | None = None  # needed only where there are no accounts
     outcome: Literal["distress", "other need", "false alarm", "could not tell"]
 
 
@@ -37,14 +40,14 @@ class Pause(BaseModel):
     """Who wants two quiet minutes."""
 
     model_config = ConfigDict(extra="forbid")
-    person: Person
+    person: Person | None = None  # needed only where there are no accounts
 
 
 class Mute(BaseModel):
     """Who mutes a bed, for how long and why."""
 
     model_config = ConfigDict(extra="forbid")
-    person: Person
+    person: Person | None = None  # needed only where there are no accounts
     minutes: Literal[15, 30, 60, 120, 240]
     reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)]
 
@@ -54,41 +57,84 @@ def router(store: Store, clock: Callable[[], float]) -> APIRouter:
     routes = APIRouter(prefix="/api")
 
     @routes.post("/alerts/{alert_id}/accept")
-    def accept(alert_id: int, body: Accept) -> dict[str, str]:
+    def accept(request: Request, alert_id: int, body: Accept) -> dict[str, str]:
+        person, role = _who(request, body.person)
         with _refused_as_conflict(), store.write() as connection:
-            board.accept(connection, alert_id, body.person, clock())
-        log.info("alert #%d accepted by %s", alert_id, body.person)
+            _see_alert(request, connection, alert_id)
+            board.accept(connection, alert_id, person, clock(), role=role)
+        log.info("alert #%d accepted by %s", alert_id, person)
         return {"state": "accepted"}
 
     @routes.post("/alerts/{alert_id}/close")
-    def close(alert_id: int, body: Close) -> dict[str, str]:
+    def close(request: Request, alert_id: int, body: Close) -> dict[str, str]:
+        person, role = _who(request, body.person)
         with _refused_as_conflict(), store.write() as connection:
-            board.close(connection, alert_id, body.person, body.outcome, clock())
-        log.info("alert #%d closed by %s: %s", alert_id, body.person, body.outcome)
+            _see_alert(request, connection, alert_id)
+            board.close(connection, alert_id, person, body.outcome, clock(), role=role)
+        log.info("alert #%d closed by %s: %s", alert_id, person, body.outcome)
         return {"state": "closed"}
 
     @routes.post("/alerts/{alert_id}/pause")
-    def pause(alert_id: int, body: Pause) -> dict[str, float]:
+    def pause(request: Request, alert_id: int, body: Pause) -> dict[str, float]:
+        person, role = _who(request, body.person)
         with _refused_as_conflict(), store.write() as connection:
-            until = mutes.pause(connection, alert_id, body.person, clock())
-        log.info("alert #%d paused by %s", alert_id, body.person)
+            _see_alert(request, connection, alert_id)
+            until = mutes.pause(connection, alert_id, person, clock(), role=role)
+        log.info("alert #%d paused by %s", alert_id, person)
         return {"until": until}
 
     @routes.post("/beds/{device_id}/mute")
-    def mute(device_id: int, body: Mute) -> dict[str, float]:
+    def mute(request: Request, device_id: int, body: Mute) -> dict[str, float]:
+        person, role = _who(request, body.person)
+        longest = MUTE_MINUTES.get(role, max(mutes.MINUTES))
+        if body.minutes > longest:
+            raise HTTPException(403, f"a {role} mutes a bed for at most {longest} minutes")
         with _refused_as_conflict(), store.write() as connection:
-            until = mutes.mute(connection, device_id, body.person, body.minutes, body.reason, clock())
-        log.info("bed %d muted for %d min by %s: %s", device_id, body.minutes, body.person, body.reason)
+            _see_bed(request, connection, device_id)
+            until = mutes.mute(connection, device_id, person, body.minutes, body.reason, clock(), role=role)
+        log.info("bed %d muted for %d min by %s: %s", device_id, body.minutes, person, body.reason)
         return {"until": until}
 
     @routes.post("/beds/{device_id}/unmute")
-    def unmute(device_id: int, body: Pause) -> dict[str, bool]:
+    def unmute(request: Request, device_id: int, body: Pause) -> dict[str, bool]:
+        person, role = _who(request, body.person)
         with _refused_as_conflict(), store.write() as connection:
-            mutes.lift(connection, device_id, body.person, clock())
-        log.info("bed %d no longer muted: %s", device_id, body.person)
+            _see_bed(request, connection, device_id)
+            mutes.lift(connection, device_id, person, clock(), role=role)
+        log.info("bed %d no longer muted: %s", device_id, person)
         return {"muted": False}
 
     return routes
+
+
+def wards_of(request: Request) -> tuple[str, ...]:
+    """The wards whoever asks may see, empty for all."""
+    session: Session | None = request.state.session
+    return () if session is None else session.wards
+
+
+def _who(request: Request, named: str | None) -> tuple[str, str]:
+    """Person and role. Nobody who has logged in answers in another's name."""
+    session: Session | None = request.state.session
+    if session is None:
+        if named is None:
+            raise HTTPException(422, "say who you are")
+        return named, UNPROVEN
+    if named is not None and login_name(named) != login_name(session.name):
+        raise HTTPException(403, f"you are logged in as {session.name} and can answer in no other name")
+    return session.name, session.role
+
+
+def _see_alert(request: Request, connection: Connection, alert_id: int) -> None:
+    ward = board.ward_of_alert(connection, alert_id)
+    if ward is None or not may_see(wards_of(request), ward):
+        raise board.ActionError("there is no such alert")
+
+
+def _see_bed(request: Request, connection: Connection, device_id: int) -> None:
+    ward = board.ward_of_bed(connection, device_id)
+    if ward is None or not may_see(wards_of(request), ward):
+        raise board.ActionError("there is no such bed")
 
 
 @contextlib.contextmanager

@@ -54,7 +54,7 @@ _COLUMNS: tuple[Any, ...] = tuple(getattr(AuditRow, name) for name in Entry.__sl
 
 
 def write(
-    connection: Connection, now: float, person: str, role: str, action: str, about: str, **details: Any
+    connection: Connection, now: float, person: str, role: str, action: str, about: str, /, **details: Any
 ) -> None:
     """Adds an entry in the caller's transaction, which holds the writers' lock and so is alone."""
     query = select(AuditRow.number, AuditRow.hash).order_by(AuditRow.number.desc()).limit(1)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import Connection, Select, insert, or_, select, update
+from sqlalchemy import Connection, Select, insert, or_, select, true, update
 
 from hub import audit
 from hub.alerts import ENDED, TECHNICAL
@@ -64,27 +65,39 @@ class ActionError(Exception):
     """An action that does not fit the alert any more; one sentence for the nurse."""
 
 
-def snapshot(connection: Connection) -> dict[str, Any]:
-    """The whole board: every bed, every open alert, the latest that are over."""
-    open_ones = select(*_ALERT).where(_open())
-    over = select(*_ALERT).where(~_open(), AlertRow.merged_into.is_(None))
+def snapshot(connection: Connection, wards: Collection[str] = ()) -> dict[str, Any]:
+    """The whole board, or these wards': every bed, every open alert, the latest that are over."""
+    beds, shown = _in(wards)
+    open_ones = select(*_ALERT).where(_open(), shown)
+    over = select(*_ALERT).where(~_open(), AlertRow.merged_into.is_(None), shown)
     over = over.order_by(AlertRow.revision.desc()).limit(RECENT)
     return {
         "full": True,
         "revision": revision(connection),
-        "beds": _rows(connection, select(*_BED).where(Device.ward != CANARY)),
+        "beds": _rows(connection, select(*_BED).where(beds)),
         "alerts": _alerts(connection, open_ones) + _alerts(connection, over),
     }
 
 
-def changes(connection: Connection, after: int) -> dict[str, Any]:
+def changes(connection: Connection, after: int, wards: Collection[str] = ()) -> dict[str, Any]:
     """The beds and alerts that have changed since revision `after`, in their present state."""
+    beds, shown = _in(wards)
     return {
         "full": False,
         "revision": revision(connection),
-        "beds": _rows(connection, select(*_BED).where(Device.revision > after, Device.ward != CANARY)),
-        "alerts": _alerts(connection, select(*_ALERT).where(AlertRow.revision > after)),
+        "beds": _rows(connection, select(*_BED).where(Device.revision > after, beds)),
+        "alerts": _alerts(connection, select(*_ALERT).where(AlertRow.revision > after, shown)),
     }
+
+
+def ward_of_alert(connection: Connection, alert_id: int) -> str | None:
+    """The ward of an alert, empty for the hub's own; None where there is no such alert."""
+    return connection.scalar(select(AlertRow.ward).where(AlertRow.id == alert_id))
+
+
+def ward_of_bed(connection: Connection, device_id: int) -> str | None:
+    """The ward a bed's device is in; None where there is no such bed."""
+    return connection.scalar(select(Device.ward).where(Device.id == device_id))
 
 
 def signs_of_life(connection: Connection) -> dict[str, tuple[float, bool]]:
@@ -144,6 +157,13 @@ def _act(
     audit.write(connection, now, person, role, action, f"alert {row.id}", **details)
     values = values | {"revision": next_revision(connection), "call_at": now}
     connection.execute(update(AlertRow).where(AlertRow.id == row.id).values(values))
+
+
+def _in(wards: Collection[str]) -> tuple[Any, Any]:
+    """Which beds and which alerts somebody with these wards sees; the hub's own alerts are everybody's."""
+    if not wards:
+        return Device.ward != CANARY, true()
+    return Device.ward.in_(set(wards) - {CANARY}), or_(AlertRow.ward.in_(wards), AlertRow.ward == "")
 
 
 def _open() -> Any:

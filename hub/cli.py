@@ -10,15 +10,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from edge.errors import BedsideError
+from edge.errors import BedsideError, ConfigError
 from edge.fields import FieldError, decode
 from edge.messages import Address
-from hub import __version__, audit, commands, config, operation, supervisor
+from hub import __version__, audit, commands, config, operation, people, supervisor
+from hub.accounts import ADMIN, INVITATION_S
 from hub.service import Stop, clock, start_logging
 from hub.store import open_store
 
 log = logging.getLogger(__name__)
 
+LONGEST_NAME = 60
 # Imported only in the process that needs it: ingest and the alert engine stay small without a web server.
 PROCESSES = {"ingest": "hub.ingest", "alerts": "hub.engine", "web": "hub.web"}
 
@@ -35,6 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _audit(options)
         if options.verb in operation.VERBS:
             return operation.run(options)
+        if options.verb == "admin":
+            return _admin(options)
         return _run(options)
     except FieldError as error:
         parser.error(str(error))
@@ -94,6 +98,26 @@ def _audit(options: Any) -> int:
     return 0
 
 
+def _admin(options: Any) -> int:
+    name = " ".join(options.name.split())
+    if not 1 <= len(name) <= LONGEST_NAME or not name.isprintable():
+        raise FieldError(
+            f"NAME is {options.name!r}; it must be 1 to {LONGEST_NAME} characters that can be seen"
+        )
+    settings = config.load(options.config)
+    if not settings.accounts.required:
+        raise ConfigError("accounts.required is false, so nobody logs in; set it to true first")
+    store = open_store(settings)
+    try:
+        with store.write() as connection:
+            code = people.invite(connection, name, ADMIN, (), None, clock())
+    finally:
+        store.close()
+    print(f"{name} becomes an admin with this code, once, within {INVITATION_S / 3600:.0f} hours:\n{code}")
+    print(f"Open /join#{code} on the board and choose a password.")
+    return 0
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="bedside-hub",
@@ -121,6 +145,10 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("action", choices=commands.ACTIONS)
     verb.add_argument("--minutes", type=int, metavar="N", help="mute for so long; else until told otherwise")
     verb.add_argument("--reason", metavar="TEXT", help="shown on the board and in the device's journal")
+    text = "a code for the first admin's account, or for an admin who forgot the password"
+    verb = verbs.add_parser("admin", help=text, description=text)
+    verb.add_argument("--config", required=True, metavar="FILE", help="the TOML file")
+    verb.add_argument("name", metavar="NAME", help="the person's name, as nurses will see it")
     text = "show who did what, or verify that nobody has changed that"
     verb = verbs.add_parser("audit", help=text, description=text)
     verb.add_argument("what", choices=("verify", "show"))

@@ -121,6 +121,15 @@ class Web:
 
     host: str = checked(minimum=1, maximum=253, default="127.0.0.1")
     port: int = checked(minimum=1, maximum=65535, default=8080)
+    https: bool = checked(default=False)
+    """Browsers reach the board over HTTPS only, through a proxy before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """Whether everybody logs in; without that, whoever reaches the board may answer in any name."""
+
+    required: bool = checked(default=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +147,7 @@ class Settings:
     ladder: Ladder = field(default_factory=Ladder)
     commands: Commands = field(default_factory=Commands)
     database: Database = field(default_factory=Database)
+    accounts: Accounts = field(default_factory=Accounts)
 
     @property
     def sqlite_file(self) -> Path:

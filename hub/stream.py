@@ -28,6 +28,10 @@ RETRY_MS = 1000
 SILENT_S = 15.0  # an ingest or engine silent for so long makes the board not live
 
 
+def _everything() -> tuple[str, ...]:
+    return ()
+
+
 class Stream:
     """Watches the database's revision and wakes everyone who listens."""
 
@@ -63,15 +67,26 @@ class Stream:
         async with self._changed:
             self._changed.notify_all()
 
-    async def listen(self, last_event_id: str | None) -> AsyncIterator[ServerSentEvent]:
-        """Events for one browser: the board, then changes as they come, and a ping every few seconds."""
+    async def listen(
+        self, last_event_id: str | None, view: Callable[[], tuple[str, ...] | None] = _everything
+    ) -> AsyncIterator[ServerSentEvent]:
+        """Events for one browser: the board, then changes as they come, and a ping every few seconds.
+
+        `view` gives the wards to be seen, none for all, before anything is sent; with None the stream ends.
+        """
+        wards: tuple[str, ...] | None = None
         seen = self._resume(last_event_id)
         fresh = True
         pinged_at = 0.0
         while not self._closing:
             try:
+                before, wards = wards, await asyncio.to_thread(view)
+                if wards is None:
+                    return
+                if before is not None and before != wards:
+                    seen = None
                 if fresh or seen is None or seen < self._revision:
-                    data = await asyncio.to_thread(self._data, seen)
+                    data = await asyncio.to_thread(self._data, seen, wards)
                     seen = int(data["revision"])
                     fresh = False
                     yield self._event("board", data, f"{self._start}.{seen}")
@@ -81,7 +96,7 @@ class Stream:
             except StorageError:
                 await asyncio.sleep(PING_S)  # no ping: the board will say that it is not live
                 continue
-            await self._wait(seen, PING_S - (self._clock() - pinged_at))
+            await self._wait(seen or 0, PING_S - (self._clock() - pinged_at))
 
     def ping(self) -> dict[str, Any]:
         """The hub's time, and which of its processes have given no sign of life lately."""
@@ -109,11 +124,11 @@ class Stream:
         with self._store.read() as connection:
             return revision(connection)
 
-    def _data(self, seen: int | None) -> dict[str, Any]:
+    def _data(self, seen: int | None, wards: tuple[str, ...]) -> dict[str, Any]:
         with self._store.read() as connection:
             if seen is None or seen > revision(connection):
-                return board.snapshot(connection)
-            return board.changes(connection, seen)
+                return board.snapshot(connection, wards)
+            return board.changes(connection, seen, wards)
 
     @staticmethod
     def _event(name: str, data: dict[str, Any], event_id: str | None) -> ServerSentEvent:

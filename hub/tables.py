@@ -217,3 +217,48 @@ class AuditRow(Base):
     details: Mapped[str]  # JSON
     previous: Mapped[str]
     hash: Mapped[str]
+
+
+class PersonRow(Base):
+    """Somebody with an account; `login` is the name as hub.accounts.login_name makes it."""
+
+    __tablename__ = "people"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    login: Mapped[str] = mapped_column(unique=True)
+    role: Mapped[str]
+    wards: Mapped[str]  # a JSON list; empty for all
+    password: Mapped[str]  # argon2id
+    made_at: Mapped[float]
+    disabled_at: Mapped[float | None]
+
+
+class InvitationRow(Base):
+    """A code, kept as its hash, with which a person sets a password; gone once used."""
+
+    __tablename__ = "invitations"
+    key: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    login: Mapped[str] = mapped_column(unique=True)
+    role: Mapped[str]
+    wards: Mapped[str]
+    end_at: Mapped[float]
+
+
+class SessionRow(Base):
+    """A login, by the hash of its cookie."""
+
+    __tablename__ = "sessions"
+    key: Mapped[str] = mapped_column(primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("people.id"), index=True)
+    made_at: Mapped[float]
+    seen_at: Mapped[float]  # last used, to the minute
+
+
+class FailureRow(Base):
+    """Wrong passwords for an account or from an address, by the hash of its name; gone after some hours."""
+
+    __tablename__ = "login_failures"
+    key: Mapped[str] = mapped_column(primary_key=True)
+    failures: Mapped[int]
+    last_at: Mapped[float]

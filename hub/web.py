@@ -8,6 +8,7 @@ import errno
 import logging
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -20,10 +21,13 @@ from fastapi.staticfiles import StaticFiles
 from fastapi.templating import Jinja2Templates
 
 from edge.errors import StorageError, UnavailableError
-from hub import __version__, actions, board, metrics
+from hub import __version__, actions, board, login, metrics, people, staff
+from hub.accounts import NURSE
+from hub.actions import wards_of
 from hub.alerts import OUTCOMES
 from hub.canary import Canary
-from hub.config import Settings
+from hub.config import LOOPBACK, Settings
+from hub.guard import Guard
 from hub.service import Stop
 from hub.store import Store
 from hub.stream import SILENT_S, Stream
@@ -44,6 +48,7 @@ HEADERS = {
 def create_app(settings: Settings, store: Store, clock: Callable[[], float]) -> FastAPI:
     """The application; `app.state.stream` is its event stream, to be closed before the server stops."""
     stream: Stream | None = None
+    guard = Guard(settings, store, clock)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -62,7 +67,8 @@ def create_app(settings: Settings, store: Store, clock: Callable[[], float]) -> 
     async def harden(request: Request, call_next: Any) -> Response:
         if request.method not in ("GET", "HEAD") and not _is_ours(request):
             return JSONResponse({"detail": "this action must come from the board itself"}, 403)
-        response: Response = await call_next(request)
+        instead = await guard.admit(request)
+        response: Response = await call_next(request) if instead is None else instead
         response.headers.update(HEADERS)
         return response
 
@@ -82,24 +88,29 @@ def create_app(settings: Settings, store: Store, clock: Callable[[], float]) -> 
             "stale_s": settings.faults.stale_s,
             "silent_s": SILENT_S,
             "version": __version__,
+            "me": request.state.session,
+            "may_invite": request.state.session is not None and request.state.session.role != NURSE,
         }
         return templates.TemplateResponse(request, "board.html", context)
 
     @app.get("/api/stream", response_class=EventSourceResponse)
     async def events(
+        request: Request,
         last_event_id: Annotated[str | None, Header()] = None,
     ) -> AsyncIterator[ServerSentEvent]:
         if stream is not None:
-            async for event in stream.listen(last_event_id):
+            async for event in stream.listen(last_event_id, partial(guard.still, request.state.session)):
                 yield event
 
     @app.get("/api/board")
-    def whole() -> dict[str, Any]:
+    def whole(request: Request) -> dict[str, Any]:
         with store.read() as connection:
-            return board.snapshot(connection)
+            return board.snapshot(connection, wards_of(request))
 
     app.include_router(actions.router(store, clock))
-
+    app.include_router(login.pages(guard, store, templates))
+    app.include_router(login.router(guard, store, clock))
+    app.include_router(staff.router(store, clock, templates))
     app.include_router(metrics.router(settings, store, clock))
 
     @app.get("/healthz")
@@ -154,6 +165,16 @@ class _Server(uvicorn.Server):
         yield
 
 
+def _warn(settings: Settings, store: Store) -> None:
+    if not settings.accounts.required:
+        return
+    with store.read() as connection:
+        if people.is_empty(connection):
+            log.warning("nobody has an account yet; make the first: bedside-hub admin --config FILE NAME")
+    if not settings.web.https and settings.web.host not in LOOPBACK:
+        log.warning("web.https is false: passwords may cross the network in the clear; see hub/README.md")
+
+
 def run(settings: Settings, store: Store, stop: Stop, clock: Callable[[], float]) -> None:
     """The web process."""
     server_socket = listen(settings.web.host, settings.web.port)
@@ -170,6 +191,7 @@ def run(settings: Settings, store: Store, stop: Stop, clock: Callable[[], float]
         server.should_exit = True
         await serving
 
+    _warn(settings, store)
     canary = Canary(settings, clock)
     canary.start()
     try:

@@ -13,7 +13,8 @@ export class People {
     this.button = byId("you");
     this.input = byId("people-other");
     this.resolve = null;
-    this.person = recall(KEY).trim().slice(0, LONGEST) || null;
+    // Whoever is logged in is nobody else.
+    this.person = document.body.dataset.person || recall(KEY).trim().slice(0, LONGEST) || null;
     this.button.addEventListener("click", () => this.ask());
     byId("people-cancel").addEventListener("click", () => this.dialog.close());
     this.dialog.addEventListener("close", () => this.answer(null));
@@ -36,6 +37,10 @@ export class People {
   }
 
   ask() {
+    if (document.body.dataset.person) {
+      byId("account").showModal();
+      return Promise.resolve(this.person);
+    }
     this.answer(null);
     this.input.value = "";
     for (const button of this.dialog.querySelectorAll(".name")) {

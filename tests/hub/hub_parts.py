@@ -81,6 +81,9 @@ def database_toml(url: URL) -> str:
     return f'[database]\nurl = "{url.set(drivername="postgresql").render_as_string()}"\n'
 
 
+OPEN_TO_ALL = "[accounts]\nrequired = false\n"
+
+
 class Hub:
     """The hub's processes over one configuration file."""
 
@@ -96,6 +99,7 @@ class Hub:
             f'site = "{self.site}"\ndata = "{folder / "data"}"\nnurses = ["Amara Diallo", "Ben Ortiz"]\n'
             f"[broker]\nport = {broker_port}\n[web]\nport = {self.port}\n{more}"
             f"{database_toml(url) if url else ''}"
+            f"{'' if '[accounts]' in more else OPEN_TO_ALL}"
         )
         self.processes: list[subprocess.Popen[str]] = []
         self.logs: list[Path] = []

@@ -43,6 +43,7 @@ def test_a_frightened_voice_becomes_an_alert_that_a_named_nurse_ends(chromium: A
     (tmp_path / "hub.toml").write_text(
         f'site = "demo"\ndata = "{tmp_path / "hub"}"\nnurses = ["Amara Diallo"]\n'
         f"[broker]\nport = {broker_port}\nstart = true\n[web]\nport = {web_port}\n"
+        "[accounts]\nrequired = false\n"
     )
     (tmp_path / "edge.toml").write_text(
         'site = "demo"\nward = "ward-1"\ndevice = "bed-1"\nbed = "Bed 1"\n'

@@ -1,0 +1,123 @@
+"""The guard before every page: whose session a request carries, and what is refused without one."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Callable, Iterator
+
+from fastapi import HTTPException, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse, RedirectResponse, Response
+
+from edge.errors import StorageError, UnavailableError
+from hub import accounts, sessions
+from hub.accounts import AccountError, Session
+from hub.config import Settings
+from hub.store import Store
+
+log = logging.getLogger(__name__)
+
+PUBLIC = frozenset({"/login", "/join", "/api/login", "/api/join", "/healthz"})
+SECURE_COOKIE, PLAIN_COOKIE = "__Host-bedside", "bedside"
+
+
+class Guard:
+    """Knows whose session a request carries. Where no accounts are required, everybody's is None."""
+
+    def __init__(self, settings: Settings, store: Store, clock: Callable[[], float]) -> None:
+        self.required = settings.accounts.required
+        self._https = settings.web.https
+        self._store = store
+        self._clock = clock
+
+    async def admit(self, request: Request) -> Response | None:
+        """Puts the session into `request.state.session`; what to answer instead where there is none."""
+        request.state.session = None
+        if not self.required:
+            return None
+        try:
+            request.state.session = await run_in_threadpool(self._find, self.cookie(request))
+        except StorageError as error:
+            log.error("%s", error)  # noqa: TRY400
+            return None if is_public(request) else JSONResponse({"detail": "the hub has no database"}, 503)
+        if request.state.session is not None or is_public(request):
+            return None
+        if request.method == "GET" and not request.url.path.startswith("/api/"):
+            return RedirectResponse("/login", 303)
+        return JSONResponse({"detail": "log in first"}, 401)
+
+    def still(self, session: Session | None) -> tuple[str, ...] | None:
+        """The wards a session may see now, empty for all; None once it has ended. It counts as used."""
+        if not self.required:
+            return ()
+        found = None if session is None else self.find_by_key(session.key)
+        return None if found is None else found.wards
+
+    def cookie(self, request: Request) -> str | None:
+        """What a login has left in this browser."""
+        return request.cookies.get(self._cookie_name(request))
+
+    def set_cookie(self, request: Request, response: Response, value: str) -> None:
+        """Leaves a login in this browser, out of reach of scripts and of other sites."""
+        response.set_cookie(
+            self._cookie_name(request),
+            value,
+            max_age=int(accounts.ABSOLUTE_S),
+            secure=self._is_secure(request),
+            httponly=True,
+            samesite="strict",
+        )
+
+    def drop_cookie(self, request: Request, response: Response) -> None:
+        """Takes it out again."""
+        name, secure = self._cookie_name(request), self._is_secure(request)
+        response.delete_cookie(name, secure=secure, httponly=True, samesite="strict")
+
+    def _is_secure(self, request: Request) -> bool:
+        return self._https or request.url.scheme == "https"
+
+    def _cookie_name(self, request: Request) -> str:
+        return SECURE_COOKIE if self._is_secure(request) else PLAIN_COOKIE
+
+    def _find(self, cookie: str | None) -> Session | None:
+        return None if cookie is None else self.find_by_key(accounts.key(cookie))
+
+    def find_by_key(self, key: str) -> Session | None:
+        """The session of that key, which counts as used now."""
+        now = self._clock()
+        with self._store.read() as connection:
+            found = sessions.find(connection, key, now)
+        if found is None:
+            return None
+        session, seen_at = found
+        if now - seen_at >= sessions.TOUCH_S:
+            with self._store.write() as connection:
+                sessions.touch(connection, key, now)
+        return session
+
+
+def is_public(request: Request) -> bool:
+    """Whether a request needs no session."""
+    return request.url.path in PUBLIC or request.url.path.startswith("/static/")
+
+
+def session_of(request: Request) -> Session:
+    """The session of a request. Raises HTTPException where the hub has no accounts."""
+    session: Session | None = request.state.session
+    if session is None:
+        raise HTTPException(404, "this hub has no accounts")
+    return session
+
+
+@contextlib.contextmanager
+def refused(status: int = 409) -> Iterator[None]:
+    """What an account does not allow, as an answer."""
+    try:
+        yield
+    except sessions.LockedError as error:
+        raise HTTPException(429, str(error), {"Retry-After": str(int(error.wait_s) + 1)}) from error
+    except AccountError as error:
+        raise HTTPException(status, str(error)) from error
+    except UnavailableError as error:
+        raise HTTPException(503, str(error), {"Retry-After": "5"}) from error

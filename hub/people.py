@@ -1,0 +1,143 @@
+"""People with an account, and invitations to one, in the database; each change with its audit entry."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from hub import audit
+from hub.accounts import ADMIN, INVITATION_S, AccountError, Session, code_key, login_name, new_code
+from hub.tables import InvitationRow, PersonRow, SessionRow
+
+COMMAND_LINE = "command line"
+
+
+def listed(connection: Connection) -> list[dict[str, Any]]:
+    """Everybody with an account, by name."""
+    columns = (PersonRow.id, PersonRow.name, PersonRow.role, PersonRow.wards, PersonRow.disabled_at)
+    rows = connection.execute(select(*columns).order_by(PersonRow.login)).all()
+    return [
+        {
+            "id": row.id,
+            "name": row.name,
+            "role": row.role,
+            "wards": json.loads(row.wards),
+            "disabled": row.disabled_at is not None,
+        }
+        for row in rows
+    ]
+
+
+def exists(connection: Connection, name: str) -> bool:
+    """Whether somebody of this name has an account."""
+    return connection.scalar(select(PersonRow.id).where(PersonRow.login == login_name(name))) is not None
+
+
+def is_empty(connection: Connection) -> bool:
+    """Whether nobody has an account yet."""
+    return connection.scalar(select(PersonRow.id).limit(1)) is None
+
+
+def invite(
+    connection: Connection, name: str, role: str, wards: Sequence[str], by: Session | None, now: float
+) -> str:
+    """A code with which `name` sets a password, once, within 72 hours; earlier codes for the name are void.
+
+    Whoever has an account keeps it and gets this role and these wards with the new password. `by` is None
+    at the command line.
+    """
+    code = new_code()
+    spelled = unicodedata.normalize("NFC", " ".join(name.split()))
+    connection.execute(delete(InvitationRow).where(InvitationRow.login == login_name(name)))
+    connection.execute(delete(InvitationRow).where(InvitationRow.end_at <= now))
+    values = {"key": code_key(code), "name": spelled, "login": login_name(name), "role": role}
+    values |= {"wards": json.dumps(sorted(set(wards)))}
+    connection.execute(insert(InvitationRow).values(**values, end_at=now + INVITATION_S))
+    who = (COMMAND_LINE, ADMIN) if by is None else (by.name, by.role)
+    audit.write(connection, now, *who, "invite", f"person {spelled}", role=role, wards=sorted(set(wards)))
+    return code
+
+
+def invited(connection: Connection, code: str, now: float) -> str:
+    """The name a code was made for. Raises AccountError where it is wrong, used or too old."""
+    return str(_invitation(connection, code, now).name)
+
+
+def join(connection: Connection, code: str, password: str, now: float) -> int:
+    """Uses up a code: the person, new or not, has this hashed password from now on. Raises AccountError."""
+    row = _invitation(connection, code, now)
+    connection.execute(delete(InvitationRow).where(InvitationRow.key == row.key))
+    values = {"name": row.name, "role": row.role, "wards": row.wards, "password": password}
+    person = connection.scalar(select(PersonRow.id).where(PersonRow.login == row.login))
+    if person is None:
+        new = insert(PersonRow).values(**values, login=row.login, made_at=now).returning(PersonRow.id)
+        person = connection.execute(new).scalar_one()
+    else:
+        values |= {"disabled_at": None}
+        connection.execute(update(PersonRow).where(PersonRow.id == person).values(values))
+        connection.execute(delete(SessionRow).where(SessionRow.person_id == person))
+    audit.write(connection, now, row.name, row.role, "join", f"person {row.name}")
+    return int(person)
+
+
+def _invitation(connection: Connection, code: str, now: float) -> Any:
+    where = (InvitationRow.key == code_key(code), InvitationRow.end_at > now)
+    columns = (InvitationRow.key, InvitationRow.name, InvitationRow.login, InvitationRow.role)
+    row = connection.execute(select(*columns, InvitationRow.wards).where(*where)).one_or_none()
+    if row is None:
+        raise AccountError("this code is wrong, was used already or is too old; ask for a new one")
+    return row
+
+
+def disable(connection: Connection, person: int, by: Session, now: float) -> None:
+    """Ends every session of somebody and lets them in no more. Raises AccountError."""
+    row = _person(connection, person)
+    if row.disabled_at is not None:
+        raise AccountError(f"{row.name} is disabled already")
+    _keep_an_admin(connection, row)
+    connection.execute(update(PersonRow).where(PersonRow.id == person).values(disabled_at=now))
+    connection.execute(delete(SessionRow).where(SessionRow.person_id == person))
+    connection.execute(delete(InvitationRow).where(InvitationRow.login == row.login))
+    audit.write(connection, now, by.name, by.role, "disable", f"person {row.name}")
+
+
+def enable(connection: Connection, person: int, by: Session, now: float) -> None:
+    """Lets somebody in again. Raises AccountError."""
+    row = _person(connection, person)
+    if row.disabled_at is None:
+        raise AccountError(f"{row.name} is not disabled")
+    connection.execute(update(PersonRow).where(PersonRow.id == person).values(disabled_at=None))
+    audit.write(connection, now, by.name, by.role, "enable", f"person {row.name}")
+
+
+def change(
+    connection: Connection, person: int, role: str, wards: Sequence[str], by: Session, now: float
+) -> None:
+    """Gives somebody another role and other wards, at once. Raises AccountError."""
+    row = _person(connection, person)
+    if role != ADMIN:
+        _keep_an_admin(connection, row)
+    values = {"role": role, "wards": json.dumps(sorted(set(wards)))}
+    connection.execute(update(PersonRow).where(PersonRow.id == person).values(values))
+    before = {"role": row.role, "wards": json.loads(row.wards)}
+    details = {"role": role, "wards": sorted(set(wards)), "before": before}
+    audit.write(connection, now, by.name, by.role, "change", f"person {row.name}", **details)
+
+
+def _person(connection: Connection, person: int) -> Any:
+    columns = (PersonRow.name, PersonRow.login, PersonRow.role, PersonRow.wards, PersonRow.disabled_at)
+    row = connection.execute(select(PersonRow.id, *columns).where(PersonRow.id == person)).one_or_none()
+    if row is None:
+        raise AccountError("there is no such person")
+    return row
+
+
+def _keep_an_admin(connection: Connection, row: Any) -> None:
+    where = (PersonRow.role == ADMIN, PersonRow.disabled_at.is_(None), PersonRow.id != row.id)
+    others = connection.scalar(select(func.count()).select_from(PersonRow).where(*where))
+    if row.role == ADMIN and not others:
+        raise AccountError(f"{row.name} is the only admin; make another one first")

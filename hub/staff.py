@@ -1,0 +1,114 @@
+"""Accounts of the ward's people, over HTTP: the list, invitations, disabling, roles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, HTTPException, Request
+from fastapi.responses import HTMLResponse, Response
+from fastapi.templating import Jinja2Templates
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from hub import accounts, people
+from hub.accounts import ADMIN, NURSE, AccountError, Session
+from hub.guard import refused, session_of
+from hub.login import Name
+from hub.store import Store
+
+Ward = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=40)]
+Wards = Annotated[list[Ward], Field(max_length=100)]
+
+
+class Invitation(BaseModel):
+    """Who gets an account, and what they may do and see; no wards for all."""
+
+    model_config = ConfigDict(extra="forbid")
+    name: Name
+    role: Literal["nurse", "lead", "admin"] = "nurse"
+    wards: Wards = []
+
+
+class Change(BaseModel):
+    """What somebody may do and see from now on."""
+
+    model_config = ConfigDict(extra="forbid")
+    role: Literal["nurse", "lead", "admin"]
+    wards: Wards = []
+
+
+def router(store: Store, clock: Callable[[], float], templates: Jinja2Templates) -> APIRouter:
+    """Leads see and invite; only admins do more."""
+    routes = APIRouter()
+
+    @routes.get("/people", response_class=HTMLResponse)
+    def page(request: Request) -> Response:
+        session = _inviting(request)
+        context = {
+            "me": session,
+            "people": _listed(session),
+            "roles": accounts.MAY_INVITE[session.role],
+            "is_admin": session.role == ADMIN,
+            "hours": int(accounts.INVITATION_S / 3600),
+        }
+        return templates.TemplateResponse(request, "people.html", context)
+
+    @routes.get("/api/people")
+    def listed(request: Request) -> list[dict[str, Any]]:
+        return _listed(_inviting(request))
+
+    @routes.post("/api/people/invite")
+    def invite(request: Request, body: Invitation) -> dict[str, Any]:
+        session = _inviting(request)
+        with refused(403):
+            accounts.check_invitation(body.role, body.wards, session.role, session.wards)
+        with refused(), store.write() as connection:
+            if session.role != ADMIN and people.exists(connection, body.name):
+                raise AccountError(f"{body.name} has an account; only an admin can give a new password")
+            code = people.invite(connection, body.name, body.role, body.wards, session, clock())
+        return {"code": code, "name": body.name, "hours": int(accounts.INVITATION_S / 3600)}
+
+    @routes.post("/api/people/{person}/disable")
+    def disable(request: Request, person: int) -> dict[str, bool]:
+        session = _admin(request)
+        with refused(), store.write() as connection:
+            people.disable(connection, person, session, clock())
+        return {"disabled": True}
+
+    @routes.post("/api/people/{person}/enable")
+    def enable(request: Request, person: int) -> dict[str, bool]:
+        session = _admin(request)
+        with refused(), store.write() as connection:
+            people.enable(connection, person, session, clock())
+        return {"disabled": False}
+
+    @routes.post("/api/people/{person}/role")
+    def change(request: Request, person: int, body: Change) -> dict[str, str]:
+        session = _admin(request)
+        with refused(), store.write() as connection:
+            people.change(connection, person, body.role, body.wards, session, clock())
+        return {"role": body.role}
+
+    def _listed(session: Session) -> list[dict[str, Any]]:
+        with store.read() as connection:
+            found = people.listed(connection)
+        if session.role == ADMIN or not session.wards:
+            return found
+        mine = set(session.wards)
+        return [one for one in found if not one["wards"] or mine & set(one["wards"])]
+
+    return routes
+
+
+def _inviting(request: Request) -> Session:
+    session = session_of(request)
+    if session.role == NURSE:
+        raise HTTPException(403, "only a lead or an admin may do this")
+    return session
+
+
+def _admin(request: Request) -> Session:
+    session = session_of(request)
+    if session.role != ADMIN:
+        raise HTTPException(403, "only an admin may do this")
+    return session

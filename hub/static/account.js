@@ -1,0 +1,20 @@
+// Who is logged in: the way out, and back to the login page once the session has ended.
+
+const CHECK_MS = 15000;
+
+if (document.body.dataset.person) {
+  document.getElementById("logout").addEventListener("click", () => leave("/api/logout"));
+  document.getElementById("logout-everywhere").addEventListener("click", () => leave("/api/logout-everywhere"));
+  document.getElementById("account-close").addEventListener("click", () => document.getElementById("account").close());
+  setInterval(check, CHECK_MS);
+}
+
+async function leave(path) {
+  await fetch(path, { method: "POST", headers: { "X-Requested-With": "bedside" } }).catch(() => {});
+  check();
+}
+
+async function check() {
+  const response = await fetch("/api/me").catch(() => null);
+  if (response && response.status === 401) location.assign("/login");
+}
