@@ -1,6 +1,6 @@
 // Who is logged in: the way out, and back to the login page once the session has ended.
 
-const CHECK_MS = 15000;
+const CHECK_MS = 5000;
 
 if (document.body.dataset.person) {
   document.getElementById("logout").addEventListener("click", () => leave("/api/logout"));
