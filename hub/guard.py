@@ -18,7 +18,7 @@ from hub.store import Store
 
 log = logging.getLogger(__name__)
 
-PUBLIC = frozenset({"/login", "/join", "/api/login", "/api/join", "/healthz"})
+PUBLIC = frozenset({"/login", "/join", "/api/login", "/api/join", "/healthz", "/metrics"})
 SECURE_COOKIE, PLAIN_COOKIE = "__Host-bedside", "bedside"
 
 

@@ -31,6 +31,7 @@ TABLE: list[tuple[str, str, dict[str, Any] | None, str]] = [
     ("GET", "/api/board", None, ALL),
     ("GET", "/api/me", None, ALL),
     ("GET", "/healthz", None, PUBLIC),
+    ("GET", "/metrics", None, PUBLIC),
     ("GET", "/static/board.css", None, PUBLIC),
     ("GET", "/login", None, PUBLIC),
     ("GET", "/join", None, PUBLIC),
