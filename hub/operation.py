@@ -3,24 +3,42 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any
 
 from edge.errors import ConfigError
-from hub import config, simulate
+from hub import backup, check, config, simulate
 from hub.service import Stop
 from hub.simulation import Plan
 
-VERBS = frozenset({"simulate"})
+VERBS = frozenset({"backup", "check", "restore", "simulate"})
 
 
 def add_verbs(verbs: Any) -> None:
     """To the command's parser."""
     _simulate(verbs)
+    _verb(verbs, "check", "one screen: what is well, what is not, and what to do about it")
+    verb = _verb(verbs, "backup", "the whole database into one file, also while the hub runs")
+    verb.add_argument("--to", required=True, metavar="COPY", help="a file that does not exist yet")
+    verb = _verb(verbs, "restore", "a backup into the place of the database; the hub must be stopped")
+    verb.add_argument("--from", required=True, metavar="COPY", dest="source", help="a file backup has made")
 
 
 def run(options: argparse.Namespace) -> int:
     """The verb's exit status. Raises BedsideError."""
     settings = config.load(options.config)
+    if options.verb == "check":
+        return check.main(settings)
+    if options.verb == "backup":
+        print(backup.backup(settings, Path(options.to)))
+        return 0
+    if options.verb == "restore":
+        print(backup.restore(settings, Path(options.source)))
+        return 0
+    return _run_simulation(settings, options)
+
+
+def _run_simulation(settings: config.Settings, options: argparse.Namespace) -> int:
     plan = Plan(options.beds, options.seconds, options.rate, options.episodes, options.alerts_at_once)
     if plan.beds < 1 or plan.seconds <= 0 or plan.rate <= 0 or plan.episodes < 0:
         raise ConfigError("--beds, --seconds and --rate must be above 0, --episodes at least 0")

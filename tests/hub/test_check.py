@@ -1,0 +1,66 @@
+"""`bedside-hub check` beside a hub that is well, and one that is not."""
+
+import re
+import subprocess
+import sys
+
+from hub_parts import ROOT, Hub, until
+from simulate import Device, Line
+
+from hub import check as checks
+from hub.config import Commands, Settings
+
+
+def check(hub: Hub) -> tuple[int, str]:
+    result = subprocess.run(
+        [sys.executable, "-m", "hub.cli", "check", "--config", str(hub.config)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "Traceback" not in result.stderr
+    return result.returncode, " ".join(result.stdout.split())  # however long lines are broken
+
+
+def test_before_while_and_after_it_runs(hub: Hub, line: Line) -> None:
+    status, text = check(hub)
+    assert status == 0
+    assert re.search(r"-- database .*is not there yet", text)
+    assert not hub.database.exists(), "looking makes nothing"
+    for verb in ("ingest", "alerts", "web"):
+        hub.start(verb)
+    until(hub.well, 30, "the hub")
+    status, text = check(hub)
+    assert status == 0, text
+    assert re.search(r"ok database \S", text)
+    assert "ok processes signs of life: ingest" in text
+    assert "none has ever been heard" in text
+    assert "lets us hear the devices of" in text
+    device = Device(line, "bed-1", "Bed 1")
+    device.state()
+    until(lambda: hub.board()["beds"], 10, "the bed")
+    assert "all 1 heard" in check(hub)[1]
+    hub.stop()
+    hub.config.write_text(re.sub(r"\[broker\]\nport = \d+", "[broker]\nport = 1", hub.config.read_text()))
+    status, text = check(hub)
+    assert status == 69
+    assert "!! broker" in text
+    assert "cannot be reached" in text
+    assert "to be put right: broker" in text
+
+
+def test_processes_that_have_stopped_are_red(hub: Hub) -> None:
+    hub.start("ingest")
+    until(lambda: hub.database.exists() and "!! processes" in check(hub)[1], 20, "the finding")
+    status, text = check(hub)
+    assert status == 69
+    assert "engine has given no sign of life ever" in text
+    assert "-> start the hub" in text
+
+
+def test_a_key_that_cannot_be_read_is_red() -> None:
+    (found,) = checks.command_key(Settings(site="x", commands=Commands("/nowhere")))
+    assert found.kind == "red"
+    assert found.status == 78
