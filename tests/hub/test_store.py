@@ -112,7 +112,7 @@ def mutated(change: Callable[[dict[str, Any]], object]) -> bytes:
         mutated(lambda data: data.update({"a\x00b": 1})),
         mutated(lambda data: data["stamp"].update(time="2026-02-31T00:00:00.000Z")),
     ],
-    ids=lambda payload: repr(payload[:20]),
+    ids=range(14),  # the same in every process that shares the tests
 )
 def test_what_breaks_the_contract_is_set_aside_with_a_reason(store: Store, payload: bytes) -> None:
     item = check(Arrival("ser/v1/test/3b/bed-1/episode", payload, retained=False, at=T0))
