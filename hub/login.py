@@ -76,9 +76,11 @@ def router(guard: Guard, store: Store, clock: Callable[[], float]) -> APIRouter:
         with refused():
             right = passwords.fits(found and found[3], body.password)
         if found is None or not right:
-            if found is not None:
-                with store.write() as connection:
-                    audit.write(connection, clock(), found[1], found[2], "login failed", f"person {found[1]}")
+            # Also for an unknown name, or the time it takes would tell which are known. The name itself is
+            # not written down: it may be a password in the wrong field.
+            who, role = (found[1], found[2]) if found is not None else ("unknown", audit.UNPROVEN)
+            with store.write() as connection:
+                audit.write(connection, clock(), who, role, "login failed", f"person {who}", address=address)
             raise HTTPException(401, "the name or the password is wrong")
         person, name, _, hashed = found
         with refused(), store.write() as connection:

@@ -42,7 +42,8 @@ def attempt(connection: Connection, name: str, address: str, now: float) -> None
     rows = connection.execute(
         select(FailureRow.key, FailureRow.failures, FailureRow.last_at).where(FailureRow.key.in_(keys))
     )
-    known = {row.key: (counted(row.failures, row.last_at, now), row.last_at) for row in rows}
+    # A clock that was set back must lock nobody out.
+    known = {row.key: (counted(row.failures, row.last_at, now), min(row.last_at, now)) for row in rows}
     until = max((locked_until(*known[one]) for one in keys if one in known), default=now)
     if until > now:
         raise LockedError(until - now)

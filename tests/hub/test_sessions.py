@@ -167,6 +167,14 @@ def test_success_forgets_the_account_and_only_its_part_of_the_address(store: Sto
         assert sorted(connection.scalars(text("SELECT failures FROM login_failures"))) == [2, 2]
 
 
+def test_a_clock_that_was_set_back_locks_nobody_out(store: Store) -> None:
+    attempts(store, "Amara", "1.1.1.1", 4)
+    attempts(store, "Amara", "1.1.1.1", 1, T0 - 3600)
+    with pytest.raises(sessions.LockedError) as caught:
+        attempts(store, "Amara", "1.1.1.1", 1, T0 - 7200)
+    assert caught.value.wait_s == 30.0
+
+
 def test_many_guesses_at_once_all_count(store: Store) -> None:
     refused: list[str] = []
 
