@@ -167,7 +167,7 @@ def running_hub(folder: Path, broker_port: int, more: str = "", url: URL | None 
     for verb in ("ingest", "alerts", "web"):
         hub.start(verb)
     try:
-        until(hub.well, 20, "the hub")
+        until(hub.well, 60, "the hub")
         yield hub
     finally:
         hub.stop()
