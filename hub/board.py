@@ -102,7 +102,8 @@ def ward_of_bed(connection: Connection, device_id: int) -> str | None:
 
 def signs_of_life(connection: Connection) -> dict[str, tuple[float, bool]]:
     """When each process last gave a sign of life, and whether it could do its work."""
-    rows = connection.execute(select(Process.name, Process.at, Process.working))
+    processes = select(Process.name, Process.at, Process.working).where(Process.name != CANARY)
+    rows = connection.execute(processes)
     return {row.name: (row.at, row.working) for row in rows}
 
 
