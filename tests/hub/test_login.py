@@ -201,7 +201,7 @@ def test_without_accounts_everything_is_as_before(tmp_path: Path, broker: Broker
     hub.start("web")
     try:
         until(hub.answers, 15, "the web process")
-        assert "demo: no accounts" in httpx.get(hub.url).text
+        assert 'data-t="demo"' in httpx.get(hub.url).text
         assert httpx.get(f"{hub.url}/api/me").json() == {"accounts": False}
         assert httpx.get(f"{hub.url}/login").headers["location"] == "/"
         assert httpx.get(f"{hub.url}/people").status_code == 404

@@ -46,6 +46,9 @@ class Machine:
 
     def close(self):
         if self._nspawn is not None:
+            # Its first process first: killed alone, systemd-nspawn would leave the machine running.
+            for pid in self._machine():
+                os.kill(pid, signal.SIGKILL)
             self._nspawn.send_signal(signal.SIGKILL)
             self._nspawn.communicate()
         for path in (self.root, self._folder):
@@ -80,13 +83,17 @@ class Machine:
         while time.monotonic() < end:
             if self._nspawn.poll() is not None:
                 raise RuntimeError(f"systemd-nspawn ended: {self._nspawn.stderr.read()}")
-            children = Path(f"/proc/{self._nspawn.pid}/task/{self._nspawn.pid}/children")
-            for pid in children.read_text(encoding="ascii").split():
-                self._pid = pid
+            for pid in self._machine():
+                self._pid = str(pid)
                 if self.run("systemctl", "is-active", "basic.target", check=False).strip() == "active":
                     return
             time.sleep(0.2)
         raise RuntimeError("the machine does not boot within a minute")
+
+    def _machine(self):
+        """The machine's first process, once there is one."""
+        children = Path(f"/proc/{self._nspawn.pid}/task/{self._nspawn.pid}/children")
+        return [int(pid) for pid in children.read_text(encoding="ascii").split()] if children.exists() else []
 
     def run(self, *command, check=True):
         """What a command prints in the machine, run by its root."""

@@ -16,6 +16,7 @@ export default {
   "no_beds": "Noch keine Betten",
   "empty": "Noch hat sich kein Gerät gemeldet. Kacheln erscheinen hier von selbst.",
   "purpose": "Nur ein Hilfsmittel: ersetzt weder den Schwesternruf noch den Blick nach dem Patienten und stellt keine Diagnose.",
+  "demo": "Vorführung: ohne Konten",
   "connecting": "Verbinden",
   "live": "Live",
   "not_live_short": "Nicht live",

@@ -16,6 +16,7 @@ export default {
   "no_beds": "No beds yet",
   "empty": "No bedside device has reported yet. Tiles appear here by themselves.",
   "purpose": "A secondary aid: it never replaces the nurse call or looking after a patient in person, and makes no diagnosis.",
+  "demo": "demo: no accounts",
   "connecting": "Connecting",
   "live": "Live",
   "not_live_short": "Not live",

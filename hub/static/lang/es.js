@@ -16,6 +16,7 @@ export default {
   "no_beds": "Aún no hay camas",
   "empty": "Ningún dispositivo ha informado aún. Las fichas aparecerán aquí solas.",
   "purpose": "Una ayuda secundaria: no sustituye la llamada ni la atención en persona y no hace diagnósticos.",
+  "demo": "demostración: sin cuentas",
   "connecting": "Conectando",
   "live": "En directo",
   "not_live_short": "No en directo",

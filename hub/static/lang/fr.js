@@ -16,6 +16,7 @@ export default {
   "no_beds": "Aucun lit",
   "empty": "Aucun appareil ne s’est encore annoncé. Les tuiles apparaîtront d’elles-mêmes.",
   "purpose": "Une aide secondaire : ne remplace ni l’appel infirmier ni la présence auprès du patient, et ne pose aucun diagnostic.",
+  "demo": "démonstration : sans comptes",
   "connecting": "Connexion",
   "live": "En direct",
   "not_live_short": "Pas en direct",
