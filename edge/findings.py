@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from edge.errors import BedsideError
-from edge.loudness import Loudness, bar
 from edge.terminal import Style, printable, wrap
+
+if TYPE_CHECKING:
+    from edge.loudness import Loudness
 
 _MARKS = {"well": ("ok", "green"), "note": ("--", "yellow"), "red": ("!!", "red")}
 _NAME_WIDTH = 14
@@ -57,6 +60,8 @@ def lines(finding: Finding, style: Style) -> list[str]:
     mark, colour = _MARKS[finding.kind]
     texts = [line for words in finding.words[:1] for line in _wrapped(words, style)]
     if finding.level is not None:
+        from edge.loudness import bar  # noqa: PLC0415 - the hub, which listens to nothing, has findings too
+
         numbers = f"{finding.level.rms_db:.0f} dBFS, peak {finding.level.peak_db:.0f}"
         width = min(_BAR_WIDTH, style.width - len(_INDENT) - len("[] -120 dBFS, peak -120"))
         texts.append(f"[{bar(finding.level, width, style)}] {numbers}" if width > 0 else numbers)

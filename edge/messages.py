@@ -219,6 +219,9 @@ class Dropped:
     v: int = checked(minimum=VERSION, maximum=VERSION, default=VERSION)
 
 
+ACTIONS = ("rebirth", "mute", "unmute", "forget")
+
+
 @dataclass(frozen=True, slots=True)
 class Command:
     """What the hub asks of one device: tell your state anew, stop listening, listen again, forget the bed.
@@ -234,7 +237,7 @@ class Command:
     id: str = _id_field()
     boot_id: str = _id_field()
     expires_ms: int = _count_field()
-    action: str = checked(choices=("rebirth", "mute", "unmute", "forget"))
+    action: str = checked(choices=ACTIONS)
     minutes: int = checked(minimum=0, maximum=1440, default=0)
     reason: str = checked(minimum=1, maximum=80, default="asked by the hub")
     signature: str = checked(pattern=r"[0-9a-f]{64}", allowed="64 hexadecimal digits", default="0" * 64)

@@ -12,8 +12,8 @@ from typing import Any
 
 from edge.errors import BedsideError, ConfigError
 from edge.fields import FieldError, decode
-from edge.messages import Address
-from hub import __version__, audit, commands, config, operation, people, supervisor
+from edge.messages import ACTIONS, Address
+from hub import __version__, audit, config, operation, people, supervisor
 from hub.accounts import ADMIN, INVITATION_S
 from hub.service import Stop, clock, start_logging
 from hub.store import open_store
@@ -21,7 +21,8 @@ from hub.store import open_store
 log = logging.getLogger(__name__)
 
 LONGEST_NAME = 60
-# Imported only in the process that needs it: ingest and the alert engine stay small without a web server.
+# Imported only in the process that needs it, like whatever else only one verb does: ingest and the alert
+# engine stay small without a web server.
 PROCESSES = {"ingest": "hub.ingest", "alerts": "hub.engine", "web": "hub.web"}
 
 
@@ -65,6 +66,8 @@ def _run(options: Any) -> int:
 
 def _about_a_device(options: Any) -> int:
     """Raises FieldError for an argument no message could hold."""
+    from hub import commands  # noqa: PLC0415
+
     settings = config.load(options.config)
     names = {"site": settings.site, "ward": options.ward, "device": options.device}
     address = decode(Address, names)
@@ -142,7 +145,7 @@ def _parser() -> argparse.ArgumentParser:
         verb.add_argument("--config", required=True, metavar="FILE", help="the TOML file")
         verb.add_argument("ward", metavar="WARD")
         verb.add_argument("device", metavar="DEVICE")
-    verb.add_argument("action", choices=commands.ACTIONS)
+    verb.add_argument("action", choices=ACTIONS)
     verb.add_argument("--minutes", type=int, metavar="N", help="mute for so long; else until told otherwise")
     verb.add_argument("--reason", metavar="TEXT", help="shown on the board and in the device's journal")
     text = "a code for the first admin's account, or for an admin who forgot the password"

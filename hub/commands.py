@@ -18,13 +18,12 @@ from sqlalchemy import select
 from edge.commands import sign
 from edge.errors import ConfigError, MessageError, UnavailableError
 from edge.fields import checked
-from edge.messages import Address, Command, State, from_json, to_json
+from edge.messages import ACTIONS, Address, Command, State, from_json, to_json
 from hub.broker import use_tls
 from hub.config import Settings
 from hub.store import Store
 from hub.tables import Boot, Device
 
-ACTIONS = ("mute", "unmute", "rebirth", "forget")
 ANSWER_S = 10.0
 _CONNECT_S = 5.0
 _VALID_S = 60.0

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.errors import ConfigError
-from hub import backup, check, config, simulate
+from hub import config
 from hub.service import Stop
 from hub.simulation import Plan
 
@@ -26,6 +26,8 @@ def add_verbs(verbs: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """The verb's exit status. Raises BedsideError."""
+    from hub import backup, check, simulate  # noqa: PLC0415 - no other verb needs these
+
     settings = config.load(options.config)
     if options.verb == "check":
         return check.main(settings)
@@ -35,16 +37,17 @@ def run(options: argparse.Namespace) -> int:
     if options.verb == "restore":
         print(backup.restore(settings, Path(options.source)))
         return 0
-    return _run_simulation(settings, options)
-
-
-def _run_simulation(settings: config.Settings, options: argparse.Namespace) -> int:
-    plan = Plan(options.beds, options.seconds, options.rate, options.episodes, options.alerts_at_once)
-    if plan.beds < 1 or plan.seconds <= 0 or plan.rate <= 0 or plan.episodes < 0:
-        raise ConfigError("--beds, --seconds and --rate must be above 0, --episodes at least 0")
+    plan = _plan(options)
     stop = Stop()
     stop.listen()
     return simulate.run(settings, plan, stop)
+
+
+def _plan(options: argparse.Namespace) -> Plan:
+    plan = Plan(options.beds, options.seconds, options.rate, options.episodes, options.alerts_at_once)
+    if plan.beds < 1 or plan.seconds <= 0 or plan.rate <= 0 or plan.episodes < 0:
+        raise ConfigError("--beds, --seconds and --rate must be above 0, --episodes at least 0")
+    return plan
 
 
 def _verb(verbs: Any, name: str, text: str) -> argparse.ArgumentParser:
