@@ -21,33 +21,22 @@ log = logging.getLogger(__name__)
 Person = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60)]
 
 
-class Accept(BaseModel):
-    """Who takes the alert on."""
+class Named(BaseModel):
+    """Who does it."""
 
     model_config = ConfigDict(extra="forbid")
     person: Person | None = None  # needed only where there are no accounts
 
 
-class Close(BaseModel):
+class Close(Named):
     """Who ends the alert, and what it was."""
 
-    model_config = ConfigDict(extra="forbid")
-    person: Person | None = None  # needed only where there are no accounts
     outcome: Literal["distress", "other need", "false alarm", "could not tell"]
 
 
-class Pause(BaseModel):
-    """Who wants two quiet minutes."""
-
-    model_config = ConfigDict(extra="forbid")
-    person: Person | None = None  # needed only where there are no accounts
-
-
-class Mute(BaseModel):
+class Mute(Named):
     """Who mutes a bed, for how long and why."""
 
-    model_config = ConfigDict(extra="forbid")
-    person: Person | None = None  # needed only where there are no accounts
     minutes: Literal[15, 30, 60, 120, 240]
     reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)]
 
@@ -57,7 +46,7 @@ def router(store: Store, clock: Callable[[], float]) -> APIRouter:
     routes = APIRouter(prefix="/api")
 
     @routes.post("/alerts/{alert_id}/accept")
-    def accept(request: Request, alert_id: int, body: Accept) -> dict[str, str]:
+    def accept(request: Request, alert_id: int, body: Named) -> dict[str, str]:
         person, role = _who(request, body.person)
         with _refused_as_conflict(), store.write() as connection:
             _see_alert(request, connection, alert_id)
@@ -75,7 +64,7 @@ def router(store: Store, clock: Callable[[], float]) -> APIRouter:
         return {"state": "closed"}
 
     @routes.post("/alerts/{alert_id}/pause")
-    def pause(request: Request, alert_id: int, body: Pause) -> dict[str, float]:
+    def pause(request: Request, alert_id: int, body: Named) -> dict[str, float]:
         person, role = _who(request, body.person)
         with _refused_as_conflict(), store.write() as connection:
             _see_alert(request, connection, alert_id)
@@ -96,7 +85,7 @@ def router(store: Store, clock: Callable[[], float]) -> APIRouter:
         return {"until": until}
 
     @routes.post("/beds/{device_id}/unmute")
-    def unmute(request: Request, device_id: int, body: Pause) -> dict[str, bool]:
+    def unmute(request: Request, device_id: int, body: Named) -> dict[str, bool]:
         person, role = _who(request, body.person)
         with _refused_as_conflict(), store.write() as connection:
             _see_bed(request, connection, device_id)

@@ -68,8 +68,8 @@ class ActionError(Exception):
 def snapshot(connection: Connection, wards: Collection[str] = ()) -> dict[str, Any]:
     """The whole board, or these wards': every bed, every open alert, the latest that are over."""
     beds, shown = _in(wards)
-    open_ones = select(*_ALERT).where(_open(), shown)
-    over = select(*_ALERT).where(~_open(), AlertRow.merged_into.is_(None), shown)
+    open_ones = select(*_ALERT).where(is_open(), shown)
+    over = select(*_ALERT).where(~is_open(), AlertRow.merged_into.is_(None), shown)
     over = over.order_by(AlertRow.revision.desc()).limit(RECENT)
     return {
         "full": True,
@@ -167,7 +167,8 @@ def _in(wards: Collection[str]) -> tuple[Any, Any]:
     return Device.ward.in_(set(wards) - {CANARY}), or_(AlertRow.ward.in_(wards), AlertRow.ward == "")
 
 
-def _open() -> Any:
+def is_open() -> Any:
+    """The condition for alerts that wait for somebody: not resolved, not closed, not part of another."""
     resolved = (AlertRow.priority == TECHNICAL) & (AlertRow.condition == ENDED)
     return ~or_(resolved, AlertRow.closed_at.is_not(None), AlertRow.merged_into.is_not(None))
 

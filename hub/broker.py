@@ -45,11 +45,7 @@ class Connection:
         self._birth = birth
         self._told: str | None = None
         self.connected = False
-        client = mqtt.Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=f"bedside-hub-{settings.site}",
-            protocol=mqtt.MQTTv5,
-        )
+        client = new_client(self._broker, f"bedside-hub-{settings.site}")
         client.reconnect_delay_set(*RETRY_S)
         client.will_set(self._state_topic, will, qos=1, retain=True)
         client.on_connect = self._connected
@@ -57,9 +53,6 @@ class Connection:
         client.on_disconnect = self._disconnected
         client.on_subscribe = self._subscribed
         client.on_message = self._message
-        if self._broker.username is not None:
-            client.username_pw_set(self._broker.username, self._broker.password())
-        use_tls(client, self._broker)
         self._client = client
 
     def start(self) -> None:
@@ -133,8 +126,16 @@ class Connection:
         self._on_message(topic, bytes(message.payload), retained=message.retain, durable=message.qos > 0)
 
 
-def use_tls(client: mqtt.Client, broker: Broker) -> None:
-    """Have the client speak TLS, where the broker's settings say so. Raises ConfigError."""
+def new_client(broker: Broker, client_id: str) -> mqtt.Client:
+    """A client of that name with the credentials of the broker's settings. Raises ConfigError."""
+    client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=client_id, protocol=mqtt.MQTTv5)
+    if broker.username is not None:
+        client.username_pw_set(broker.username, broker.password())
+    _use_tls(client, broker)
+    return client
+
+
+def _use_tls(client: mqtt.Client, broker: Broker) -> None:
     if broker.tls is None:
         return
     try:

@@ -12,11 +12,8 @@ import time
 import uuid
 from collections.abc import Callable
 
-import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion
-
 from edge.messages import Address, Episode, Stamp, to_json, utc_text
-from hub.broker import use_tls
+from hub.broker import RETRY_S, new_client
 from hub.config import Settings
 from hub.tables import CANARY
 
@@ -35,16 +32,8 @@ class Canary:
         self._seq = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="canary", daemon=True)
-        client = mqtt.Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=f"bedside-hub-{settings.site}-canary",
-            protocol=mqtt.MQTTv5,
-        )
-        client.reconnect_delay_set(1, 30)
-        if self._broker.username is not None:
-            client.username_pw_set(self._broker.username, self._broker.password())
-        use_tls(client, self._broker)
-        self._client = client
+        self._client = new_client(self._broker, f"bedside-hub-{settings.site}-canary")
+        self._client.reconnect_delay_set(*RETRY_S)
 
     def start(self) -> None:
         """Begins, in the background."""

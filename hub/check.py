@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion
 from sqlalchemy import Connection, select
 from sqlalchemy import exc as errors
 
@@ -26,7 +25,7 @@ from edge.messages import VERSION
 from edge.terminal import never_fail, style_of
 from hub import commands, databases, schema
 from hub.board import signs_of_life
-from hub.broker import use_tls
+from hub.broker import new_client
 from hub.config import Settings
 from hub.stream import SILENT_S
 from hub.tables import CANARY, Device
@@ -132,11 +131,6 @@ def broker(settings: Settings) -> list[Finding]:
     where = f"{settings.broker.host}:{settings.broker.port}"
     told: list[str] = []
     done = threading.Event()
-    client = mqtt.Client(
-        CallbackAPIVersion.VERSION2,
-        client_id=f"bedside-hub-{settings.site}-check",
-        protocol=mqtt.MQTTv5,
-    )
 
     def connected(client: mqtt.Client, _data: Any, _flags: Any, code: Any, _properties: Any) -> None:
         if code.is_failure:
@@ -150,11 +144,9 @@ def broker(settings: Settings) -> list[Finding]:
             told.append(f"lets us hear no device: {codes[0]}; check its access list")
         done.set()
 
-    client.on_connect, client.on_subscribe = connected, subscribed
     try:
-        if settings.broker.username is not None:
-            client.username_pw_set(settings.broker.username, settings.broker.password())
-        use_tls(client, settings.broker)
+        client = new_client(settings.broker, f"bedside-hub-{settings.site}-check")
+        client.on_connect, client.on_subscribe = connected, subscribed
         client.connect(settings.broker.host, settings.broker.port)
     except BedsideError as error:
         return [red("broker", error, "")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import logging
 import sys
@@ -56,11 +57,8 @@ def _run(options: Any) -> int:
     if options.verb == "run":
         open_store(settings).close()  # made or upgraded here once, before three processes reach for it
         return supervisor.run(settings, Path(options.config), stop)
-    store = open_store(settings)
-    try:
+    with contextlib.closing(open_store(settings)) as store:
         importlib.import_module(PROCESSES[options.verb]).run(settings, store, stop, clock)
-    finally:
-        store.close()
     return 0
 
 
@@ -76,25 +74,21 @@ def _about_a_device(options: Any) -> int:
         return 0
     given = {name: getattr(options, name) for name in ("action", "minutes", "reason")}
     wish = decode(commands.Wish, {name: value for name, value in given.items() if value is not None})
-    store = open_store(settings)
-    try:
+    with contextlib.closing(open_store(settings)) as store:
         print(commands.ask(settings, store, address, wish, clock))
-    finally:
-        store.close()
     return 0
 
 
 def _audit(options: Any) -> int:
-    store = open_store(config.load(options.config))
-    try:
-        with store.read() as connection:
-            if options.what == "show":
-                for entry in audit.latest(connection, options.count):
-                    print(audit.line(entry))
-                return 0
-            summary = audit.verify(audit.entries(connection), options.head)
-    finally:
-        store.close()
+    with (
+        contextlib.closing(open_store(config.load(options.config))) as store,
+        store.read() as connection,
+    ):
+        if options.what == "show":
+            for entry in audit.latest(connection, options.count):
+                print(audit.line(entry))
+            return 0
+        summary = audit.verify(audit.entries(connection), options.head)
     print(f"The audit log is unbroken: {summary.entries} entries. Its head is\n{summary.head}")
     if options.head is None:
         print("Keep that elsewhere: only with --head HEAD can an end that was cut off be found later.")
@@ -110,12 +104,8 @@ def _admin(options: Any) -> int:
     settings = config.load(options.config)
     if not settings.accounts.required:
         raise ConfigError("accounts.required is false, so nobody logs in; set it to true first")
-    store = open_store(settings)
-    try:
-        with store.write() as connection:
-            code = people.invite(connection, name, ADMIN, (), None, clock())
-    finally:
-        store.close()
+    with contextlib.closing(open_store(settings)) as store, store.write() as connection:
+        code = people.invite(connection, name, ADMIN, (), None, clock())
     print(f"{name} becomes an admin with this code, once, within {INVITATION_S / 3600:.0f} hours:\n{code}")
     print(f"Open /join#{code} on the board and choose a password.")
     return 0

@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import Any, Self
 
 import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion
 from sqlalchemy import select
 
 from edge.commands import sign
 from edge.errors import ConfigError, MessageError, UnavailableError
 from edge.fields import checked
 from edge.messages import ACTIONS, Address, Command, State, from_json, to_json
-from hub.broker import use_tls
+from hub.broker import new_client
 from hub.config import Settings
 from hub.store import Store
 from hub.tables import Boot, Device
@@ -87,16 +86,9 @@ class DeviceLine:
         self._broker, self._address = settings.broker, address
         self._states: queue.SimpleQueue[State] = queue.SimpleQueue()
         self._refusal: str | None = None
-        client = mqtt.Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=f"bedside-hub-{settings.site}-command-{uuid.uuid4().hex[:8]}",
-            protocol=mqtt.MQTTv5,
-        )
+        client = new_client(self._broker, f"bedside-hub-{settings.site}-command-{uuid.uuid4().hex[:8]}")
         client.on_connect = self._connected
         client.on_message = self._message
-        if self._broker.username is not None:
-            client.username_pw_set(self._broker.username, self._broker.password())
-        use_tls(client, self._broker)
         self._client = client
 
     def __enter__(self) -> Self:

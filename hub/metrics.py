@@ -16,8 +16,7 @@ from fastapi.responses import PlainTextResponse
 from sqlalchemy import Connection, func, select, text
 
 from hub import __version__
-from hub.alerts import ENDED, TECHNICAL
-from hub.board import signs_of_life
+from hub.board import is_open, signs_of_life
 from hub.config import Settings
 from hub.store import Store, counter
 from hub.tables import CANARY, AlertRow, Device
@@ -112,7 +111,7 @@ def _devices(connection: Connection) -> tuple[tuple[Mapping[str, str], float], .
 def _alerts(connection: Connection) -> tuple[tuple[Mapping[str, str], float], ...]:
     accepted = AlertRow.accepted_at.is_not(None)
     columns = (AlertRow.priority, accepted)
-    rows = connection.execute(select(*columns, func.count()).where(*_open()).group_by(*columns)).all()
+    rows = connection.execute(select(*columns, func.count()).where(is_open()).group_by(*columns)).all()
     samples = (
         ({"priority": priority, "state": "accepted" if taken else "waiting"}, float(number))
         for priority, taken, number in rows
@@ -121,13 +120,8 @@ def _alerts(connection: Connection) -> tuple[tuple[Mapping[str, str], float], ..
 
 
 def _calls(connection: Connection) -> int:
-    query: Any = select(func.sum(AlertRow.calls)).where(*_open())
+    query: Any = select(func.sum(AlertRow.calls)).where(is_open())
     return int(connection.scalar(query) or 0)
-
-
-def _open() -> tuple[Any, ...]:
-    resolved = (AlertRow.priority == TECHNICAL) & (AlertRow.condition == ENDED)
-    return AlertRow.closed_at.is_(None), AlertRow.merged_into.is_(None), ~resolved
 
 
 def _size(file: Path) -> int:

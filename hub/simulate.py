@@ -15,13 +15,13 @@ from collections import defaultdict
 from typing import Any
 
 import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.enums import MQTTErrorCode
 
 from edge.clock import new_id
 from edge.errors import MessageError, UnavailableError
 from edge.messages import Address, Receipt, from_json, to_json
 from hub.board_listener import BoardListener
-from hub.broker import use_tls
+from hub.broker import new_client
 from hub.config import Settings
 from hub.service import Stop
 from hub.simulated_device import SimulatedDevice
@@ -46,19 +46,12 @@ class Line:
         self.episode = ""
         self.ready = self.died = False
         self.receipts: list[tuple[Receipt, float]] = []
-        self.client = client = mqtt.Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=f"simulated-{settings.site}-{number + 1}",
-            protocol=mqtt.MQTTv5,
-        )
+        self.client = client = new_client(settings.broker, f"simulated-{settings.site}-{number + 1}")
         will = self.device.state_message("offline", "connection lost")
         client.will_set(address.topic("state"), to_json(will), qos=1, retain=True)
         client.on_connect = self._connected
         client.on_subscribe = self._subscribed
         client.on_message = self._received
-        if settings.broker.username is not None:
-            client.username_pw_set(settings.broker.username, settings.broker.password())
-        use_tls(client, settings.broker)
 
     def connect(self, settings: Settings) -> None:
         """Raises UnavailableError where the broker cannot be had."""
