@@ -52,12 +52,9 @@ class Delivery:
         self._heard = True
         self._wait_s = FIRST_WAIT_S
         for key, sent in list(self._sent.items()):
-            boot_id, seq = key
-            if boot_id != receipt.boot_id or seq > receipt.upto_seq:
-                continue
-            if not any(first <= seq <= last for first, last in receipt.gaps):
+            if receipt.confirms(*key):
                 del self._sent[key]
-            elif now - sent >= _GAP_WAIT_S:
+            elif receipt.misses(*key) and now - sent >= _GAP_WAIT_S:
                 self._sent[key] = now - self._wait_s  # due at once
                 self._next_repeat = now
 

@@ -203,6 +203,20 @@ class Receipt:
     gaps: tuple[tuple[int, int], ...] = _count_field(1)
     v: int = checked(minimum=VERSION, maximum=VERSION, default=VERSION)
 
+    def confirms(self, boot_id: str, seq: int) -> bool:
+        """Whether the hub has that message on disk."""
+        return self._covers(boot_id, seq) and not self._is_gap(seq)
+
+    def misses(self, boot_id: str, seq: int) -> bool:
+        """Whether the hub asks for that message."""
+        return self._covers(boot_id, seq) and self._is_gap(seq)
+
+    def _covers(self, boot_id: str, seq: int) -> bool:
+        return boot_id == self.boot_id and seq <= self.upto_seq
+
+    def _is_gap(self, seq: int) -> bool:
+        return any(first <= seq <= last for first, last in self.gaps)
+
 
 @dataclass(frozen=True, slots=True)
 class Dropped:

@@ -43,16 +43,13 @@ class Story:
     def received(self, receipt: Receipt, now: Stamp) -> None:
         """The hub has what the receipt says, at `now`."""
         for key, sent in list(self._sent.items()):
-            boot_id, seq = key
-            if boot_id != receipt.boot_id or seq > receipt.upto_seq:
-                continue
-            if any(first <= seq <= last for first, last in receipt.gaps):
+            if not receipt.confirms(*key):
                 continue
             del self._sent[key]
             # Of an earlier start nobody knows how long ago: the time line began anew.
             after = (
                 f", {(now.mono_ms - sent.made_ms) / 1000:.1f} s after it was judged"
-                if boot_id == now.boot_id
+                if receipt.boot_id == now.boot_id
                 else ""
             )
             log.info("episode %s: the hub has it%s", sent.phase, after, extra={"EPISODE": sent.episode})

@@ -51,13 +51,7 @@ class SimulatedDevice:
 
     def confirm(self, receipt: Receipt) -> list[int]:
         """Forgets what the hub has; the numbers."""
-        if receipt.boot_id != self.boot_id:
-            return []
-        held = [
-            number
-            for number in self.sent
-            if number <= receipt.upto_seq and not any(first <= number <= last for first, last in receipt.gaps)
-        ]
+        held = [number for number in self.sent if receipt.confirms(self.boot_id, number)]
         for number in held:
             del self.sent[number]
         return held
