@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
+from typing import Any
+
+from edge.fields import encode
 
 
 def write(path: Path, body: bytes) -> None:
@@ -14,17 +18,26 @@ def write(path: Path, body: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     new.replace(path)
-    _sync(path.parent)
+    sync(path.parent)
 
 
 def remove(path: Path) -> None:
     """Remove the file, if it is there; gone from the disk on return. Raises OSError."""
     path.unlink(missing_ok=True)
-    _sync(path.parent)
+    sync(path.parent)
 
 
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
+def save(path: Path, value: Any) -> None:
+    """Put a dataclass of checked fields into the file as JSON; None removes the file. Raises OSError."""
+    if value is None:
+        remove(path)
+    else:
+        write(path, json.dumps(encode(value)).encode())
+
+
+def sync(path: Path) -> None:
+    """The contents of a file, or the names in a folder, are on disk on return. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

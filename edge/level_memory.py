@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge import atomic_file
-from edge.fields import FieldError, checked, decode, encode
+from edge.fields import FieldError, checked, decode
 from edge.level import FULL_MEMORY, LevelNormaliser
 
 log = logging.getLogger(__name__)
@@ -88,10 +88,7 @@ class LevelMemory:
     def _write(self, learnt: Learnt | None) -> None:
         self._kept = learnt
         try:
-            if learnt is None:
-                atomic_file.remove(self._path)
-            else:
-                atomic_file.write(self._path, json.dumps(encode(learnt)).encode())
+            atomic_file.save(self._path, learnt)
         except OSError as error:
             log.warning(
                 "cannot write %s: %s; after a restart this bed's level is learnt anew",

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from edge import atomic_file
 from edge.errors import StorageError
-from edge.fields import FieldError, checked, decode, encode
+from edge.fields import FieldError, checked, decode
 
 log = logging.getLogger(__name__)
 
@@ -141,10 +141,7 @@ class Mute:
     def _save(self, order: Order | None) -> None:
         self._saved_s = self._now()
         try:
-            if order is None:
-                atomic_file.remove(self._path)
-            else:
-                atomic_file.write(self._path, json.dumps(encode(order)).encode())
+            atomic_file.save(self._path, order)
         except OSError as error:
             self._is_kept = False
             raise StorageError(

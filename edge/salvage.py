@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import shutil
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from edge import atomic_file
 from edge.entry import COLUMNS, TABLE, Entry
 from edge.errors import MessageError, StorageError
 from edge.messages import Episode, Summary, from_json
@@ -178,11 +178,7 @@ def finish(path: Path) -> None:
         with contextlib.suppress(FileNotFoundError):
             _with(path, part).replace(_with(_aside(path, 1), part))
     fresh.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    atomic_file.sync(path.parent)
 
 
 def _fresh(path: Path) -> Path:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from sqlalchemy import URL
 
+from edge import atomic_file
 from edge.errors import DamagedError, StorageError, UnavailableError
 from hub import databases, schema
 from hub.config import Settings
@@ -39,9 +40,9 @@ def backup(settings: Settings, to: Path) -> str:
             _verify(part)
         else:
             _dump(place, part)
-        _to_disk(part)
+        atomic_file.sync(part)
         part.rename(to)
-        _to_disk(to.parent)
+        atomic_file.sync(to.parent)
     except OSError as error:
         raise StorageError(f"cannot write {to}: {error.strerror}") from error
     finally:
@@ -65,10 +66,10 @@ def restore(settings: Settings, source: Path, now: Callable[[], float] = time.ti
         shutil.copyfile(source, part)
         part.chmod(0o600)
         _verify(part)
-        _to_disk(part)
+        atomic_file.sync(part)
         kept = _set_aside(place, aside)
         part.rename(place)
-        _to_disk(place.parent)
+        atomic_file.sync(place.parent)
     except OSError as error:
         raise StorageError(f"cannot restore {source} to {place}: {error.strerror}") from error
     finally:
@@ -141,11 +142,3 @@ def _dump(place: URL, to: Path) -> None:
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode:
         raise StorageError(f"pg_dump cannot back the database up: {' '.join(done.stderr.split())[:300]}")
-
-
-def _to_disk(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
