@@ -12,7 +12,7 @@ import numpy as np
 
 from edge.classifier import Classifier, runtime_name
 from edge.clock import clock_synced
-from edge.commands import read_key
+from edge.commands import device_key
 from edge.config import Config
 from edge.errors import BedsideError, ConfigError, UnavailableError
 from edge.findings import Finding, note, red, well
@@ -56,7 +56,7 @@ def model(config: Config) -> list[Finding]:
 def commands(config: Config) -> list[Finding]:
     """The key by which the hub may mute this bed, where there is one."""
     try:
-        key = read_key(config.commands.key_file)
+        key = device_key(config.commands.key_file)
     except ConfigError as error:
         return [red("commands", error, "copy the key again")]
     return [well("commands", "the hub may mute this bed: there is a key")] if key else []

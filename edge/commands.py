@@ -47,23 +47,23 @@ class Gatekeeper:
         self._obeyed: dict[str, int] = {}
 
     def check(self, command: Command, mono_ms: int) -> None:
-        """Returns where the command is to be obeyed, now and never again. Raises MessageError."""
+        """Returns where the command is to be obeyed, now and never again. Raises MessageError, saying why."""
         if not self._key:
-            raise MessageError("a command is refused: [commands] key_file is not configured")
+            raise MessageError("[commands] key_file is not configured")
         expected = sign(self._key, self._topic, command).signature
         if not hmac.compare_digest(expected, command.signature):
-            raise MessageError("a command is refused: its signature is not of this device's key")
+            raise MessageError("its signature is not of this device's key")
         if command.boot_id != self._boot_id:
-            raise MessageError("a command is refused: it is meant for another start of the daemon")
+            raise MessageError("it is meant for another start of the daemon")
         if command.expires_ms <= mono_ms:
-            raise MessageError(f"a command is refused: it expired {mono_ms - command.expires_ms} ms ago")
+            raise MessageError(f"it expired {mono_ms - command.expires_ms} ms ago")
         if command.expires_ms > mono_ms + _LONGEST_MS:
-            raise MessageError("a command is refused: it is valid for more than 10 minutes")
+            raise MessageError("it is valid for more than 10 minutes")
         self._forget(mono_ms)
         if command.id in self._obeyed:
-            raise MessageError("a command is refused: it has been obeyed already")
+            raise MessageError("it has been obeyed already")
         if len(self._obeyed) >= _REMEMBERED:  # forgetting one would let it be replayed
-            raise MessageError(f"a command is refused: {_REMEMBERED} came within 10 minutes")
+            raise MessageError(f"{_REMEMBERED} came within 10 minutes")
         self._obeyed[command.id] = command.expires_ms
 
     def _forget(self, mono_ms: int) -> None:
@@ -111,27 +111,32 @@ class CommandDesk:
         # Also where nothing has changed: whoever asked waits for the answer.
         return self._mute.words or command.reason
 
-    def _refuse(self, sentence: str, now_s: float) -> None:
+    def _refuse(self, why: str, now_s: float) -> None:
         """Whoever floods us with forgeries shall not flood the journal."""
         if now_s - self._told_s < _REFUSALS_EVERY_S:
             self._untold += 1
             return
         more = f"; {self._untold} more were refused since this was last said" if self._untold else ""
-        log.warning("%s%s", sentence, more)
+        log.warning("a command is refused: %s%s", why, more)
         self._told_s, self._untold = now_s, 0
 
 
-def read_key(file: str) -> bytes | None:
-    """The device's key: the first line of `file`; None where no file is named. Raises ConfigError."""
-    if not file:
-        return None
+def read_key(setting: str, file: str, remedy: str) -> bytes:
+    """A key for signing: the first line of `file`, which `setting` names. Raises ConfigError."""
     try:
         key = Path(file).read_bytes().split(b"\n")[0].strip()
     except OSError as error:
-        raise ConfigError(f"commands.key_file is {file!r}; it cannot be read: {error.strerror}") from error
+        raise ConfigError(
+            f"{setting} is {file!r}, which cannot be read: {error.strerror}; {remedy}"
+        ) from error
     if len(key) < _SHORTEST_KEY:
         raise ConfigError(
-            f"commands.key_file is {file!r}, whose first line has {len(key)} characters; at least"
-            f" {_SHORTEST_KEY} are needed: `bedside-hub device-key` prints one"
+            f"{setting} is {file!r}, whose first line has {len(key)} characters; at least"
+            f" {_SHORTEST_KEY} are needed; {remedy}"
         )
     return key
+
+
+def device_key(file: str) -> bytes | None:
+    """The device's key out of `commands.key_file`; None where no file is named. Raises ConfigError."""
+    return read_key("commands.key_file", file, "`bedside-hub device-key` prints one") if file else None

@@ -11,7 +11,7 @@ from edge.bed import Bed
 from edge.capture import Microphone, Source
 from edge.classifier import Classifier
 from edge.clock import Clock
-from edge.commands import Gatekeeper, read_key
+from edge.commands import Gatekeeper, device_key
 from edge.config import Config
 from edge.errors import BedsideError, ConfigError, StorageError
 from edge.model_file import read
@@ -54,7 +54,7 @@ class Daemon:
         config = load()
         classifier = Classifier(read(Path(config.model.path)))
         storage = config.storage
-        topic, key = config.address.topic("command"), read_key(config.commands.key_file)
+        topic, key = config.address.topic("command"), device_key(config.commands.key_file)
         self._gatekeeper = Gatekeeper(key, topic, self._clock.boot_id)
         self._outbox = Storage(Path(storage.folder), self._clock.boot_id, storage.max_mb * 10**6)
         self._mute = Mute(Path(storage.folder), self._clock.uptime_s)

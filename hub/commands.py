@@ -8,13 +8,12 @@ import queue
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Self
 
 import paho.mqtt.client as mqtt
 from sqlalchemy import select
 
-from edge.commands import sign
+from edge.commands import read_key, sign
 from edge.errors import ConfigError, MessageError, UnavailableError
 from edge.fields import checked
 from edge.messages import ACTIONS, Address, Command, State, from_json, to_json
@@ -26,7 +25,6 @@ from hub.tables import Boot, Device
 ANSWER_S = 10.0
 _CONNECT_S = 5.0
 _VALID_S = 60.0
-_SHORTEST_KEY = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +43,7 @@ def master_key(settings: Settings) -> bytes:
     remedy = "`openssl rand -hex 32` makes one; keep it from other users' eyes"
     if file is None:
         raise ConfigError(f"commands.master_key_file is not configured; {remedy}")
-    try:
-        key = Path(file).read_bytes().split(b"\n")[0].strip()
-    except OSError as error:
-        raise ConfigError(
-            f"commands.master_key_file is {file!r}, which cannot be read: {error.strerror}; {remedy}"
-        ) from error
-    if len(key) < _SHORTEST_KEY:
-        raise ConfigError(
-            f"commands.master_key_file is {file!r}, whose first line has {len(key)} characters; at least"
-            f" {_SHORTEST_KEY} are needed; {remedy}"
-        )
-    return key
+    return read_key("commands.master_key_file", file, remedy)
 
 
 def device_key(master: bytes, address: Address) -> str:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.commands import CommandDesk, Gatekeeper, read_key, sign
+from edge.commands import CommandDesk, Gatekeeper, device_key, sign
 from edge.errors import ConfigError, MessageError
 from edge.messages import Command, from_json, to_json
 from edge.mute import Mute
@@ -117,12 +117,12 @@ def test_forgeries_change_nothing_and_do_not_flood_the_journal(tmp_path, caplog)
 
 
 def test_the_key_is_the_first_line_of_its_file(tmp_path):
-    assert read_key("") is None
+    assert device_key("") is None
     file = tmp_path / "key"
     file.write_text("k" * 64 + "\nthe rest is nobody's\n")
-    assert read_key(str(file)) == b"k" * 64
+    assert device_key(str(file)) == b"k" * 64
     file.write_text("k" * 31)
     with pytest.raises(ConfigError, match=r"31 characters; at least 32 .* device-key"):
-        read_key(str(file))
+        device_key(str(file))
     with pytest.raises(ConfigError, match="No such file"):
-        read_key(str(tmp_path / "none"))
+        device_key(str(tmp_path / "none"))
