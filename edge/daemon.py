@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from edge.bed import Bed
@@ -56,20 +57,16 @@ class Daemon:
         storage = config.storage
         topic, key = config.address.topic("command"), device_key(config.commands.key_file)
         self._gatekeeper = Gatekeeper(key, topic, self._clock.boot_id)
-        self._outbox = Storage(Path(storage.folder), self._clock.boot_id, storage.max_mb * 10**6)
-        self._mute = Mute(Path(storage.folder), self._clock.uptime_s)
-        try:
+        with ExitStack() as opened:  # closed again where a later step fails
+            self._outbox = Storage(Path(storage.folder), self._clock.boot_id, storage.max_mb * 10**6)
+            opened.callback(self._outbox.close)
+            self._mute = Mute(Path(storage.folder), self._clock.uptime_s)
             # Before the microphone: it shall not be open for a moment where the switch says no.
             self._panel = Panel(config.panel, lambda is_on: self._mute.switch(is_on=is_on))
-            try:
-                source = self._open_source(config)
-                self._bed = self._make_bed(config, classifier, source)
-            except BaseException:
-                self._panel.close()
-                raise
-        except BaseException:
-            self._outbox.close()
-            raise
+            opened.callback(self._panel.close)
+            source = self._open_source(config)
+            self._bed = self._make_bed(config, classifier, source)
+            self._opened = opened.pop_all()
         self._chunks = source.chunks()
         self._watchdog = Watchdog(time.monotonic())
         self._is_ready = False
@@ -194,8 +191,7 @@ class Daemon:
             log.info("%s; %d messages wait for the hub", goodbye, bed.reporter.waiting)
         finally:
             bed.source.close()
-            self._panel.close()
-            self._outbox.close()
+            self._opened.close()
 
     def _await_receipts(self) -> None:
         """Give the hub time to answer; none where there is no broker to carry the answer."""
