@@ -10,8 +10,10 @@ import sys
 import wave
 from pathlib import Path
 
+import gpiozero
 import numpy as np
 import pytest
+from gpiozero.pins.mock import MockFactory
 from hypothesis import settings
 
 sys.path.insert(0, str(Path(__file__).parent))  # the modules beside this file
@@ -280,3 +282,12 @@ def _microphone(tmp_path_factory, monkeypatch, *, is_noisy):
         monkeypatch.setenv(name, value)
     yield device
     device.unplug()
+
+
+@pytest.fixture
+def pins():
+    """The pins of a Raspberry Pi that is not there."""
+    gpiozero.Device.pin_factory = MockFactory()
+    yield gpiozero.Device.pin_factory
+    gpiozero.Device.pin_factory.reset()
+    gpiozero.Device.pin_factory = None

@@ -5,8 +5,8 @@ import time
 
 import gpiozero
 import pytest
+from fake_pins import ClosedSwitch
 from fake_sound import FakeSound
-from gpiozero.pins.mock import MockFactory, MockPin
 from waiting import until
 
 from edge.config import Microphone as Settings
@@ -14,22 +14,6 @@ from edge.config import Panel as PanelSettings
 from edge.errors import ConfigError
 from edge.keeper import Keeper
 from edge.panel import Panel
-
-
-@pytest.fixture
-def pins():
-    gpiozero.Device.pin_factory = MockFactory()
-    yield gpiozero.Device.pin_factory
-    gpiozero.Device.pin_factory.reset()
-    gpiozero.Device.pin_factory = None
-
-
-class ClosedSwitch(MockPin):
-    """Wired to ground, whatever the pull."""
-
-    def _set_pull(self, value):
-        super()._set_pull(value)
-        self.drive_low()
 
 
 def test_the_switch_is_told_at_the_start_and_when_it_moves(pins):

@@ -5,9 +5,8 @@ import time
 
 import gpiozero
 import pytest
-from gpiozero.pins.mock import MockFactory
+from fake_pins import ClosedSwitch
 from outbox_parts import held_outbox
-from test_panel import ClosedSwitch
 
 from edge.config import load
 from edge.errors import ConfigError
@@ -15,14 +14,6 @@ from edge.mute import Mute
 from edge.permission import Permission
 
 PANEL = "[panel]\nmute_pin = 17\nlight_pin = 27"
-
-
-@pytest.fixture
-def pins():
-    gpiozero.Device.pin_factory = MockFactory()
-    yield gpiozero.Device.pin_factory
-    gpiozero.Device.pin_factory.reset()
-    gpiozero.Device.pin_factory = None
 
 
 @pytest.fixture

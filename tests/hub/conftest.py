@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # hub_parts.py and simulate.py, beside this file
+sys.path.append(str(Path(__file__).parents[1] / "edge"))  # samples.py
 
 from engine_parts import Loose
 from hub_parts import Broker, Hub, until

@@ -125,6 +125,11 @@ class Hub:
         with engine.connect() as connection:
             return [tuple(row) for row in connection.execute(text(query))]
 
+    def canary_at(self) -> float | None:
+        """When the canary was last heard; None: never."""
+        found = self.rows("SELECT at FROM processes WHERE name = 'hub.canary'")
+        return found[0][0] if found else None
+
     def log(self) -> str:
         return "".join(log.read_text() for log in self.logs)
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import time
 
 import pytest
-from engine_parts import T0, Clock, alerts, engine, hear, put
+from engine_parts import T0, Clock, Loose, alerts, engine, hear, put
 from hub_parts import Broker, Hub, until
 from simulate import Device, Line, hex_id
-from sqlalchemy import select
 
 from hub import board
 from hub.arrivals import Arrival
@@ -16,7 +15,7 @@ from hub.canary import Canary
 from hub.config import load
 from hub.faults import Limits, chain_fault
 from hub.store import Store
-from hub.tables import CANARY, Process
+from hub.tables import CANARY
 
 L = Limits()
 
@@ -40,7 +39,7 @@ def test_it_may_be_missing_for_150_s(heard_s: float, since_s: float, now_s: floa
 def test_missing_it_is_an_alarm_until_it_sings_again(store: Store) -> None:
     clock = Clock()
     keeper = engine(store, clock)
-    bird = Device(_Cage(), CANARY, "none", ward=CANARY)  # type: ignore[arg-type]
+    bird = Device(Loose(), CANARY, "none", ward=CANARY)  # type: ignore[arg-type]
 
     def look(second: float, *, sings: bool) -> list[str]:
         clock.now = T0 + second
@@ -62,47 +61,23 @@ def test_missing_it_is_an_alarm_until_it_sings_again(store: Store) -> None:
         assert board.snapshot(connection)["beds"] == []
 
 
-class _Cage:
-    site = "test"
-
-    def __init__(self) -> None:
-        self.sent: list[tuple[str, bytes]] = []
-
-    def send(self, topic: str, payload: bytes, qos: int = 1, *, retain: bool = False) -> None:
-        self.sent.append((topic, payload))
-
-
 def test_it_sings_through_broker_ingest_and_engine(hub: Hub, broker: Broker) -> None:
     for verb in ("ingest", "alerts"):
         hub.start(verb)
     until(lambda: "listening to" in hub.log(), 20, "ingest's subscription")
-    store = Store(hub.database)
     canary = Canary(load(hub.config), time.time, every_s=0.5)
     canary.start()
-
-    def heard() -> float:
-        with store.read() as connection:
-            return connection.scalar(select(Process.at).where(Process.name == CANARY)) or 0.0
-
     try:
-        first = until(heard, 10, "the canary")
-        until(lambda: heard() > first + 0.4, 10, "the next")
+        first = until(hub.canary_at, 10, "the canary")
+        until(lambda: (hub.canary_at() or 0) > first + 0.4, 10, "the next")
     finally:
         canary.stop()
-        store.close()
 
 
 def test_the_web_process_lets_it_sing(hub: Hub, line: Line) -> None:
     for verb in ("ingest", "alerts", "web"):
         hub.start(verb)
     until(hub.well, 20, "the hub")
-    store = Store(hub.database)
-
-    def heard() -> bool:
-        with store.read() as connection:
-            return connection.scalar(select(Process.at).where(Process.name == CANARY)) is not None
-
-    until(heard, 15, "the canary")
-    store.close()
+    until(hub.canary_at, 15, "the canary")
     Device(line, "bed-1", "Bed 1").state()
     until(lambda: [bed["bed"] for bed in hub.board()["beds"]] == ["Bed 1"], what="a bed, and no other")

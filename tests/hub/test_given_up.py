@@ -7,54 +7,15 @@ from pathlib import Path
 
 import pytest
 from hub_parts import Broker, Hub, until
+from samples import CLOCK, SampleDevice, summary
 from simulate import Line
 
-from edge.clock import Clock, new_id
 from edge.config import Broker as BrokerSettings
-from edge.messages import Address, Health, Stamp, State, Summary
+from edge.messages import Address
 from edge.publisher import Publisher
 from edge.storage import Storage
 
 BOUND = 1_355_000  # most of it is the share of SQLite's log
-CLOCK = Clock()
-
-
-def summary(seq: int) -> Summary:
-    return Summary(
-        id=new_id(),
-        seq=seq,
-        seconds=60.0,
-        speech_s=0.0,
-        emotions={},
-        distress_mean=0.0,
-        distress_peak=0.0,
-        level_mean_db=-90.0,
-        level_peak_db=-90.0,
-        stamp=CLOCK.stamp(),
-    )
-
-
-class WellDevice:
-    def state(self, status: str, reason: str) -> State:
-        return State(
-            status=status,
-            reason=reason,
-            bed="Bed 1",
-            microphone="healthy",
-            model="test 1.0.0",
-            software="0.1.0",
-            stamp=CLOCK.stamp(),
-        )
-
-    def change(self) -> str | None:
-        return None
-
-    def health(self) -> Health:
-        counts = dict.fromkeys(("uptime_s", "frames", "inferences", "overruns", "clipped", "outbox"), 0)
-        return Health(microphone="healthy", **counts, cpu_percent=0, rss_mb=0, stamp=CLOCK.stamp())
-
-    def stamp(self) -> Stamp:
-        return CLOCK.stamp()
 
 
 @pytest.fixture
@@ -75,7 +36,7 @@ def test_the_hub_is_told_and_asks_no_more(hub: Hub, broker: Broker, line: Line, 
         BrokerSettings(host="127.0.0.1", port=broker.port),
         Address(hub.site, "ward-1", "bed-1"),
         full,
-        WellDevice(),
+        SampleDevice(),
     )
     publisher.start()
     try:

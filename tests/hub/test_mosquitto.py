@@ -15,10 +15,6 @@ import paho.mqtt.client as mqtt
 import pytest
 from hub_parts import ROOT, Hub, end, free_port, listens, until
 from paho.mqtt.enums import CallbackAPIVersion
-from sqlalchemy import select
-
-from hub.store import Store
-from hub.tables import CANARY, Process
 
 DEPLOY = ROOT / "deploy" / "mosquitto"
 ME, OTHER = "clinic/3b/bed-12", "clinic/3b/bed-13"
@@ -146,13 +142,6 @@ def test_the_hub_listens_over_tls_with_its_certificate(ward: tuple[Path, int], t
         until(lambda: "listening to" in hub.log(), 15, "the subscription")
         hub.start("alerts")
         hub.start("web")
-        store = Store(hub.database)
-
-        def sung() -> bool:
-            with store.read() as connection:
-                return connection.scalar(select(Process.at).where(Process.name == CANARY)) is not None
-
-        until(sung, 15, "the canary, which the access list must let through")
-        store.close()
+        until(hub.canary_at, 15, "the canary, which the access list must let through")
     finally:
         hub.stop()

@@ -50,6 +50,17 @@ def make_broker(tmp_path):
 
 
 @pytest.fixture
+def guarded_broker(machine, make_broker, tmp_path):
+    """The port of a broker that asks for a password, and the settings that have it from a credential."""
+    passwords = tmp_path / "passwords"
+    subprocess.run(["mosquitto_passwd", "-c", "-b", str(passwords), "bed-1", "right"], check=True)
+    passwords.chmod(0o644)
+    broker = make_broker(f"password_file {passwords}\nallow_anonymous false\n")
+    machine.write("etc/credstore/bedside-broker-password", "right\n", mode=0o600)
+    return broker.port, 'username = "bed-1"\npassword_file = "credential:bedside-broker-password"'
+
+
+@pytest.fixture
 def hub(make_broker):
     """The hub as a device sees it, on a broker of its own: `hub.port`."""
     broker = make_broker()

@@ -1,7 +1,5 @@
 """`check` started by hand beside the service, behind whose fence its files and secrets are."""
 
-import subprocess
-
 from machine import CHECKOUT
 
 CONFIG = "/etc/bedside-ser/edge.toml"
@@ -18,14 +16,9 @@ def files(machine):
     return set(machine.run("find", "/var/lib/private/bedside-edge").splitlines())
 
 
-def test_beside_the_service(machine, configure, make_broker, until, tmp_path):
-    passwords = tmp_path / "passwords"
-    subprocess.run(["mosquitto_passwd", "-c", "-b", str(passwords), "bed-1", "right"], check=True)
-    passwords.chmod(0o644)
-    broker = make_broker(f"password_file {passwords}\nallow_anonymous false\n")
-    machine.write("etc/credstore/bedside-broker-password", "right\n", mode=0o600)
-    login = 'username = "bed-1"\npassword_file = "credential:bedside-broker-password"'
-    configure(broker.port, broker=login)
+def test_beside_the_service(machine, configure, guarded_broker, until):
+    port, login = guarded_broker
+    configure(port, broker=login)
     out = check(machine)
     assert "ok  broker" in out, "the secret is taken from where the service would be given it"
     machine.start("--source", SCENE, "--repeat")
@@ -41,7 +34,7 @@ def test_beside_the_service(machine, configure, make_broker, until, tmp_path):
     # Anybody else may look at what is theirs to see; the secret is not.
     nobody = ("setpriv", "--reuid=nobody", "--clear-groups")
     assert check(machine, *nobody) == "", "one sentence, on standard error"
-    configure(broker.port)
+    configure(port)
     out = check(machine, *nobody)
     assert "--  disk          /var/lib/bedside-edge is hidden from nobody and the running" in out
     assert "--  microphone    not listened to: whether the bed is muted can only be read by" in out

@@ -124,17 +124,12 @@ def test_killed_and_started_anew(machine, configure, hub, until):
     until(lambda: len({message["stamp"]["boot_id"] for message in hub.of("state")}) == 2, 20)
 
 
-def test_credentials(machine, configure, make_broker, until, tmp_path):
-    passwords = tmp_path / "passwords"
-    subprocess.run(["mosquitto_passwd", "-c", "-b", str(passwords), "bed-1", "right"], check=True)
-    passwords.chmod(0o644)
-    broker = make_broker(f"password_file {passwords}\nallow_anonymous false\n")
-    machine.write("etc/credstore/bedside-broker-password", "right\n", mode=0o600)
-    login = 'username = "bed-1"\npassword_file = "credential:bedside-broker-password"'
-    configure(broker.port, broker=login)
+def test_credentials(machine, configure, guarded_broker, until):
+    port, login = guarded_broker
+    configure(port, broker=login)
     machine.start("--source", SCENE, "--repeat")
     until(lambda: "; connected" in machine.show("StatusText"), 20)
-    configure(broker.port, broker=login.replace("broker-password", "other"))
+    configure(port, broker=login.replace("broker-password", "other"))
     machine.start("--source", SCENE)
     until(lambda: machine.show("ActiveState") == "failed")
     assert machine.show("ExecMainStatus") == "78"
