@@ -11,6 +11,8 @@ import unicodedata
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from hub.refusals import RefusalError
+
 NURSE, LEAD, ADMIN = ROLES = ("nurse", "lead", "admin")
 MUTE_MINUTES = {NURSE: 60, LEAD: 240, ADMIN: 240}
 """For how long at most each role mutes a bed."""
@@ -32,8 +34,8 @@ _CODE_LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # none that is taken for anoth
 _CODE_LENGTH = 20  # 98 bits
 
 
-class AccountError(Exception):
-    """What an account does not allow; one sentence for whoever asked."""
+class AccountError(RefusalError):
+    """What an account does not allow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,17 +76,17 @@ def check_password(password: str, name: str) -> None:
     """Raises AccountError where it is too short, too long or the name."""
     least, most = PASSWORD_LENGTH
     if not least <= len(password) <= most:
-        raise AccountError(f"the password must have {least} to {most} characters; a few words do well")
+        raise AccountError("password_length", least=least, most=most)
     if login_name(password) == login_name(name) or len(set(password)) < 4:
-        raise AccountError("this password is guessed at once; choose a few words of your own")
+        raise AccountError("password_guessed")
 
 
 def check_invitation(role: str, wards: Collection[str], own_role: str, own_wards: Collection[str]) -> None:
     """Raises AccountError where somebody would give away more than they have."""
     if role not in MAY_INVITE[own_role]:
-        raise AccountError(f"a {own_role} cannot invite a {role}")
+        raise AccountError("invite_role", role=own_role, invited=role)
     if own_role != ADMIN and own_wards and not (wards and set(wards) <= set(own_wards)):
-        raise AccountError(f"you can invite only to your own wards: {', '.join(sorted(own_wards))}")
+        raise AccountError("invite_wards", wards=", ".join(sorted(own_wards)))
 
 
 def may_see(wards: Collection[str], ward: str) -> bool:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, HTTPException, Request
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, StringConstraints
 from sqlalchemy import Connection
 
 from hub import board, mutes
 from hub.accounts import MUTE_MINUTES, Session, login_name, may_see
 from hub.audit import UNPROVEN
+from hub.refusals import RefusalError
 from hub.store import Store
 
 log = logging.getLogger(__name__)
@@ -42,13 +42,13 @@ class Mute(Named):
 
 
 def router(store: Store, clock: Callable[[], float]) -> APIRouter:
-    """The actions; what does not fit any more is refused with status 409 and one sentence."""
+    """The actions; what does not fit any more is refused with status 409 (hub.refusals)."""
     routes = APIRouter(prefix="/api")
 
     @routes.post("/alerts/{alert_id}/accept")
     def accept(request: Request, alert_id: int, body: Named) -> dict[str, str]:
         person, role = _who(request, body.person)
-        with _refused_as_conflict(), store.write() as connection:
+        with store.write() as connection:
             _see_alert(request, connection, alert_id)
             board.accept(connection, alert_id, person, clock(), role=role)
         log.info("alert #%d accepted by %s", alert_id, person)
@@ -57,7 +57,7 @@ def router(store: Store, clock: Callable[[], float]) -> APIRouter:
     @routes.post("/alerts/{alert_id}/close")
     def close(request: Request, alert_id: int, body: Close) -> dict[str, str]:
         person, role = _who(request, body.person)
-        with _refused_as_conflict(), store.write() as connection:
+        with store.write() as connection:
             _see_alert(request, connection, alert_id)
             board.close(connection, alert_id, person, body.outcome, clock(), role=role)
         log.info("alert #%d closed by %s: %s", alert_id, person, body.outcome)
@@ -66,7 +66,7 @@ def router(store: Store, clock: Callable[[], float]) -> APIRouter:
     @routes.post("/alerts/{alert_id}/pause")
     def pause(request: Request, alert_id: int, body: Named) -> dict[str, float]:
         person, role = _who(request, body.person)
-        with _refused_as_conflict(), store.write() as connection:
+        with store.write() as connection:
             _see_alert(request, connection, alert_id)
             until = mutes.pause(connection, alert_id, person, clock(), role=role)
         log.info("alert #%d paused by %s", alert_id, person)
@@ -77,8 +77,8 @@ def router(store: Store, clock: Callable[[], float]) -> APIRouter:
         person, role = _who(request, body.person)
         longest = MUTE_MINUTES.get(role, max(mutes.MINUTES))
         if body.minutes > longest:
-            raise HTTPException(403, f"a {role} mutes a bed for at most {longest} minutes")
-        with _refused_as_conflict(), store.write() as connection:
+            raise RefusalError("mute_longest", role=role, minutes=longest)
+        with store.write() as connection:
             _see_bed(request, connection, device_id)
             until = mutes.mute(connection, device_id, person, body.minutes, body.reason, clock(), role=role)
         log.info("bed %d muted for %d min by %s: %s", device_id, body.minutes, person, body.reason)
@@ -87,7 +87,7 @@ def router(store: Store, clock: Callable[[], float]) -> APIRouter:
     @routes.post("/beds/{device_id}/unmute")
     def unmute(request: Request, device_id: int, body: Named) -> dict[str, bool]:
         person, role = _who(request, body.person)
-        with _refused_as_conflict(), store.write() as connection:
+        with store.write() as connection:
             _see_bed(request, connection, device_id)
             mutes.lift(connection, device_id, person, clock(), role=role)
         log.info("bed %d no longer muted: %s", device_id, person)
@@ -107,28 +107,20 @@ def _who(request: Request, named: str | None) -> tuple[str, str]:
     session: Session | None = request.state.session
     if session is None:
         if named is None:
-            raise HTTPException(422, "say who you are")
+            raise RefusalError("nobody")
         return named, UNPROVEN
     if named is not None and login_name(named) != login_name(session.name):
-        raise HTTPException(403, f"you are logged in as {session.name} and can answer in no other name")
+        raise RefusalError("other_name", name=session.name)
     return session.name, session.role
 
 
 def _see_alert(request: Request, connection: Connection, alert_id: int) -> None:
     ward = board.ward_of_alert(connection, alert_id)
     if ward is None or not may_see(wards_of(request), ward):
-        raise board.ActionError("there is no such alert")
+        raise RefusalError("no_alert")
 
 
 def _see_bed(request: Request, connection: Connection, device_id: int) -> None:
     ward = board.ward_of_bed(connection, device_id)
     if ward is None or not may_see(wards_of(request), ward):
-        raise board.ActionError("there is no such bed")
-
-
-@contextlib.contextmanager
-def _refused_as_conflict() -> Iterator[None]:
-    try:
-        yield
-    except (board.ActionError, mutes.MuteError) as error:
-        raise HTTPException(409, str(error)) from error
+        raise RefusalError("no_bed")

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Select, insert, or_, select, true, update
 from hub import audit
 from hub.alerts import ENDED, TECHNICAL
 from hub.audit import UNPROVEN
+from hub.refusals import RefusalError
 from hub.store import next_revision, revision
 from hub.tables import CANARY, ActionRow, AlertRow, Device, Process
 
@@ -61,8 +62,8 @@ _BED: tuple[Any, ...] = (
 )
 
 
-class ActionError(Exception):
-    """An action that does not fit the alert any more; one sentence for the nurse."""
+class ActionError(RefusalError):
+    """An action that does not fit the alert any more."""
 
 
 def snapshot(connection: Connection, wards: Collection[str] = ()) -> dict[str, Any]:
@@ -111,7 +112,7 @@ def accept(connection: Connection, alert_id: int, person: str, now: float, *, ro
     """A named person takes an alert on. Raises ActionError where it is taken or over."""
     row = _alert(connection, alert_id)
     if row.accepted_by is not None:
-        raise ActionError(f"{row.accepted_by} has already accepted this alert")
+        raise ActionError("taken", name=row.accepted_by)
     values = {"accepted_by": person, "accepted_at": now}
     _act(connection, row, person, role, now, "accept", None, values)
 
@@ -122,7 +123,7 @@ def close(
     """A named person ends an accepted alert with its outcome. Raises ActionError where that cannot be."""
     row = _alert(connection, alert_id)
     if row.accepted_by is None:
-        raise ActionError("nobody has accepted this alert yet; accept it first")
+        raise ActionError("not_accepted")
     values = {"closed_by": person, "closed_at": now, "outcome": outcome}
     _act(connection, row, person, role, now, "close", outcome, values)
 
@@ -130,13 +131,13 @@ def close(
 def _alert(connection: Connection, alert_id: int) -> Any:
     row = connection.execute(select(*_ALERT).where(AlertRow.id == alert_id)).one_or_none()
     if row is None:
-        raise ActionError("there is no such alert")
+        raise ActionError("no_alert")
     if row.closed_by is not None:
-        raise ActionError(f"{row.closed_by} has already closed this alert: {row.outcome}")
+        raise ActionError("closed", name=row.closed_by, outcome=row.outcome)
     if row.merged_into is not None:
-        raise ActionError("this alert has become part of another one of the same bed")
+        raise ActionError("merged")
     if _state(row) == "resolved":
-        raise ActionError("this technical alert is over: its cause has gone")
+        raise ActionError("resolved")
     return row
 
 

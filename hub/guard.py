@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
-from fastapi import HTTPException, Request
+from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 
-from edge.errors import StorageError, UnavailableError
+from edge.errors import StorageError
 from hub import accounts, sessions
-from hub.accounts import AccountError, Session
+from hub.accounts import Session
 from hub.config import Settings
+from hub.refusals import RefusalError
 from hub.store import Store
 
 log = logging.getLogger(__name__)
@@ -40,12 +40,12 @@ class Guard:
             request.state.session = await run_in_threadpool(self._find, self.cookie(request))
         except StorageError as error:
             log.error("%s", error)  # noqa: TRY400
-            return None if is_public(request) else JSONResponse({"detail": "the hub has no database"}, 503)
+            return None if is_public(request) else refusal(RefusalError("database"))
         if request.state.session is not None or is_public(request):
             return None
         if request.method == "GET" and not request.url.path.startswith("/api/"):
             return RedirectResponse("/login", 303)
-        return JSONResponse({"detail": "log in first"}, 401)
+        return refusal(RefusalError("login"))
 
     def still(self, session: Session | None) -> tuple[str, ...] | None:
         """The wards a session may see now, empty for all; None once it has ended. It counts as used."""
@@ -103,21 +103,14 @@ def is_public(request: Request) -> bool:
 
 
 def session_of(request: Request) -> Session:
-    """The session of a request. Raises HTTPException where the hub has no accounts."""
+    """The session of a request. Raises RefusalError where the hub has no accounts."""
     session: Session | None = request.state.session
     if session is None:
-        raise HTTPException(404, "this hub has no accounts")
+        raise RefusalError("no_accounts")
     return session
 
 
-@contextlib.contextmanager
-def refused(status: int = 409) -> Iterator[None]:
-    """What an account does not allow, as an answer."""
-    try:
-        yield
-    except sessions.LockedError as error:
-        raise HTTPException(429, str(error), {"Retry-After": str(int(error.wait_s) + 1)}) from error
-    except AccountError as error:
-        raise HTTPException(status, str(error)) from error
-    except UnavailableError as error:
-        raise HTTPException(503, str(error), {"Retry-After": "5"}) from error
+def refusal(error: RefusalError) -> JSONResponse:
+    """A refusal as an answer."""
+    headers = {} if error.retry_s is None else {"Retry-After": str(int(error.retry_s) + 1)}
+    return JSONResponse(error.answer(), error.status, headers)

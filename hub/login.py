@@ -6,14 +6,14 @@ import logging
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, HTTPException, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from fastapi.templating import Jinja2Templates
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from hub import accounts, audit, passwords, people, sessions
-from hub.accounts import Session
-from hub.guard import Guard, refused, session_of
+from hub.accounts import AccountError, Session
+from hub.guard import Guard, session_of
 from hub.store import Store
 
 log = logging.getLogger(__name__)
@@ -67,23 +67,22 @@ def router(guard: Guard, store: Store, clock: Callable[[], float]) -> APIRouter:
     @routes.post("/api/login")
     def login(request: Request, body: Login) -> Response:
         if not guard.required:
-            raise HTTPException(404, "this hub has no accounts")
+            raise AccountError("no_accounts")
         address = request.client.host if request.client else ""
-        with refused(), store.write() as connection:
+        with store.write() as connection:
             sessions.attempt(connection, body.name, address, clock())
         with store.read() as connection:
             found = sessions.password(connection, body.name)
-        with refused():
-            right = passwords.fits(found and found[3], body.password)
+        right = passwords.fits(found and found[3], body.password)
         if found is None or not right:
             # Also for an unknown name, or the time it takes would tell which are known. The name itself is
             # not written down: it may be a password in the wrong field.
             who, role = (found[1], found[2]) if found is not None else ("unknown", audit.UNPROVEN)
             with store.write() as connection:
                 audit.write(connection, clock(), who, role, "login failed", f"person {who}", address=address)
-            raise HTTPException(401, "the name or the password is wrong")
+            raise AccountError("wrong_login")
         person, name, _, hashed = found
-        with refused(), store.write() as connection:
+        with store.write() as connection:
             sessions.succeed(connection, body.name, address)
             cookie = sessions.begin(connection, person, hashed, guard.cookie(request), clock())
         return _welcome(request, name, cookie)
@@ -91,14 +90,12 @@ def router(guard: Guard, store: Store, clock: Callable[[], float]) -> APIRouter:
     @routes.post("/api/join")
     def join(request: Request, body: Join) -> Response:
         if not guard.required:
-            raise HTTPException(404, "this hub has no accounts")
-        with refused(), store.read() as connection:
+            raise AccountError("no_accounts")
+        with store.read() as connection:
             name = people.invited(connection, body.code, clock())
-        with refused(422):
-            accounts.check_password(body.password, name)
-        with refused():
-            hashed = passwords.hashed(body.password)
-        with refused(), store.write() as connection:
+        accounts.check_password(body.password, name)
+        hashed = passwords.hashed(body.password)
+        with store.write() as connection:
             person = people.join(connection, body.code, hashed, clock())
             cookie = sessions.begin(connection, person, hashed, guard.cookie(request), clock())
         return _welcome(request, name, cookie)

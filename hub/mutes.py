@@ -8,6 +8,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from hub import audit, calls
 from hub.audit import UNPROVEN
+from hub.refusals import RefusalError
 from hub.store import next_revision
 from hub.tables import AlertRow, Device, MuteRow
 
@@ -16,8 +17,8 @@ MINUTES = (15, 30, 60, 120, 240)
 """How long a bed may be muted; nobody is forgotten for longer."""
 
 
-class MuteError(Exception):
-    """What cannot be paused or muted; one sentence for the nurse."""
+class MuteError(RefusalError):
+    """What cannot be paused or muted."""
 
 
 def pause(connection: Connection, alert_id: int, person: str, now: float, *, role: str = UNPROVEN) -> float:
@@ -27,7 +28,7 @@ def pause(connection: Connection, alert_id: int, person: str, now: float, *, rol
     changed = update(AlertRow).where(*where).values(values).returning(AlertRow.ward, AlertRow.bed)
     found = connection.execute(changed).one_or_none()
     if found is None:
-        raise MuteError("there is no such open alert")
+        raise MuteError("not_open")
     audit.write(connection, now, person, role, "pause", f"alert {alert_id}", ward=found.ward, bed=found.bed)
     return now + PAUSE_S
 
@@ -47,7 +48,7 @@ def mute(
     The board goes on showing it. Raises MuteError.
     """
     if minutes not in MINUTES:
-        raise MuteError(f"{minutes} minutes are not to be had; a bed is muted for one of {MINUTES}")
+        raise MuteError("mute_minutes", minutes=minutes, choices=", ".join(map(str, MINUTES)))
     _end(connection, device_id, person, now)
     until = now + 60.0 * minutes
     values = {"device_id": device_id, "start_at": now, "end_at": until, "person": person, "reason": reason}
@@ -62,7 +63,7 @@ def mute(
 def lift(connection: Connection, device_id: int, person: str, now: float, *, role: str = UNPROVEN) -> None:
     """End a mute before its time. Raises MuteError where there is none."""
     if not _end(connection, device_id, person, now):
-        raise MuteError("this bed is not muted")
+        raise MuteError("not_muted")
     place = _tell(connection, device_id, dict.fromkeys(("muted_until", "muted_by", "muted_reason")), now)
     audit.write(connection, now, person, role, "unmute", f"device {device_id}", **place)
 
@@ -80,6 +81,6 @@ def _tell(connection: Connection, device_id: int, values: dict[str, Any], now: f
     changed = update(Device).where(Device.id == device_id).values(values)
     found = connection.execute(changed.returning(Device.ward, Device.bed)).one_or_none()
     if found is None:
-        raise MuteError("there is no such bed")
+        raise MuteError("no_bed")
     calls.look_again(connection, now, AlertRow.device_id == device_id, AlertRow.call_at.is_not(None))
     return {"ward": found.ward, "bed": found.bed}

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from edge.errors import UnavailableError
+from hub.refusals import RefusalError
 
 _AT_ONCE = 2  # each takes 64 MiB and four threads: a flood of logins must not take the hub's memory
 _WAIT_S = 10.0
@@ -19,7 +19,7 @@ NOBODY = _hasher.hash("what is checked where a name is unknown, so that this tak
 
 
 def hashed(password: str) -> str:
-    """What is kept of a password. Raises UnavailableError where too many ask at once."""
+    """What is kept of a password. Raises RefusalError where too many ask at once."""
     with _turn():
         return _hasher.hash(password)
 
@@ -37,7 +37,7 @@ def fits(kept: str | None, password: str) -> bool:
 @contextmanager
 def _turn() -> Iterator[None]:
     if not _free.acquire(timeout=_WAIT_S):
-        raise UnavailableError("too many people log in at this moment; try again")
+        raise RefusalError("busy", retry_s=5)
     try:
         yield
     finally:

@@ -89,7 +89,7 @@ def _invitation(connection: Connection, code: str, now: float) -> Any:
     columns = (InvitationRow.key, InvitationRow.name, InvitationRow.login, InvitationRow.role)
     row = connection.execute(select(*columns, InvitationRow.wards).where(*where)).one_or_none()
     if row is None:
-        raise AccountError("this code is wrong, was used already or is too old; ask for a new one")
+        raise AccountError("code")
     return row
 
 
@@ -97,7 +97,7 @@ def disable(connection: Connection, person: int, by: Session, now: float) -> Non
     """Ends every session of somebody and lets them in no more. Raises AccountError."""
     row = _person(connection, person)
     if row.disabled_at is not None:
-        raise AccountError(f"{row.name} is disabled already")
+        raise AccountError("disabled", name=row.name)
     _keep_an_admin(connection, row)
     connection.execute(update(PersonRow).where(PersonRow.id == person).values(disabled_at=now))
     connection.execute(delete(SessionRow).where(SessionRow.person_id == person))
@@ -109,7 +109,7 @@ def enable(connection: Connection, person: int, by: Session, now: float) -> None
     """Lets somebody in again. Raises AccountError."""
     row = _person(connection, person)
     if row.disabled_at is None:
-        raise AccountError(f"{row.name} is not disabled")
+        raise AccountError("not_disabled", name=row.name)
     connection.execute(update(PersonRow).where(PersonRow.id == person).values(disabled_at=None))
     audit.write(connection, now, by.name, by.role, "enable", f"person {row.name}")
 
@@ -132,7 +132,7 @@ def _person(connection: Connection, person: int) -> Any:
     columns = (PersonRow.name, PersonRow.login, PersonRow.role, PersonRow.wards, PersonRow.disabled_at)
     row = connection.execute(select(PersonRow.id, *columns).where(PersonRow.id == person)).one_or_none()
     if row is None:
-        raise AccountError("there is no such person")
+        raise AccountError("no_person")
     return row
 
 
@@ -140,4 +140,4 @@ def _keep_an_admin(connection: Connection, row: Any) -> None:
     where = (PersonRow.role == ADMIN, PersonRow.disabled_at.is_(None), PersonRow.id != row.id)
     others = connection.scalar(select(func.count()).select_from(PersonRow).where(*where))
     if row.role == ADMIN and not others:
-        raise AccountError(f"{row.name} is the only admin; make another one first")
+        raise AccountError("only_admin", name=row.name)

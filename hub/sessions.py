@@ -31,8 +31,7 @@ class LockedError(AccountError):
 
     def __init__(self, wait_s: float) -> None:
         self.wait_s = wait_s
-        minutes = max(1, round(wait_s / 60))
-        super().__init__(f"too many wrong passwords; try again in {minutes} min")
+        super().__init__("locked", retry_s=wait_s, minutes=max(1, round(wait_s / 60)))
 
 
 def attempt(connection: Connection, name: str, address: str, now: float) -> None:
@@ -87,7 +86,7 @@ def begin(connection: Connection, person: int, hashed: str | None, before: str |
     still = (PersonRow.id == person, PersonRow.password == hashed, PersonRow.disabled_at.is_(None))
     row = connection.execute(select(PersonRow.name, PersonRow.role).where(*still)).one_or_none()
     if row is None:
-        raise AccountError("this account has just been changed; log in again")
+        raise AccountError("account_changed")
     over = (SessionRow.seen_at <= now - IDLE_S) | (SessionRow.made_at <= now - ABSOLUTE_S)
     connection.execute(delete(SessionRow).where(over))
     if before is not None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, HTTPException, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 from fastapi.templating import Jinja2Templates
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from hub import accounts, people
 from hub.accounts import ADMIN, NURSE, AccountError, Session
-from hub.guard import refused, session_of
+from hub.guard import session_of
 from hub.login import Name
 from hub.store import Store
 
@@ -60,32 +60,31 @@ def router(store: Store, clock: Callable[[], float], templates: Jinja2Templates)
     @routes.post("/api/people/invite")
     def invite(request: Request, body: Invitation) -> dict[str, Any]:
         session = _inviting(request)
-        with refused(403):
-            accounts.check_invitation(body.role, body.wards, session.role, session.wards)
-        with refused(), store.write() as connection:
+        accounts.check_invitation(body.role, body.wards, session.role, session.wards)
+        with store.write() as connection:
             if session.role != ADMIN and people.exists(connection, body.name):
-                raise AccountError(f"{body.name} has an account; only an admin can give a new password")
+                raise AccountError("has_account", name=body.name)
             code = people.invite(connection, body.name, body.role, body.wards, session, clock())
         return {"code": code, "name": body.name, "hours": int(accounts.INVITATION_S / 3600)}
 
     @routes.post("/api/people/{person}/disable")
     def disable(request: Request, person: int) -> dict[str, bool]:
         session = _admin(request)
-        with refused(), store.write() as connection:
+        with store.write() as connection:
             people.disable(connection, person, session, clock())
         return {"disabled": True}
 
     @routes.post("/api/people/{person}/enable")
     def enable(request: Request, person: int) -> dict[str, bool]:
         session = _admin(request)
-        with refused(), store.write() as connection:
+        with store.write() as connection:
             people.enable(connection, person, session, clock())
         return {"disabled": False}
 
     @routes.post("/api/people/{person}/role")
     def change(request: Request, person: int, body: Change) -> dict[str, str]:
         session = _admin(request)
-        with refused(), store.write() as connection:
+        with store.write() as connection:
             people.change(connection, person, body.role, body.wards, session, clock())
         return {"role": body.role}
 
@@ -103,12 +102,12 @@ def router(store: Store, clock: Callable[[], float], templates: Jinja2Templates)
 def _inviting(request: Request) -> Session:
     session = session_of(request)
     if session.role == NURSE:
-        raise HTTPException(403, "only a lead or an admin may do this")
+        raise AccountError("lead_only")
     return session
 
 
 def _admin(request: Request) -> Session:
     session = session_of(request)
     if session.role != ADMIN:
-        raise HTTPException(403, "only an admin may do this")
+        raise AccountError("admin_only")
     return session

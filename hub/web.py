@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import uvicorn
 from fastapi import FastAPI, Header, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from fastapi.staticfiles import StaticFiles
@@ -27,7 +28,8 @@ from hub.actions import wards_of
 from hub.alerts import OUTCOMES
 from hub.canary import Canary
 from hub.config import LOOPBACK, Settings
-from hub.guard import Guard
+from hub.guard import Guard, refusal
+from hub.refusals import RefusalError
 from hub.service import Stop
 from hub.store import Store
 from hub.stream import SILENT_S, Stream
@@ -66,7 +68,7 @@ def create_app(settings: Settings, store: Store, clock: Callable[[], float]) -> 
     @app.middleware("http")
     async def harden(request: Request, call_next: Any) -> Response:
         if request.method not in ("GET", "HEAD") and not _is_ours(request):
-            return JSONResponse({"detail": "this action must come from the board itself"}, 403)
+            return refusal(RefusalError("foreign"))
         instead = await guard.admit(request)
         response: Response = await call_next(request) if instead is None else instead
         response.headers.update(HEADERS)
@@ -75,9 +77,15 @@ def create_app(settings: Settings, store: Store, clock: Callable[[], float]) -> 
     @app.exception_handler(StorageError)
     async def storage(_request: Request, error: StorageError) -> JSONResponse:
         log.error("%s", error)
-        return JSONResponse(
-            {"detail": "the hub cannot use its database now; look whether this was recorded"}, 503
-        )
+        return refusal(RefusalError("database"))
+
+    @app.exception_handler(RefusalError)
+    async def refuse(_request: Request, error: RefusalError) -> JSONResponse:
+        return refusal(error)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_request: Request, _error: RequestValidationError) -> JSONResponse:
+        return refusal(RefusalError("invalid"))
 
     @app.get("/", response_class=HTMLResponse)
     async def page(request: Request) -> HTMLResponse:

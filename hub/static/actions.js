@@ -1,7 +1,8 @@
-// A nurse's answers on their way to the hub. A refusal is shown in the hub's own words.
+// A nurse's answers on their way to the hub. A refusal is shown as a sentence.
 
 import { byId } from "./dom.js";
-import { languageName, t } from "./i18n.js";
+import { t } from "./i18n.js";
+import { refusal } from "./refusals.js";
 
 const TOAST_MS = 6000;
 const WAIT_MS = 8000;
@@ -17,7 +18,7 @@ export async function post(path, body) {
     });
     if (response.ok) return true;
     const answer = await response.json().catch(() => ({}));
-    toast(refusal(response.status, answer.detail));
+    toast(refusal(answer));
   } catch {
     toast(t("no_answer"));
   }
@@ -32,12 +33,4 @@ export function toast(text) {
   hiding = setTimeout(() => {
     node.hidden = true;
   }, TOAST_MS);
-}
-
-// In English the hub's own words; elsewhere the sentence that comes nearest.
-function refusal(status, detail) {
-  if (languageName() === "en" && typeof detail === "string") return `${detail.charAt(0).toUpperCase()}${detail.slice(1)}.`;
-  const taken = /^(.+) has already accepted this alert$/.exec(detail);
-  if (taken) return t("refused_taken", { name: taken[1] });
-  return t(status === 409 ? "refused_changed" : "refused_unsure");
 }

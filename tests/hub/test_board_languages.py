@@ -56,7 +56,7 @@ def grammar(own: dict[str, str]) -> re.Pattern[str]:
     inner["reason"] += "|" + filled("times")
     news = f"(?:(?:{filled('announce')}) ?)+"
     chips = f"{NUMBER} (?:{filled('p_.*')})"
-    return re.compile(f"{filled('.*')}|{NAMES}|{news}|{chips}|{NUMBER}|[\\u2013: ]+")
+    return re.compile(f"{filled('(?!refused_).*')}|{NAMES}|{news}|{chips}|{NUMBER}|[\\u2013: ]+")
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
