@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, or_, select, update
+from sqlalchemy import Connection, func, select, update
 
 from hub.alerts import ENDED, TECHNICAL
 from hub.escalation import Call, Ladder, Silence, Standing, call
-from hub.store import next_revision
+from hub.store import next_revision, write_changes
 from hub.tables import AlertRow, MuteRow
 
 _COLUMNS: tuple[Any, ...] = (
@@ -34,16 +35,26 @@ def is_due(connection: Connection, now: float) -> bool:
 
 
 def make(connection: Connection, ladder: Ladder, now: float) -> list[tuple[int, int]]:
-    """Makes all calls that are due; alert and level of each that is new."""
-    made = []
-    for row in connection.execute(select(*_COLUMNS).where(AlertRow.call_at <= now)).all():
-        found = call(_standing(connection, row), now, ladder)
-        values: dict[str, Any] = {"call_at": found.due_at}
+    """Makes all calls that are due; alert and level of each that is new.
+
+    The number of statements does not grow with the number of alerts.
+    """
+    silences = _silences(connection, now)
+    changes: dict[int, dict[str, Any]] = {}
+    told, made = [], []
+    for row in connection.execute(select(*_COLUMNS).where(AlertRow.call_at <= now).order_by(AlertRow.id)):
+        found = call(_standing(row, silences.get(row.id, ())), now, ladder)
+        changes[row.id] = {"call_at": found.due_at}
         if (found.level, found.calls) != (row.level, row.calls):
-            values |= {"level": found.level, "calls": found.calls, "revision": next_revision(connection)}
+            changes[row.id] |= {"level": found.level, "calls": found.calls}
+            told.append(row.id)
             if _is_new(found, row):
                 made.append((row.id, found.level))
-        connection.execute(update(AlertRow).where(AlertRow.id == row.id).values(values))
+    if told:
+        revision = next_revision(connection)
+        for row_id in told:
+            changes[row_id]["revision"] = revision
+    write_changes(connection, AlertRow, changes)
     return made
 
 
@@ -56,7 +67,7 @@ def _is_new(found: Call, row: Any) -> bool:
     return found.level > 0 and (found.calls > row.calls or found.level > row.level)
 
 
-def _standing(connection: Connection, row: Any) -> Standing:
+def _standing(row: Any, silences: Sequence[Silence]) -> Standing:
     # Whoever accepts a technical alarm has called the technician, which may take days.
     settled = row.priority == TECHNICAL and (row.condition == ENDED or row.accepted_at is not None)
     return Standing(
@@ -64,15 +75,19 @@ def _standing(connection: Connection, row: Any) -> Standing:
         accepted_at=row.accepted_at,
         is_over=settled or row.closed_at is not None or row.merged_into is not None,
         missed=row.missed,
-        silences=_silences(connection, row) if row.kind == "distress" else (),
+        silences=tuple(silences),
     )
 
 
-def _silences(connection: Connection, row: Any) -> tuple[Silence, ...]:
-    rows = connection.execute(
-        select(MuteRow.start_at, MuteRow.end_at).where(
-            MuteRow.device_id == row.device_id,
-            or_(MuteRow.end_at > row.raised_at, MuteRow.end_at > (row.accepted_at or row.raised_at)),
-        )
+def _silences(connection: Connection, now: float) -> dict[int, list[Silence]]:
+    """The mutes that count for each alert of distress whose call is due, by the alert."""
+    began = func.coalesce(AlertRow.accepted_at, AlertRow.raised_at)
+    query = (
+        select(AlertRow.id, MuteRow.start_at, MuteRow.end_at)
+        .join(MuteRow, MuteRow.device_id == AlertRow.device_id)
+        .where(AlertRow.call_at <= now, AlertRow.kind == "distress", MuteRow.end_at > began)
     )
-    return tuple(Silence(*silence) for silence in rows)
+    found: dict[int, list[Silence]] = {}
+    for alert_id, start, end in connection.execute(query):
+        found.setdefault(alert_id, []).append(Silence(start, end))
+    return found

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Mapping
 from sqlalchemy import Connection
 
 from edge.errors import StorageError
-from hub import calls, ledger
+from hub import calls, ledger, technical_alerts
 from hub.alerts import Timers, assess
 from hub.config import Settings
 from hub.escalation import BED, Ladder
@@ -71,8 +71,8 @@ class Engine:
             with self._store.write() as connection:
                 touched, more = ledger.take_in(connection)
                 due = ledger.due(connection, now)
-                self._assess(connection, touched | set(due[: ledger.BATCH]), now)
-            if more := more or len(due) > ledger.BATCH:
+                self._assess(connection, touched | set(due), now)
+            if more := more or len(due) == ledger.BATCH:
                 time.sleep(TURN_S)
 
     def call_people(self) -> None:
@@ -91,44 +91,43 @@ class Engine:
         """Raises and ends technical alerts, and gives the engine's own sign of life."""
         now = self._clock()
         with self._store.read() as connection:
-            rows = ledger.faults(connection)
-            known = {key: fault for key, (_, fault) in rows.items()}
+            shown = technical_alerts.shown(connection)
+            known = {key: fault for key, (_, fault) in shown.items()}
             found = self._wanted(connection, known, now)
-        changes = [
-            key
+        changes = {
+            key: found.get(key)
             for key in known.keys() | found.keys()
             if key not in known or key not in found or known[key].reason != found[key].reason
-        ]
+        }
         if not changes and now < self._beat_at + BEAT_S:
             return
         with self._store.write() as connection:
             beat(connection, "engine", now, working=True)
             self._beat_at = now
-            for key in changes:
-                row, fault = rows[key][0] if key in rows else None, found.get(key)
-                new = ledger.write_fault(connection, key[0], row, fault, now)
-                if new is not None and fault is not None:
-                    log.warning("technical alert #%d: %s", new, fault.reason)
+            rows = {key: row for key, (row, _) in shown.items()}
+            new = technical_alerts.write(connection, rows, changes, now)
+        for row, fault in new.items():
+            log.warning("technical alert #%d: %s", row, fault.reason)
 
     def _wanted(self, connection: Connection, known: Mapping[Key, Fault], now: float) -> dict[Key, Fault]:
         """What should be wrong now. A deaf hub judges no device."""
-        since = ledger.listening_since(connection, now, DEAF_GRACE_S)
+        since = technical_alerts.listening_since(connection, now, DEAF_GRACE_S)
         if since is not None:
-            found = wanted(ledger.devices(connection), known, since, now, self._limits)
-            heard_at = ledger.canary_heard_at(connection)
+            found = wanted(technical_alerts.devices(connection), known, since, now, self._limits)
+            heard_at = technical_alerts.canary_heard_at(connection)
             chain = chain_fault(heard_at, max(since, self._started_at), now, self._limits)
             return found if chain is None else {**found, (Place(), CHAIN): chain}
         deaf = {HERE: Fault(HUB, now, DEAF)} if now >= self._started_at + DEAF_GRACE_S else {}
         return {**known, **deaf}
 
     def _assess(self, connection: Connection, devices: Collection[int], now: float) -> None:
-        for device_id in devices:
-            known = ledger.episodes(connection, device_id, now)
-            shown = ledger.shown(connection, device_id, known)
-            result = assess(known, shown, now, self._timers)
-            new = ledger.write(connection, device_id, result, now)
-            if new:
-                log.info("distress alert %s raised", ledger.alert_ids(new))
+        known = ledger.beds(connection, devices, now)
+        results = {
+            device_id: assess(bed.episodes, bed.shown, now, self._timers) for device_id, bed in known.items()
+        }
+        new = ledger.write(connection, results, known, now)
+        if new:
+            log.info("distress alerts raised: %s", ledger.alert_ids(new))
 
 
 def run(settings: Settings, store: Store, stop: Stop, clock: Callable[[], float]) -> None:

@@ -14,9 +14,10 @@ from collections.abc import Callable, Sequence
 from edge.errors import StorageError
 from edge.messages import Address, HubState, Receipt, to_json, utc_text
 from hub import __version__
-from hub.arrivals import Accepted, Arrival, Rejected, check, save, set_aside
+from hub.arrivals import Accepted, Arrival, Rejected, check
 from hub.broker import Connection
 from hub.config import Settings
+from hub.intake import save, set_aside
 from hub.service import Stop
 from hub.store import Store, beat, begin_work, count, put
 

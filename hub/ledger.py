@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, fields
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, func, insert, or_, select, update
 
 from edge import messages
 from edge.messages import from_json
-from hub.alerts import ENDED, PRESENT, TECHNICAL, Assessment, Distress, Episode, Shown, root
-from hub.faults import DeviceHealth, Fault, Key, Place
-from hub.store import beat, count, counter, next_revision
-from hub.tables import CANARY, AlertRow, Device, EpisodeRow, Process, Record
+from hub.alerts import ENDED, Assessment, Distress, Episode, Shown, root
+from hub.store import beat, count, counter, next_revision, write_changes
+from hub.tables import CANARY, AlertRow, Device, EpisodeRow, Record
 
-BATCH = 200  # records in one transaction: other writers wait as long as that takes
+BATCH = 500  # records in one transaction: other writers wait as long as that takes
 _NAME = 32  # characters of an episode's own name; an anchor may name a stretch of it (hub.alerts.root)
 MEMORY_S = 3600.0  # older episodes no longer count towards anything that can still change
+_NAMED = 10  # of many rows in a log line
+_MATTERS_TO_CALLS = frozenset({"condition", "missed", "merged_into"})  # of what the engine writes
 
-_EPISODE_COLUMNS: tuple[Any, ...] = tuple(getattr(EpisodeRow, field.name) for field in fields(Episode))
-_DEVICE_COLUMNS: tuple[Any, ...] = tuple(
-    Device.status_reason if field.name == "reason" else getattr(Device, field.name)
-    for field in fields(DeviceHealth)
+_EPISODE_FIELDS = tuple(one.name for one in fields(Episode))
+_EPISODE_COLUMNS: tuple[Any, ...] = tuple(getattr(EpisodeRow, name) for name in _EPISODE_FIELDS)
+_ALERT_FIELDS = tuple(
+    one.name for one in fields(Distress) if one.name not in ("row", "absorbed", "settled", "episodes")
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Bed:
+    """What is known of a bed's distress: episodes, the alerts they may belong to, and who belongs where."""
+
+    episodes: list[Episode] = field(default_factory=list)
+    shown: list[Shown] = field(default_factory=list)
+    alert_of: dict[str, int | None] = field(default_factory=dict)
 
 
 def has_news(connection: Connection) -> bool:
@@ -42,13 +52,17 @@ def take_in(connection: Connection) -> tuple[set[int], bool]:
         .limit(BATCH)
     ).all()
     touched = set()
+    told: dict[tuple[int, str], Episode] = {}
     canary = connection.scalar(select(Device.id).where(Device.ward == CANARY))
     for row in rows:
         if row.device_id == canary:
             beat(connection, CANARY, row.received_at, working=True)
         elif row.kind == messages.Episode.kind:
-            _join(connection, row.device_id, _episode(row.body, row.at, row.received_at))
+            episode = _episode(row.body, row.at, row.received_at)
+            key = row.device_id, episode.id
+            told[key] = told[key].join(episode) if key in told else episode
             touched.add(row.device_id)
+    _join(connection, told)
     if rows:
         count(connection, "cursor", rows[-1].id - cursor)
     return touched, len(rows) == BATCH
@@ -72,34 +86,69 @@ def _episode(body: str, made_at: float, received_at: float) -> Episode:
     )
 
 
-def _join(connection: Connection, device_id: int, episode: Episode) -> None:
-    row = connection.execute(
-        select(*_EPISODE_COLUMNS).where(EpisodeRow.device_id == device_id, EpisodeRow.id == episode.id)
-    ).one_or_none()
-    if row is None:
-        connection.execute(insert(EpisodeRow).values(device_id=device_id, **asdict(episode)))
+def _join(connection: Connection, told: Mapping[tuple[int, str], Episode]) -> None:
+    """Joins what was told of episodes to what is known of them."""
+    query = select(EpisodeRow.device_id, *_EPISODE_COLUMNS).where(
+        EpisodeRow.device_id.in_({device_id for device_id, _ in told}),
+        EpisodeRow.id.in_({name for _, name in told}),
+    )
+    known = {(row[0], row[1]): Episode(*row[1:]) for row in connection.execute(query)} if told else {}
+    new = [{"device_id": key[0], **_values(episode)} for key, episode in told.items() if key not in known]
+    if new:
+        connection.execute(insert(EpisodeRow), new)
+    _write_episodes(
+        connection, {key: _values(before.join(told[key])) for key, before in known.items() if key in told}
+    )
+
+
+def _values(episode: Episode) -> dict[str, Any]:
+    return {name: getattr(episode, name) for name in _EPISODE_FIELDS}
+
+
+def _write_episodes(connection: Connection, changes: Mapping[tuple[int, str], Mapping[str, Any]]) -> None:
+    """Writes the same columns of many episodes."""
+    if not changes:
         return
-    connection.execute(
-        update(EpisodeRow)
-        .where(EpisodeRow.device_id == device_id, EpisodeRow.id == episode.id)
-        .values(asdict(Episode(*row).join(episode)))
-    )
+    table: Any = EpisodeRow.__table__
+    where = (table.c.device_id == bindparam("of_device"), table.c.id == bindparam("of_episode"))
+    rows = [
+        {"of_device": device_id, "of_episode": name} | dict(values)
+        for (device_id, name), values in changes.items()
+    ]
+    names: dict[str, Any] = {name: bindparam(name) for name in next(iter(changes.values()))}
+    connection.execute(update(table).where(*where).values(names), rows)
 
 
-def episodes(connection: Connection, device_id: int, now: float) -> list[Episode]:
-    """A bed's episodes that can still change an alert."""
-    open_alerts = select(AlertRow.id).where(AlertRow.device_id == device_id, _alive())
-    rows = connection.execute(
-        select(*_EPISODE_COLUMNS).where(
-            EpisodeRow.device_id == device_id,
-            or_(
-                EpisodeRow.last_at >= now - MEMORY_S,
-                EpisodeRow.received_at >= now - MEMORY_S,
-                EpisodeRow.alert_id.in_(open_alerts),
-            ),
-        )
+def beds(connection: Connection, devices: Collection[int], now: float) -> dict[int, Bed]:
+    """Of each of these devices' beds what can still change an alert."""
+    found: dict[int, Bed] = {device_id: Bed() for device_id in devices}
+    recent = _recent(devices, now)
+    query = select(EpisodeRow.device_id, EpisodeRow.alert_id, *_EPISODE_COLUMNS).where(recent)
+    for row in connection.execute(query):
+        bed = found[row[0]]
+        bed.episodes.append(Episode(*row[2:]))
+        bed.alert_of[row.id] = row.alert_id
+    of_anchor = (
+        EpisodeRow.device_id == AlertRow.device_id,
+        EpisodeRow.id == func.substr(AlertRow.anchor, 1, _NAME),
     )
-    return [Episode(*row) for row in rows]
+    columns = (AlertRow.device_id, AlertRow.id, AlertRow.anchor, AlertRow.accepted_at, AlertRow.closed_at)
+    shown = select(*columns).join(EpisodeRow, and_(*of_anchor))
+    for row in connection.execute(
+        shown.where(AlertRow.kind == "distress", AlertRow.merged_into.is_(None), recent)
+    ):
+        found[row.device_id].shown.append(Shown(*row[1:]))
+    return found
+
+
+def _recent(devices: Collection[int], now: float) -> Any:
+    """Episodes of these devices that can still change an alert."""
+    open_alerts = select(AlertRow.id).where(AlertRow.device_id.in_(devices), _alive())
+    return EpisodeRow.device_id.in_(devices) & or_(
+        EpisodeRow.last_at >= now - MEMORY_S,
+        EpisodeRow.received_at >= now - MEMORY_S,
+        EpisodeRow.alert_id.in_(open_alerts),
+    )
 
 
 def _alive() -> Any:
@@ -107,144 +156,82 @@ def _alive() -> Any:
     return AlertRow.merged_into.is_(None) & or_(AlertRow.closed_at.is_(None), AlertRow.condition != ENDED)
 
 
-def shown(connection: Connection, device_id: int, known: Iterable[Episode]) -> list[Shown]:
-    """A bed's distress alerts that those episodes may belong to."""
-    ids = [episode.id for episode in known]
-    rows = connection.execute(
-        select(AlertRow.id, AlertRow.anchor, AlertRow.accepted_at, AlertRow.closed_at).where(
-            AlertRow.device_id == device_id,
-            AlertRow.kind == "distress",
-            AlertRow.merged_into.is_(None),
-            func.substr(AlertRow.anchor, 1, _NAME).in_(ids),
-        )
+def write(
+    connection: Connection, results: Mapping[int, Assessment], known: Mapping[int, Bed], now: float
+) -> list[int]:
+    """Makes the alerts of beds those of their assessments, by device; returns the rows that are new.
+
+    The number of statements does not grow with the number of beds.
+    """
+    alerts = [(device_id, alert) for device_id, result in results.items() for alert in result.alerts]
+    wanted: dict[int, dict[str, Any]] = {}
+    for _, alert in alerts:
+        if alert.row is not None:
+            wanted[alert.row] = _columns(alert)
+        wanted |= {row: {"merged_into": alert.row} for row in alert.absorbed}
+        wanted |= {row: {"condition": ENDED} for row in alert.settled}  # the other tells how it goes on
+    rewrite(connection, wanted)
+    new = _insert(connection, [(one, alert) for one, alert in alerts if alert.row is None], now)
+    belongs = {
+        (device_id, root(name)): {"alert_id": new.get((device_id, alert.anchor), alert.row)}
+        for device_id, alert in alerts
+        for name in alert.episodes
+    }
+    _write_episodes(
+        connection,
+        {key: row for key, row in belongs.items() if known[key[0]].alert_of[key[1]] != row["alert_id"]},
     )
-    return [Shown(*row) for row in rows]
-
-
-def write(connection: Connection, device_id: int, result: Assessment, now: float) -> list[int]:
-    """Makes the alerts of a bed those of the assessment; returns the rows that are new."""
-    new = []
-    for alert in result.alerts:
-        row = alert.row
-        if row is None:
-            row = _insert(connection, device_id, alert, now)
-            new.append(row)
-        else:
-            _update(connection, row, _columns(alert))
-        for absorbed in alert.absorbed:
-            _update(connection, absorbed, {"merged_into": row})
-        for settled in alert.settled:
-            _update(connection, settled, {"condition": ENDED})  # the other tells how it goes on
-        connection.execute(
-            update(EpisodeRow)
-            .where(EpisodeRow.device_id == device_id, EpisodeRow.id.in_(map(root, alert.episodes)))
-            .values(alert_id=row)
-        )
-    connection.execute(update(Device).where(Device.id == device_id).values(due_at=result.due_at))
-    return new
+    write_changes(connection, Device, {one: {"due_at": result.due_at} for one, result in results.items()})
+    return sorted(new.values())
 
 
 def _columns(alert: Distress) -> dict[str, Any]:
-    values = asdict(alert)
-    values["episodes"] = len(alert.episodes)
-    del values["row"], values["absorbed"], values["settled"]
-    return values
+    values = {name: getattr(alert, name) for name in _ALERT_FIELDS}
+    return values | {"episodes": len(alert.episodes)}
 
 
-def _insert(connection: Connection, device_id: int, alert: Distress, now: float) -> int:
-    device = connection.execute(select(Device.ward, Device.bed).where(Device.id == device_id)).one()
-    values = _columns(alert) | {"kind": "distress", "anchor": alert.anchor, "raised_at": now, "call_at": now}
-    values |= {"ward": device.ward, "bed": device.bed, "device_id": device_id}
-    statement = insert(AlertRow).values(**values, revision=next_revision(connection))
-    return connection.execute(statement.returning(AlertRow.id)).scalar_one()
+def _insert(
+    connection: Connection, alerts: Sequence[tuple[int, Distress]], now: float
+) -> dict[tuple[int, str], int]:
+    """New alerts of these devices; their rows by device and anchor."""
+    if not alerts:
+        return {}
+    places = select(Device.id, Device.ward, Device.bed).where(Device.id.in_({one for one, _ in alerts}))
+    at = {row.id: {"ward": row.ward, "bed": row.bed} for row in connection.execute(places)}
+    rest = {"kind": "distress", "raised_at": now, "call_at": now, "revision": next_revision(connection)}
+    rows = [
+        _columns(alert) | at[device_id] | rest | {"device_id": device_id, "anchor": alert.anchor}
+        for device_id, alert in alerts
+    ]
+    added = insert(AlertRow).returning(AlertRow.device_id, AlertRow.anchor, AlertRow.id)
+    return {(row.device_id, row.anchor): row.id for row in connection.execute(added, rows)}
 
 
-def _update(connection: Connection, row: int, values: dict[str, Any]) -> None:
-    """Writes only what differs, so that the board is told only of changes."""
-    before = connection.execute(select(AlertRow).where(AlertRow.id == row)).one()
-    changed = {name: value for name, value in values.items() if getattr(before, name) != value}
-    if changed:
-        # What it is to people may have changed: over, missed, merged.
-        changed |= {"revision": next_revision(connection), "call_at": before.raised_at}
-        connection.execute(update(AlertRow).where(AlertRow.id == row).values(changed))
+def rewrite(connection: Connection, wanted: Mapping[int, Mapping[str, Any]]) -> None:
+    """Writes of alerts, by row, only what differs, so that the board is told only of changes."""
+    changes: dict[int, dict[str, Any]] = {}
+    for row in connection.execute(select(AlertRow).where(AlertRow.id.in_(wanted))) if wanted else ():
+        before = row._mapping  # noqa: SLF001  (its public name)
+        changed = {name: value for name, value in wanted[row.id].items() if before[name] != value}
+        if changed:
+            changes[row.id] = changed
+        if changed.keys() & _MATTERS_TO_CALLS:
+            changes[row.id]["call_at"] = row.raised_at
+    if not changes:
+        return
+    revision = next_revision(connection)
+    write_changes(
+        connection, AlertRow, {row: {**values, "revision": revision} for row, values in changes.items()}
+    )
 
 
 def due(connection: Connection, now: float) -> list[int]:
-    """Devices whose alerts the passing of time may have changed."""
-    return list(connection.scalars(select(Device.id).where(Device.due_at <= now)))
-
-
-def devices(connection: Connection) -> dict[int, DeviceHealth]:
-    """What is known of every device's own health."""
-    rows = connection.execute(select(Device.id, *_DEVICE_COLUMNS).where(Device.ward != CANARY))
-    return {row[0]: DeviceHealth(*row[1:]) for row in rows}
-
-
-def listening_since(connection: Connection, now: float, grace_s: float) -> float | None:
-    """Since when ingest has been able to hear devices; None where it cannot, or gives no sign of life."""
-    row = connection.execute(
-        select(Process.at, Process.working, Process.since).where(Process.name == "ingest")
-    ).one_or_none()
-    if row is None or not row.working or now - row.at > grace_s:
-        return None
-    return float(row.since)
-
-
-def canary_heard_at(connection: Connection) -> float | None:
-    """When the last canary came through, None where none ever has."""
-    return connection.scalar(select(Process.at).where(Process.name == CANARY))
-
-
-def faults(connection: Connection) -> dict[Key, tuple[int, Fault]]:
-    """The technical alerts whose condition goes on, with their rows, by place and kind."""
-    columns = (AlertRow.kind, AlertRow.opened_at, AlertRow.reason)
-    rows = connection.execute(
-        select(AlertRow.device_id, AlertRow.ward, AlertRow.id, *columns).where(
-            AlertRow.priority == TECHNICAL, AlertRow.condition == PRESENT
-        )
-    )
-    return {(_place(row[0], row[1]), row.kind): (row.id, Fault(*row[3:])) for row in rows}
-
-
-def _place(device_id: int | None, ward: str) -> Place:
-    return Place(ward=ward) if device_id is None else Place(device_id)
-
-
-def write_fault(
-    connection: Connection, place: Place, row: int | None, fault: Fault | None, now: float
-) -> int | None:
-    """Opens, rewords or ends a technical alert; returns the row if it is new."""
-    if row is not None:
-        ended = {"condition": ENDED, "ended_at": now}
-        _update(connection, row, ended if fault is None else {"reason": fault.reason})
-        return None
-    if fault is None:
-        return None
-    ward, bed = place.ward, place.ward or "Hub"
-    if place.device_id is not None:
-        columns = select(Device.ward, Device.bed).where(Device.id == place.device_id)
-        ward, bed = connection.execute(columns).one()
-    values: dict[str, Any] = {
-        "device_id": place.device_id,
-        "ward": ward,
-        "bed": bed,
-        "kind": fault.kind,
-        "anchor": "",
-        "priority": TECHNICAL,
-        "condition": PRESENT,
-        "missed": False,
-        "opened_at": fault.since,
-        "raised_at": now,
-        "call_at": now,
-        "episodes": 0,
-        "emotion": "",
-        "peak": 0.0,
-        "reason": fault.reason,
-        "revision": next_revision(connection),
-    }
-    return connection.execute(insert(AlertRow).values(values).returning(AlertRow.id)).scalar_one()
+    """Devices whose alerts the passing of time may have changed, at most `BATCH`, the longest due first."""
+    query = select(Device.id).where(Device.due_at <= now).order_by(Device.due_at).limit(BATCH)
+    return list(connection.scalars(query))
 
 
 def alert_ids(rows: Sequence[int]) -> str:
-    """Row numbers for a log line."""
-    return ", ".join(f"#{row}" for row in rows)
+    """Row numbers for a log line, the first few of many."""
+    named = ", ".join(f"#{row}" for row in rows[:_NAMED])
+    return named if len(rows) <= _NAMED else f"{named} and {len(rows) - _NAMED} more"

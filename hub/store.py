@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, insert, select, update
+from sqlalchemy import URL, Connection, Engine, bindparam, insert, select, update
 from sqlalchemy import exc as errors
 
 from edge.errors import StorageError
 from hub import databases, schema
 from hub.config import Settings
-from hub.tables import Counter, Process
+from hub.tables import AlertRow, Counter, Device, Process
 
 
 class Store:
@@ -95,6 +95,25 @@ def next_revision(connection: Connection) -> int:
 def revision(connection: Connection) -> int:
     """The number of the newest change on the board."""
     return counter(connection, "revision")
+
+
+def write_changes(
+    connection: Connection, table: type[AlertRow | Device], changes: Mapping[int, Mapping[str, Any]]
+) -> None:
+    """Writes what has changed of each row, by its id; rows that change in the same columns go together.
+
+    A thousand rows cost hardly more than one, where a statement each would cost a thousand times as much.
+    """
+    by_columns: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for row, values in changes.items():
+        by_columns.setdefault(tuple(sorted(values)), []).append({"of_row": row, **values})
+    rows_of: Any = table.__table__
+    for columns, rows in by_columns.items():
+        values = {name: bindparam(name) for name in columns}
+        if values:
+            connection.execute(
+                update(rows_of).where(rows_of.c.id == bindparam("of_row")).values(values), rows
+            )
 
 
 def beat(connection: Connection, name: str, now: float, *, working: bool) -> None:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, select
-from sqlalchemy import update as update_rows
+from sqlalchemy import Connection, select
 
-from edge.messages import Address, Dropped, Emotion, Episode, Health, State, Summary
-from hub.store import next_revision
+from edge.messages import Emotion, Health, State
+from hub.arrivals import Accepted
+from hub.store import next_revision, write_changes
 from hub.tables import Device
 
-DeviceMessage = State | Emotion | Episode | Summary | Health | Dropped
 _BEFORE = (
     Device.id,
     Device.status,
@@ -24,20 +23,7 @@ _BEFORE = (
 )
 
 
-class Heard(Protocol):
-    """A message that keeps the contract, and when it came (hub.arrivals.Accepted)."""
-
-    @property
-    def address(self) -> Address: ...  # noqa: D102
-    @property
-    def message(self) -> DeviceMessage: ...  # noqa: D102
-    @property
-    def retained(self) -> bool: ...  # noqa: D102
-    @property
-    def at(self) -> float: ...  # noqa: D102
-
-
-def unknown(item: Heard) -> dict[str, Any]:
+def unknown(item: Accepted) -> dict[str, Any]:
     """The row of a device of which nothing is known but its name."""
     return {
         "ward": item.address.ward,
@@ -53,26 +39,17 @@ def unknown(item: Heard) -> dict[str, Any]:
     }
 
 
-def update(connection: Connection, heard: Sequence[tuple[int, Heard, float]]) -> None:
+def update(connection: Connection, heard: Sequence[tuple[int, Accepted, float]]) -> None:
     """Brings the rows up to date; `heard`: the device's row, what it said, and when that was made."""
     latest: dict[int, dict[str, Any]] = {}
     for device_id, item, made_at in heard:
         latest.setdefault(device_id, {}).update(_tile(item, made_at))
     revision = next_revision(connection)
-    by_columns: dict[tuple[str, ...], list[dict[str, Any]]] = {}
-    for row in connection.execute(select(*_BEFORE).where(Device.id.in_(latest))):
-        values = _changed(row, latest[row.id])
-        by_columns.setdefault(tuple(sorted(values)), []).append(
-            {"of_device": row.id, "revision": revision, **values}
-        )
-    for rows in by_columns.values():  # statements that differ only in their values go together
-        connection.execute(_update_of(rows[0]), rows)
-
-
-def _update_of(columns: Iterable[str]) -> Any:
-    names: dict[str, Any] = {name: bindparam(name) for name in columns if name != "of_device"}
-    table: Any = Device.__table__
-    return update_rows(table).where(table.c.id == bindparam("of_device")).values(names)
+    changes = {
+        row.id: {"revision": revision, **_changed(row, latest[row.id])}
+        for row in connection.execute(select(*_BEFORE).where(Device.id.in_(latest)))
+    }
+    write_changes(connection, Device, changes)
 
 
 def _changed(row: Any, values: dict[str, Any]) -> dict[str, Any]:
@@ -88,7 +65,7 @@ def _changed(row: Any, values: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
-def _tile(item: Heard, made_at: float) -> dict[str, Any]:
+def _tile(item: Accepted, made_at: float) -> dict[str, Any]:
     """The columns of the device's row that a message brings up to date."""
     message = item.message
     values: dict[str, Any] = {}

@@ -18,7 +18,8 @@ from postgres import Cluster, binaries
 
 from edge.clock import Clock, new_id
 from edge.messages import Address, Summary, to_json
-from hub.arrivals import Accepted, Arrival, check, save
+from hub.arrivals import Accepted, Arrival, check
+from hub.intake import save
 from hub.store import Store
 
 BEDS = 30

@@ -10,10 +10,11 @@ from simulate import Device
 from edge.messages import Message, Receipt, to_json, utc_text
 from hub import board
 from hub.alerts import Timers
-from hub.arrivals import Accepted, Arrival, Rejected, check, save, set_aside
+from hub.arrivals import Accepted, Arrival, Rejected, check
 from hub.engine import Engine
 from hub.escalation import Ladder
 from hub.faults import Limits
+from hub.intake import save, set_aside
 from hub.store import Store, beat, begin_work
 
 T0 = 1_700_000_000.0

@@ -21,7 +21,7 @@ from sqlalchemy import URL, inspect, text
 from sqlalchemy.exc import OperationalError
 
 from edge.errors import StorageError
-from hub import board, databases, ledger, schema
+from hub import board, databases, schema, technical_alerts
 from hub.faults import Fault, Place
 from hub.store import Store
 from hub.tables import Base
@@ -205,8 +205,8 @@ def test_what_cannot_be_upgraded_is_left_as_it_was(place: Path | URL) -> None:
 def test_actions_are_append_only_in_both(store: Store) -> None:
     statements = ["UPDATE actions SET person = 'Ben'", "DELETE FROM actions"]
     with store.write() as connection:
-        alert = ledger.write_fault(connection, Place(), None, Fault("hub", 0.0, "deaf"), 0.0)
-        assert alert is not None
+        changes = {(Place(), "hub"): Fault("hub", 0.0, "deaf")}
+        [alert] = technical_alerts.write(connection, {}, changes, 0.0)
         board.accept(connection, alert, "Amara", 1.0)
         if connection.dialect.name == "postgresql":
             statements += ["TRUNCATE actions", "TRUNCATE alerts CASCADE"]

@@ -17,9 +17,10 @@ from edge.errors import StorageError
 from edge.fields import encode
 from edge.messages import Dropped, Episode, Health, Receipt, to_json
 from hub import board
-from hub.arrivals import KEPT_REJECTS, Accepted, Arrival, Rejected, check, save, set_aside
+from hub.arrivals import Accepted, Arrival, Rejected, check
 from hub.engine import DEAF_GRACE_S
 from hub.faults import Limits
+from hub.intake import KEPT_REJECTS, save, set_aside
 from hub.store import Store, beat, begin_work, counter
 from hub.stream import Stream
 from hub.tables import Record, Reject

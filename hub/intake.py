@@ -1,0 +1,199 @@
+"""Checked messages into the database, in batches, and the receipts for them: ingest's half of the store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
+
+from edge.messages import Address, Dropped, Episode, Receipt, Summary, utc_seconds
+from hub import tiles
+from hub.arrivals import Accepted, DeviceMessage, Rejected, printable, text
+from hub.sequences import Range, add, holds, join, receipts, size
+from hub.store import count
+from hub.tables import Boot, Device, Held, Record, Reject
+
+KEPT_REJECTS = 1000
+
+
+def save(connection: Connection, batch: Sequence[Accepted]) -> list[tuple[Address, Receipt]]:
+    """Writes a batch and returns the receipts to send once the transaction has been committed.
+
+    The number of statements does not grow with the number of devices: each costs more than its rows.
+    """
+    if not batch:
+        return []
+    ids = _device_ids(connection, batch)
+    origins = _origins(connection, batch, ids)
+    answers = _keep(connection, batch, ids, origins)
+    made_at = [_made_at(item, origins[ids[item.address], item.message.stamp.boot_id]) for item in batch]
+    tiles.update(connection, [(ids[item.address], item, at) for item, at in zip(batch, made_at, strict=True)])
+    return answers
+
+
+def _boot_id(message: DeviceMessage) -> str:
+    """The start whose numbers a message speaks of; a device may say what is gone of an earlier one."""
+    return message.boot_id if isinstance(message, Dropped) else message.stamp.boot_id
+
+
+def set_aside(connection: Connection, rejects: Sequence[Rejected]) -> None:
+    """Counts messages that break the contract and keeps the newest of them."""
+    if not rejects:
+        return
+    rows = [
+        {
+            "received_at": item.arrival.at,
+            "topic": printable(item.arrival.topic),
+            "reason": item.reason,
+            "payload": item.arrival.payload[:1024],
+        }
+        for item in rejects[-KEPT_REJECTS:]
+    ]
+    connection.execute(insert(Reject), rows)
+    count(connection, "rejects", len(rejects))
+    # Counted, not reckoned: where a transaction was given up, ids are missing.
+    too_old = select(Reject.id).order_by(Reject.id.desc()).offset(KEPT_REJECTS).limit(1).scalar_subquery()
+    connection.execute(delete(Reject).where(Reject.id <= too_old))
+
+
+def _device_ids(connection: Connection, batch: Sequence[Accepted]) -> dict[Address, int]:
+    addresses = {(item.address.ward, item.address.device): item.address for item in batch}
+    query = select(Device.id, Device.ward, Device.name).where(
+        Device.name.in_({name for _, name in addresses})
+    )
+    found = {(row.ward, row.name): row.id for row in connection.execute(query)}
+    for item in batch:
+        key = item.address.ward, item.address.device
+        if key not in found:
+            insertion = insert(Device).values(tiles.unknown(item)).returning(Device.id)
+            found[key] = connection.execute(insertion).scalar_one()
+    return {address: found[key] for key, address in addresses.items()}
+
+
+def _origins(
+    connection: Connection, batch: Sequence[Accepted], ids: dict[Address, int]
+) -> dict[tuple[int, str], float]:
+    """The hub's time at each boot's millisecond 0: the quickest message of that boot knows it best."""
+    best: dict[tuple[int, str], float] = {}
+    for item in batch:
+        key = ids[item.address], item.message.stamp.boot_id
+        best[key] = min(best.get(key, item.at), item.at - item.message.stamp.mono_ms / 1000)
+    query = select(Boot.device_id, Boot.boot_id, Boot.origin).where(
+        Boot.boot_id.in_({key[1] for key in best})
+    )
+    known = {(row.device_id, row.boot_id): row.origin for row in connection.execute(query)}
+    new, earlier = [], []
+    for (device_id, boot_id), origin in best.items():
+        before = known.get((device_id, boot_id))
+        if before is None:
+            new.append({"device_id": device_id, "boot_id": boot_id, "origin": origin})
+        elif origin < before - 0.05:
+            earlier.append({"of_device": device_id, "of_boot": boot_id, "origin": origin})
+        else:
+            best[device_id, boot_id] = before
+    if new:
+        connection.execute(insert(Boot), new)
+    if earlier:
+        where = (Boot.device_id == bindparam("of_device"), Boot.boot_id == bindparam("of_boot"))
+        connection.execute(update(Boot.__table__).where(*where), earlier)  # type: ignore[arg-type]
+    return best
+
+
+def _made_at(item: Accepted, origin: float) -> float:
+    """When a message was made, by the hub's clock; never after it arrived."""
+    stamp = item.message.stamp
+    made = utc_seconds(stamp.time) if stamp.clock_synced else origin + stamp.mono_ms / 1000
+    return min(made, item.at)
+
+
+def _keep(
+    connection: Connection,
+    batch: Sequence[Accepted],
+    ids: dict[Address, int],
+    origins: dict[tuple[int, str], float],
+) -> list[tuple[Address, Receipt]]:
+    """Writes the durable messages that are new, and which numbers are held now; the receipts."""
+    groups: dict[tuple[Address, str], list[Accepted]] = {}
+    for item in batch:
+        if isinstance(item.message, Episode | Summary | Dropped):
+            groups.setdefault((item.address, _boot_id(item.message)), []).append(item)
+    if not groups:
+        return []
+    held = _held(connection, {boot_id for _, boot_id in groups})
+    answers: list[tuple[Address, Receipt]] = []
+    records: list[dict[str, Any]] = []
+    over: list[dict[str, Any]] = []
+    begun: list[dict[str, Any]] = []
+    given_up = 0
+    for (address, boot_id), group in groups.items():
+        boot = ids[address], boot_id
+        before = held.get(boot, [])
+        new, gone, arrived = _sort_out(group, before)
+        origin = origins.get(boot, 0.0)  # none where a device only says what is gone
+        records += [_record(boot, item, origin) for item in new.values()]
+        with_new = add(before, new)
+        now = join(with_new, gone)
+        given_up += size(now) - size(with_new)
+        over += [
+            {"of_device": boot[0], "of_boot": boot_id, "of_first": one[0]} for one in set(before) - set(now)
+        ]
+        begun += [_run(boot, one) for one in sorted(set(now) - set(before))]
+        answers += [(address, receipt) for receipt in receipts(boot_id, now, arrived)]
+    if records:
+        connection.execute(insert(Record), records)
+        count(connection, "records", len(records))
+    if given_up:
+        count(connection, "given_up", given_up)
+    if over:
+        of_boot = (Held.device_id == bindparam("of_device"), Held.boot_id == bindparam("of_boot"))
+        connection.execute(delete(Held.__table__).where(*of_boot, Held.first == bindparam("of_first")), over)  # type: ignore[arg-type]
+    if begun:
+        connection.execute(insert(Held), begun)
+    return answers
+
+
+def _held(connection: Connection, boots: set[str]) -> dict[tuple[int, str], list[Range]]:
+    query = select(Held.device_id, Held.boot_id, Held.first, Held.last).where(Held.boot_id.in_(boots))
+    found: dict[tuple[int, str], list[Range]] = {}
+    for row in connection.execute(query.order_by(Held.first)):
+        found.setdefault((row.device_id, row.boot_id), []).append((row.first, row.last))
+    return found
+
+
+def _sort_out(
+    group: Sequence[Accepted], held: Sequence[Range]
+) -> tuple[dict[int, Accepted], list[Range], set[int]]:
+    """Of one boot's messages: the new ones by number, the ranges given up, every number told of."""
+    new: dict[int, Accepted] = {}
+    gone: list[Range] = []
+    arrived = set()
+    for item in group:
+        if isinstance(item.message, Dropped):
+            gone += item.message.ranges
+            arrived |= {first for first, _ in item.message.ranges}
+        elif isinstance(item.message, Episode | Summary):
+            seq = item.message.seq
+            arrived.add(seq)
+            if not holds(held, seq):
+                new.setdefault(seq, item)
+    return new, gone, arrived
+
+
+def _record(boot: tuple[int, str], item: Accepted, origin: float) -> dict[str, Any]:
+    message = item.message
+    if not isinstance(message, Episode | Summary):
+        raise TypeError(f"{message.kind} is not durable")
+    return {
+        "device_id": boot[0],
+        "boot_id": boot[1],
+        "seq": message.seq,
+        "kind": message.kind,
+        "at": _made_at(item, origin),
+        "received_at": item.at,
+        "body": text(message),
+    }
+
+
+def _run(boot: tuple[int, str], held: Range) -> dict[str, Any]:
+    return {"device_id": boot[0], "boot_id": boot[1], "first": held[0], "last": held[1]}

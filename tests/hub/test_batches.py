@@ -1,0 +1,103 @@
+"""The engine writes a burst in as few statements for many beds as for a few, and the board misses none."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from engine_parts import T0, Clock, Loose, arrival, engine, hear, put
+from simulate import Device
+from sqlalchemy import Engine, event, update
+
+from hub import board
+from hub.escalation import BED, BUDDY, LEAD
+from hub.store import Store, revision
+from hub.tables import AlertRow
+
+FEW, MANY = 3, 40
+
+
+@contextlib.contextmanager
+def statements() -> Iterator[list[str]]:
+    """What is sent to any database meanwhile."""
+    found: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        found.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        yield found
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+
+
+def add_beds(store: Store, ward: str, count: int) -> list[Device]:
+    devices = [Device(Loose(), f"{ward}-{number}", f"Bed {number}", ward) for number in range(count)]  # type: ignore[arg-type]
+    put(store, *(arrival(device, device.state_message()) for device in devices))
+    return devices
+
+
+def tell(store: Store, devices: list[Device], phase: str, duration: float, at: float) -> None:
+    for device in devices:
+        device.episode("a" * 32, phase, duration, send=False)
+    put(store, *(arrival(device, device.sent[device.seq], at) for device in devices))
+
+
+def burst(store: Store, clock: Clock, devices: list[Device]) -> list[int]:
+    """One alert at each of these beds, its first call, its second, its end; the statements of each step."""
+    keeper = engine(store, clock)
+    keeper.watch_devices()
+    start = clock.now
+    counts = []
+    for phase, seconds in (("onset", 6.0), ("update", 30.0), ("end", 66.0)):
+        clock.now = start + seconds
+        hear(store, clock)
+        tell(store, devices, phase, seconds, clock.now)
+        with statements() as found:
+            keeper.follow_episodes()
+        counts.append(len(found))
+        with statements() as found:
+            keeper.call_people()
+        counts.append(len(found))
+    clock.now = start + 400.0  # the conditions have ended; and no device has been heard lately
+    hear(store, clock)
+    for step in (keeper.follow_episodes, keeper.watch_devices, keeper.call_people):
+        with statements() as found:
+            step()
+        counts.append(len(found))
+    with store.write() as connection:  # and nobody is called to them any more
+        connection.execute(update(AlertRow).values(call_at=None))
+    return counts
+
+
+def test_many_beds_cost_as_many_statements_as_few(store: Store) -> None:
+    clock = Clock()
+    few: list[int] = []
+    for ward in ("first", "a"):  # what the very first one costs, later ones do not
+        few = burst(store, clock, add_beds(store, ward, FEW))
+        clock.now += 10_000.0
+    many = burst(store, clock, add_beds(store, "b", MANY))
+    assert many == few
+    with store.read() as connection:
+        alerts = board.changes(connection, 0)["alerts"]
+    levels = [alert["level"] for alert in alerts if alert["kind"] == "distress"]
+    assert levels == [LEAD] * (2 * FEW + MANY)
+
+
+def test_rows_that_share_a_revision_are_all_after_the_one_before(store: Store) -> None:
+    """A listener that has seen everything up to a number is told of each row that changed since, once."""
+    clock = Clock()
+    devices = add_beds(store, "a", MANY)
+    keeper = engine(store, clock)
+    with store.read() as connection:
+        seen = revision(connection)
+    tell(store, devices, "onset", 6.0, T0)
+    for step, level in ((keeper.follow_episodes, 0), (keeper.call_people, BED), (keeper.call_people, BUDDY)):
+        clock.now = T0 + 60.0 * (level == BUDDY)
+        step()
+        with store.read() as connection:
+            told = board.changes(connection, seen)
+            seen = told["revision"]
+            assert board.changes(connection, seen)["alerts"] == []
+        assert [alert["level"] for alert in told["alerts"]] == [level] * MANY
