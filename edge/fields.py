@@ -79,8 +79,10 @@ def decode(cls: type[T], data: object, where: str = "") -> T:
 
 def encode(value: Any) -> Any:
     """Plain dicts, lists and scalars of a dataclass instance, ready for JSON; None fields are left out."""
+    if isinstance(value, (str, float, int)):
+        return value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        pairs = ((field.name, getattr(value, field.name)) for field in dataclasses.fields(value))
+        pairs = ((name, getattr(value, name)) for name in _specs(type(value)))
         return {name: encode(item) for name, item in pairs if item is not None}
     if isinstance(value, Mapping):
         return {key: encode(item) for key, item in value.items()}
@@ -112,6 +114,8 @@ def _specs(cls: Any) -> dict[str, tuple[dataclasses.Field[Any], Any]]:
 
 
 def _value(annotation: Any, value: object, where: str, limits: Mapping[str, Any]) -> Any:
+    if annotation in _TYPE_WORDS:
+        return _scalar(annotation, value, where, limits)
     inner = _without_none(annotation)
     if inner is not annotation:
         return None if value is None else _value(inner, value, where, limits)
@@ -130,7 +134,7 @@ def _value(annotation: Any, value: object, where: str, limits: Mapping[str, Any]
         if not all(isinstance(key, str) and _is_text(key) for key in value):
             raise FieldError(f"{where} has a key that is no text")
         return {key: _value(arguments[1], item, _join(where, key), limits) for key, item in value.items()}
-    return _scalar(annotation, value, where, limits)
+    raise TypeError(f"{where} is annotated {annotation}, which is no type of a checked dataclass")
 
 
 def _scalar(annotation: type[Any], value: object, where: str, limits: Mapping[str, Any]) -> Any:
@@ -163,7 +167,7 @@ def _as_float(value: int) -> float:
 
 def _is_text(value: str) -> bool:
     """Half a surrogate pair is legal in a JSON escape, but no file, database or socket takes it."""
-    return not any("\ud800" <= character <= "\udfff" for character in value)
+    return value.isascii() or not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 def _describe(annotation: Any, limits: Mapping[str, Any]) -> str:
@@ -210,6 +214,7 @@ def _schema_of(annotation: Any, limits: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
+@functools.cache
 def _without_none(annotation: Any) -> Any:
     if typing.get_origin(annotation) in (types.UnionType, typing.Union):
         rest = [item for item in typing.get_args(annotation) if item is not types.NoneType]
