@@ -50,30 +50,32 @@ class Engine:
         pause = TICK_S
         while not stop.wait(pause):
             try:
-                self.follow_episodes()
+                more = self._follow_some()
                 self.call_people()
                 if time.monotonic() >= next_round:
                     next_round = time.monotonic() + ROUND_S
                     self.watch_devices()
-                pause = TICK_S
+                pause = TURN_S if more else TICK_S
             except StorageError as error:
-                pause = min(pause * 2, 10.0)
+                pause = min(max(pause, TICK_S) * 2, 10.0)
                 log.error("%s; trying again in %g s", error, pause)  # noqa: TRY400
 
     def follow_episodes(self) -> None:
-        """Takes in new records and meets due deadlines."""
-        more = True
-        while more:
-            now = self._clock()
-            with self._store.read() as connection:
-                if not ledger.has_news(connection) and not ledger.due(connection, now):
-                    return
-            with self._store.write() as connection:
-                touched, more = ledger.take_in(connection)
-                due = ledger.due(connection, now)
-                self._assess(connection, touched | set(due), now)
-            if more := more or len(due) == ledger.BATCH:
-                time.sleep(TURN_S)
+        """Takes in all new records and meets all due deadlines."""
+        while self._follow_some():
+            time.sleep(TURN_S)
+
+    def _follow_some(self) -> bool:
+        """One transaction of them, so that in a flood nobody's call has to wait; whether there are more."""
+        now = self._clock()
+        with self._store.read() as connection:
+            if not ledger.has_news(connection) and not ledger.due(connection, now):
+                return False
+        with self._store.write() as connection:
+            touched, more = ledger.take_in(connection)
+            due = ledger.due(connection, now)
+            self._assess(connection, touched | set(due), now)
+        return more or len(due) == ledger.BATCH
 
     def call_people(self) -> None:
         """Makes the calls that are due, and stops those that somebody has answered."""
