@@ -17,7 +17,7 @@ from edge.messages import ACTIONS, Address
 from hub import __version__, audit, config, operation, people, supervisor
 from hub.accounts import ADMIN, INVITATION_S
 from hub.service import Stop, clock, start_logging
-from hub.store import open_store
+from hub.store import open_store, wait_for_store
 
 log = logging.getLogger(__name__)
 
@@ -54,10 +54,13 @@ def _run(options: Any) -> int:
     start_logging(options.verb, settings.log_level)
     stop = Stop()
     stop.listen()
-    if options.verb == "run":
-        open_store(settings).close()  # made or upgraded here once, before three processes reach for it
-        return supervisor.run(settings, Path(options.config), stop)
-    with contextlib.closing(open_store(settings)) as store:
+    store = wait_for_store(settings, stop)
+    if store is None:
+        return 0
+    with contextlib.closing(store):
+        if options.verb == "run":
+            store.close()  # made or upgraded here once, before three processes reach for it
+            return supervisor.run(settings, Path(options.config), stop)
         importlib.import_module(PROCESSES[options.verb]).run(settings, store, stop, clock)
     return 0
 

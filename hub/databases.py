@@ -21,6 +21,7 @@ from edge.errors import ConfigError, StorageError
 from hub.config import Settings
 
 WAIT_S = 10.0  # for the writers' lock
+_PING_S = 2
 WRITERS_LOCK = 0x62656473  # PostgreSQL's advisory locks are numbers, for each database its own
 # Without these a server that vanishes is waited for until the kernel gives up, a quarter of an hour.
 _NETWORK = {
@@ -60,6 +61,34 @@ def open_database(place: Path | URL) -> Database:
     return _sqlite(place) if isinstance(place, Path) else _postgresql(place)
 
 
+def is_away(place: Path | URL) -> bool:
+    """Whether the server does not answer, or only that it is still starting. An SQLite file is never away.
+
+    A server that answers that a password is wrong, or a database missing, is there.
+    """
+    if isinstance(place, Path):
+        return False
+    try:
+        from psycopg import Error, conninfo, pq  # noqa: PLC0415  (not installed where SQLite is enough)
+    except ModuleNotFoundError:
+        return False
+    asked: dict[str, Any] = {"host": place.host, "port": place.port, "user": place.username}
+    asked |= {"dbname": place.database, **place.query, "connect_timeout": _PING_S}
+    try:
+        text = conninfo.make_conninfo("", **asked)
+    except Error:
+        return False
+    return pq.PGconn.ping(text.encode()) in (pq.Ping.REJECT, pq.Ping.NO_RESPONSE)
+
+
+def name_of(place: Path | URL) -> str:
+    """The place for sentences, without its password."""
+    if isinstance(place, Path):
+        return str(place)
+    # set() keeps what is None
+    return str(URL.create("postgresql", place.username, None, place.host, place.port, place.database))
+
+
 def _sqlite(path: Path) -> Database:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -68,7 +97,7 @@ def _sqlite(path: Path) -> Database:
     engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": WAIT_S})
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
-    return Database(str(path), engine.execution_options(writing=True), engine)
+    return Database(name_of(path), engine.execution_options(writing=True), engine)
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
@@ -111,9 +140,7 @@ def _postgresql(url: URL) -> Database:
     # in a stricter isolation the wait itself would fix what is seen, too early.
     writer = engine.execution_options(writing=True, isolation_level="READ COMMITTED")
     reader = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-    # set() keeps what is None
-    name = URL.create("postgresql", url.username, None, url.host, url.port, url.database)
-    return Database(str(name), writer, reader)
+    return Database(name_of(url), writer, reader)
 
 
 def _prepare_postgresql(connection: Any, _record: object) -> None:

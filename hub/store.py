@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +14,12 @@ from sqlalchemy import exc as errors
 from edge.errors import StorageError
 from hub import databases, schema
 from hub.config import Settings
+from hub.service import Stop
 from hub.tables import AlertRow, Counter, Device, Process
+
+log = logging.getLogger(__name__)
+
+RETRY_S = (0.5, 10.0)  # between two looks for a server that is away
 
 
 class Store:
@@ -66,6 +72,31 @@ class Store:
 def open_store(settings: Settings) -> Store:
     """The store the settings name. Raises ConfigError and StorageError."""
     return Store(databases.find(settings))
+
+
+def wait_for_store(settings: Settings, stop: Stop) -> Store | None:
+    """The store, as soon as its server answers; None where somebody asked to stop meanwhile.
+
+    A server that is away is said once. Raises ConfigError, and StorageError where the server answers and the
+    database cannot be used: a wrong password, no such database, another program's tables.
+    """
+    place = databases.find(settings)
+    pause, told = RETRY_S[0], False
+    while not stop.is_set():
+        if not databases.is_away(place):
+            try:
+                return Store(place)
+            except StorageError:
+                if not databases.is_away(place):  # else it has gone just now
+                    raise
+        if not told:
+            log.warning(
+                "the database %s does not answer; trying again until it does", databases.name_of(place)
+            )
+            told = True
+        stop.wait(pause)
+        pause = min(pause * 2, RETRY_S[1])
+    return None
 
 
 def count(connection: Connection, name: str, by: int = 1) -> int:

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from hub_parts import Broker, Hub, database_toml, running_hub, until
+from hub_parts import Broker, Hub, database_toml, end, running_hub, until
 from postgres import PASSWORD, Cluster
 from simulate import Device, Line, hex_id
 from sqlalchemy import URL
@@ -95,6 +95,25 @@ def test_a_server_that_crashes_and_comes_back_loses_and_doubles_nothing(
         assert all(process.poll() is None for process in hub.processes), "nobody died of it"
         assert "Traceback" not in hub.log()
         assert "cannot be used" in hub.log()
+
+
+def test_a_hub_that_starts_before_its_server_waits_for_it(
+    tmp_path: Path, broker: Broker, cluster: Cluster, url: URL
+) -> None:
+    hub = Hub(tmp_path, broker.port, url=url)
+    cluster.stop()
+    try:
+        processes = [hub.start(verb) for verb in ("ingest", "alerts", "web", "run")]
+        until(lambda: hub.log().count("does not answer; trying again") == 4, 30, "four times one sentence")
+        assert all(process.poll() is None for process in processes)
+        assert end(processes.pop()) == 0, "asked to stop while it waits"
+        cluster.start()
+        until(hub.well, 60, "the hub")
+        assert hub.log().count("does not answer") == 4
+    finally:
+        hub.stop()
+        if not cluster.answers():
+            cluster.start()
 
 
 def toml(tmp_path: Path, section: str) -> Path:
