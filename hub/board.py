@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
 from typing import Any
 
@@ -31,6 +32,8 @@ _ALERT: tuple[Any, ...] = (
     AlertRow.peak,
     AlertRow.level_db,
     AlertRow.reason,
+    AlertRow.fault,
+    AlertRow.fault_values,
     AlertRow.merged_into,
     AlertRow.accepted_by,
     AlertRow.accepted_at,
@@ -179,7 +182,12 @@ def _rows(connection: Connection, query: Select[Any]) -> list[dict[str, Any]]:
 
 
 def _alerts(connection: Connection, query: Select[Any]) -> list[dict[str, Any]]:
-    return [dict(row._mapping) | {"state": _state(row)} for row in connection.execute(query)]  # noqa: SLF001
+    return [_told(row) for row in connection.execute(query)]
+
+
+def _told(row: Any) -> dict[str, Any]:
+    own: dict[str, Any] = dict(row._mapping)  # noqa: SLF001
+    return own | {"state": _state(row), "fault_values": json.loads(row.fault_values)}
 
 
 def _state(row: Any) -> str:

@@ -17,7 +17,7 @@ from hub import calls, ledger, technical_alerts
 from hub.alerts import Timers, assess
 from hub.config import Settings
 from hub.escalation import BED, Ladder
-from hub.faults import CHAIN, HUB, Fault, Key, Limits, Place, chain_fault, wanted
+from hub.faults import CHAIN, HUB, Fault, Key, Limits, Place, cause, chain_fault, wanted
 from hub.service import Stop
 from hub.store import Store, beat
 
@@ -29,7 +29,6 @@ BEAT_S = 3.0
 ROUND_S = 1.0  # how often every device's liveness is looked at
 DEAF_GRACE_S = 15.0  # how long ingest may be deaf or dead before that is an alert itself
 HERE = (Place(), HUB)
-DEAF = "the hub hears no device: its broker or its ingest process is down"
 
 
 class Engine:
@@ -99,7 +98,7 @@ class Engine:
         changes = {
             key: found.get(key)
             for key in known.keys() | found.keys()
-            if key not in known or key not in found or known[key].reason != found[key].reason
+            if key not in known or key not in found or known[key].told != found[key].told
         }
         if not changes and now < self._beat_at + BEAT_S:
             return
@@ -119,7 +118,7 @@ class Engine:
             heard_at = technical_alerts.canary_heard_at(connection)
             chain = chain_fault(heard_at, max(since, self._started_at), now, self._limits)
             return found if chain is None else {**found, (Place(), CHAIN): chain}
-        deaf = {HERE: Fault(HUB, now, DEAF)} if now >= self._started_at + DEAF_GRACE_S else {}
+        deaf = {HERE: cause("deaf", now)} if now >= self._started_at + DEAF_GRACE_S else {}
         return {**known, **deaf}
 
     def _assess(self, connection: Connection, devices: Collection[int], now: float) -> None:

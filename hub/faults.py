@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from edge.fields import checked
 
@@ -21,11 +21,43 @@ LINK, MICROPHONE, CLOCK, DISK, CERTIFICATE, MODEL, HUB, CHAIN = (
     "hub",
     "chain",
 )
-DEAD_MICROPHONES = {
-    "lost": "microphone lost: check its plug",
-    "stalled": "microphone stopped delivering sound",
-    "silent": "microphone delivers only silence: it may be broken, muted at its own switch or unplugged",
+DEAD_MICROPHONES = ("lost", "stalled", "silent")
+GOODBYES = {
+    "connection lost": "offline_lost",
+    "stopped": "offline_stopped",
+    "failed": "offline_failed",
+    "recording ended": "offline_ended",
 }
+"""What a device or the broker for it says last (edge.daemon), and the cause's code."""
+
+CAUSES = {
+    "offline": (LINK, "device offline: {reason}"),
+    "offline_lost": (LINK, "device offline: connection lost"),
+    "offline_stopped": (LINK, "device offline: stopped"),
+    "offline_failed": (LINK, "device offline: failed"),
+    "offline_ended": (LINK, "device offline: recording ended"),
+    "unheard": (LINK, "nothing heard from the device for {seconds:g} s or more"),
+    "ward": (LINK, "{lost} of {all} devices lost: check the ward's network and power"),
+    "microphone_lost": (MICROPHONE, "microphone lost: check its plug"),
+    "microphone_stalled": (MICROPHONE, "microphone stopped delivering sound"),
+    "microphone_silent": (
+        MICROPHONE,
+        "microphone delivers only silence: it may be broken, muted at its own switch or unplugged",
+    ),
+    "microphone_muted": (
+        MICROPHONE,
+        "microphone muted for {hours:.3g} hours or more: has somebody forgotten it?",
+    ),
+    "clock": (CLOCK, "clock not synchronised: times may be wrong"),
+    "disk_refuses": (DISK, "disk takes no messages: what is not sent yet would be lost with the power"),
+    "disk_full": (DISK, "disk nearly full: less than {megabytes:g} MB free"),
+    "certificate_expired": (CERTIFICATE, "certificate has expired: the device cannot connect again"),
+    "certificate_expires": (CERTIFICATE, "certificate expires within {days:g} days"),
+    "model": (MODEL, "unknown model {model}"),
+    "deaf": (HUB, "the hub hears no device: its broker or its ingest process is down"),
+    "chain": (CHAIN, "no test message comes through broker, ingest and alert engine: alerts may not either"),
+}
+"""The code of each cause, its kind and English sentence; the board says `fault_CODE` of hub/static/lang."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +105,27 @@ class DeviceHealth:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A technical alarm's cause; `kind` is one of this module's names."""
+    """A technical alarm's cause; `kind` is one of this module's names, `reason` its English sentence.
+
+    `code` is one of CAUSES and `values` are its sentence's; empty where an older version wrote it.
+    """
 
     kind: str
     since: float
     reason: str
+    code: str = ""
+    values: Mapping[str, float | str] = field(default_factory=dict)
+
+    @property
+    def told(self) -> tuple[str, str, Mapping[str, float | str]]:
+        """All that people read of it."""
+        return self.reason, self.code, self.values
+
+
+def cause(code: str, since: float, **values: float | str) -> Fault:
+    """The cause of that code since then, in words."""
+    kind, sentence = CAUSES[code]
+    return Fault(kind, since, sentence.format(**values), code, values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,52 +151,47 @@ def device_faults(
         return (lost,)
     found = (
         _microphone(device, now, limits),
-        _since(CLOCK, device.clock_off_at, limits.clock_s, now, "clock not synchronised: times may be wrong"),
-        _since(
-            DISK,
-            device.storage_refused_at,
-            limits.trouble_delay_s,
-            now,
-            "disk takes no messages: what is not sent yet would be lost with the power",
-        ),
+        _since("clock", device.clock_off_at, limits.clock_s, now),
+        _since("disk_refuses", device.storage_refused_at, limits.trouble_delay_s, now),
         _small(device, now, limits),
         _certificate(device, now, limits),
         _model(device, limits),
     )
-    by_kind = {fault.kind: fault for fault in reversed(found) if fault is not None}
+    by_kind = {one.kind: one for one in reversed(found) if one is not None}
     return tuple(reversed(by_kind.values()))
 
 
 def _link(device: DeviceHealth, listening_since: float, now: float, limits: Limits) -> Fault | None:
     if device.offline:
         if now >= device.status_at + limits.trouble_delay_s:
-            return Fault(LINK, device.status_at, f"device offline: {device.reason}")
+            code = GOODBYES.get(device.reason)
+            if code is not None:
+                return cause(code, device.status_at)
+            return cause("offline", device.status_at, reason=device.reason)
         return None
     silent_since = max(device.heard_at, listening_since)
     if now >= silent_since + limits.stale_s:
-        return Fault(LINK, silent_since, f"nothing heard from the device for {limits.stale_s:g} s or more")
+        return cause("unheard", silent_since, seconds=limits.stale_s)
     return None
 
 
 def _microphone(device: DeviceHealth, now: float, limits: Limits) -> Fault | None:
-    dead = DEAD_MICROPHONES.get(device.microphone)
-    if dead is not None:
-        return _since(MICROPHONE, device.microphone_at, limits.trouble_delay_s, now, dead)
+    code = f"microphone_{device.microphone}"
+    if device.microphone in DEAD_MICROPHONES:
+        return _since(code, device.microphone_at, limits.trouble_delay_s, now)
     if device.microphone == "muted":
-        hours = f"{limits.muted_s / 3600:.3g}"
-        words = f"microphone muted for {hours} hours or more: has somebody forgotten it?"
-        return _since(MICROPHONE, device.microphone_at, limits.muted_s, now, words)
+        return _since(code, device.microphone_at, limits.muted_s, now, hours=limits.muted_s / 3600)
     return None
 
 
-def _since(kind: str, since: float | None, delay_s: float, now: float, reason: str) -> Fault | None:
-    return None if since is None or now < since + delay_s else Fault(kind, since, reason)
+def _since(code: str, since: float | None, delay_s: float, now: float, **values: float) -> Fault | None:
+    return None if since is None or now < since + delay_s else cause(code, since, **values)
 
 
 def _small(device: DeviceHealth, now: float, limits: Limits) -> Fault | None:
     if device.disk_free_mb is None or device.disk_free_mb >= limits.disk_free_mb:
         return None
-    return Fault(DISK, now, f"disk nearly full: less than {limits.disk_free_mb:g} MB free")
+    return cause("disk_full", now, megabytes=limits.disk_free_mb)
 
 
 def _certificate(device: DeviceHealth, now: float, limits: Limits) -> Fault | None:
@@ -156,14 +199,14 @@ def _certificate(device: DeviceHealth, now: float, limits: Limits) -> Fault | No
     if days is None or days >= limits.certificate_days:
         return None
     if days < 0:
-        return Fault(CERTIFICATE, now, "certificate has expired: the device cannot connect again")
-    return Fault(CERTIFICATE, now, f"certificate expires within {limits.certificate_days:g} days")
+        return cause("certificate_expired", now)
+    return cause("certificate_expires", now, days=limits.certificate_days)
 
 
 def _model(device: DeviceHealth, limits: Limits) -> Fault | None:
     if not limits.models or device.model is None or device.model in limits.models:
         return None
-    return Fault(MODEL, device.status_at, f"unknown model {device.model}")
+    return cause("model", device.status_at, model=device.model)
 
 
 def wanted(
@@ -179,27 +222,25 @@ def wanted(
     stays as it was last known.
     """
     found = {id_: device_faults(device, listening_since, now, limits) for id_, device in devices.items()}
-    lost = {id_ for id_, faults in found.items() if any(fault.kind == LINK for fault in faults)}
-    result = {key: fault for key, fault in known.items() if key[0].device_id in lost and key[1] != LINK}
+    lost = {id_ for id_, faults in found.items() if any(one.kind == LINK for one in faults)}
+    result = {key: one for key, one in known.items() if key[0].device_id in lost and key[1] != LINK}
     sizes = Counter(device.ward for device in devices.values())
     losses = Counter(devices[id_].ward for id_ in lost)
     for id_, faults in found.items():
         ward = devices[id_].ward
         if id_ not in lost or not _is_gone(losses[ward], sizes[ward], limits):
-            result |= {(Place(id_), fault.kind): fault for fault in faults}
+            result |= {(Place(id_), one.kind): one for one in faults}
             continue
         key = (Place(ward=ward), LINK)
         since = min([faults[0].since, *([result[key].since] if key in result else [])])
-        words = f"{losses[ward]} of {sizes[ward]} devices lost: check the ward's network and power"
-        result[key] = Fault(LINK, since, words)
+        result[key] = cause("ward", since, lost=losses[ward], all=sizes[ward])
     return result
 
 
 def chain_fault(heard_at: float | None, since: float, now: float, limits: Limits) -> Fault | None:
     """Whether the canary has been missing for too long; `since`: from when on it could have been heard."""
     waiting_since = max(since, since if heard_at is None else heard_at)
-    words = "no test message comes through broker, ingest and alert engine: alerts may not either"
-    return _since(CHAIN, waiting_since, limits.canary_s, now, words)
+    return _since("chain", waiting_since, limits.canary_s, now)
 
 
 def _is_gone(lost: int, devices: int, limits: Limits) -> bool:

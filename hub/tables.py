@@ -163,6 +163,8 @@ class AlertRow(Base):
     peak: Mapped[float]
     level_db: Mapped[float | None]
     reason: Mapped[str]
+    fault: Mapped[str] = mapped_column(server_default="")  # a technical alert's cause: hub.faults.CAUSES
+    fault_values: Mapped[str] = mapped_column(server_default="{}")  # JSON
     merged_into: Mapped[int | None]
     accepted_by: Mapped[str | None]
     accepted_at: Mapped[float | None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
@@ -43,13 +44,16 @@ def canary_heard_at(connection: Connection) -> float | None:
 
 def shown(connection: Connection) -> dict[Key, tuple[int, Fault]]:
     """The technical alerts whose condition goes on, with their rows, by place and kind."""
-    columns = (AlertRow.kind, AlertRow.opened_at, AlertRow.reason)
+    columns = (AlertRow.kind, AlertRow.opened_at, AlertRow.reason, AlertRow.fault, AlertRow.fault_values)
     rows = connection.execute(
         select(AlertRow.device_id, AlertRow.ward, AlertRow.id, *columns).where(
             AlertRow.priority == TECHNICAL, AlertRow.condition == PRESENT
         )
     )
-    return {(_place(row[0], row[1]), row.kind): (row.id, Fault(*row[3:])) for row in rows}
+    return {
+        (_place(row.device_id, row.ward), row.kind): (row.id, Fault(*row[3:7], json.loads(row.fault_values)))
+        for row in rows
+    }
 
 
 def _place(device_id: int | None, ward: str) -> Place:
@@ -65,10 +69,7 @@ def write(
     """
     ended = {"condition": ENDED, "ended_at": now}
     known = {rows[key]: fault for key, fault in changes.items() if key in rows}
-    rewrite(
-        connection,
-        {row: ended if fault is None else {"reason": fault.reason} for row, fault in known.items()},
-    )
+    rewrite(connection, {row: ended if fault is None else _told(fault) for row, fault in known.items()})
     new = {key: fault for key, fault in changes.items() if key not in rows and fault is not None}
     if not new:
         return {}
@@ -102,5 +103,11 @@ def _row(place: Place, fault: Fault, beds: Mapping[int, tuple[str, str]]) -> dic
         "episodes": 0,
         "emotion": "",
         "peak": 0.0,
-        "reason": fault.reason,
+        **_told(fault),
     }
+
+
+def _told(fault: Fault) -> dict[str, str]:
+    """What an alert says of its cause."""
+    values = json.dumps(dict(fault.values), sort_keys=True)
+    return {"reason": fault.reason, "fault": fault.code, "fault_values": values}

@@ -65,6 +65,12 @@ export function number(value) {
   return numbers.format(value);
 }
 
+// A number with its unit in words, in the right plural: 1 hour, 45 seconds, 200 MB.
+export function quantity(value, unit) {
+  const unitDisplay = unit === "megabyte" ? "short" : "long";
+  return new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay, maximumFractionDigits: 1 }).format(value);
+}
+
 export function time(seconds) {
   return clock.format(new Date(seconds * 1000));
 }

@@ -1,6 +1,6 @@
 // What the board says of beds and alerts, put together from their fields so that every language can.
 
-import { ago, known, languageName, number, span, t, time } from "./i18n.js";
+import { ago, known, number, quantity, span, t, time } from "./i18n.js";
 
 const LOUD_DB = -25; // as the device counts: edge/episodes.py
 const QUIET_DB = -45;
@@ -13,6 +13,7 @@ const MICROPHONES = {
   stalled: ["mic-off", "bad"],
   lost: ["mic-off", "bad"],
 };
+const UNITS = { seconds: "second", hours: "hour", days: "day", megabytes: "megabyte" };
 const CRITICAL = { high: 0, medium: 1, missed: 2, technical: 3 };
 
 export const OUTCOMES = ["distress", "other need", "false alarm", "could not tell"];
@@ -74,15 +75,18 @@ export function reason(alert, now) {
   return alert.episodes > 1 ? t("times", { reason: text, n: number(alert.episodes) }) : text;
 }
 
-// In English the hub's own sentence, which says most; elsewhere the kind of trouble.
+// A technical alert's cause, from its code and values. One from before there were codes has but the
+// hub's English sentence.
 function fault(alert) {
-  if (languageName() === "en") return alert.reason.charAt(0).toUpperCase() + alert.reason.slice(1);
-  const ward = /^(\d+) of (\d+) devices lost/.exec(alert.reason);
-  if (ward) return t("fault_ward", { lost: number(Number(ward[1])), all: number(Number(ward[2])) });
-  if (alert.reason.startsWith("device offline")) return t("fault_offline");
-  const microphone = /^microphone (lost|delivers only silence|muted)/.exec(alert.reason);
-  if (microphone) return t({ lost: "fault_mic_lost", muted: "fault_mic_muted" }[microphone[1]] || "fault_mic_silent");
-  return t(known(`fault_${alert.kind}`) ? `fault_${alert.kind}` : "fault_other");
+  const key = `fault_${alert.fault}`;
+  if (!known(key)) return alert.reason.charAt(0).toUpperCase() + alert.reason.slice(1);
+  const said = Object.entries(alert.fault_values).map(([name, value]) => [name, measure(name, value)]);
+  return t(key, Object.fromEntries(said));
+}
+
+function measure(name, value) {
+  if (Object.hasOwn(UNITS, name)) return quantity(value, UNITS[name]);
+  return typeof value === "number" ? number(value) : value;
 }
 
 export function condition(alert, now) {

@@ -18,7 +18,9 @@
     if (node.scrollWidth > node.clientWidth + 1 && style.display !== 'inline') say(node, 'its text is cut off');
     const range = document.createRange();
     range.selectNodeContents(walker.currentNode);
-    const box = range.getBoundingClientRect();
+    const clamped = style.webkitLineClamp !== 'none';
+    const box = (clamped ? node : range).getBoundingClientRect();
+    if (clamped && node.scrollHeight > node.clientHeight + 2) say(node, 'its text is cut short');
     const frame = (node.closest('.tile, .top, footer, .sound-off')).getBoundingClientRect();
     const out = [frame.top - box.top, box.bottom - frame.bottom, frame.left - box.left, box.right - frame.right];
     if (Math.max(...out) > 1) say(node, `${Math.max(...out).toFixed(1)} px outside its tile`);

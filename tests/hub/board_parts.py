@@ -6,7 +6,10 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from string import Formatter
 from typing import Any
+
+from hub.faults import CAUSES
 
 TABLET = (1280, 800)
 WALL = (1920, 1080)
@@ -56,6 +59,8 @@ def alert(number: int, device: int, priority: str = "medium", **more: Any) -> di
         "peak": 0.8,
         "level_db": None if technical else -20.0,
         "reason": "microphone lost: check its plug" if technical else "fearful and loud for 12 s",
+        "fault": "microphone_lost" if technical else "",
+        "fault_values": {},
         "merged_into": None,
         "accepted_by": None,
         "accepted_at": None,
@@ -73,6 +78,30 @@ def alert(number: int, device: int, priority: str = "medium", **more: Any) -> di
 def accepted(one: dict[str, Any], person: str = "Amara Diallo") -> dict[str, Any]:
     """The same alert after somebody took it on."""
     return one | {"state": "accepted", "accepted_by": person, "accepted_at": time.time() - 30}
+
+
+def every_fault() -> list[dict[str, Any]]:
+    """A technical alert of each cause there is, at bed 1 and the next ones."""
+    values = {
+        "reason": "switched off",
+        "model": "other 2.0",
+        "seconds": 45.0,
+        "hours": 4.0,
+        "lost": 7,
+        "all": 9,
+    }
+    values |= {"days": 14.0, "megabytes": 200.0}
+    return [
+        alert(
+            number,
+            number,
+            "technical",
+            kind=kind,
+            fault=code,
+            fault_values={name: values[name] for _, name, _, _ in Formatter().parse(sentence) if name},
+        )
+        for number, (code, (kind, sentence)) in enumerate(CAUSES.items(), start=1)
+    ]
 
 
 def ward(beds: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from board_parts import LANGUAGES, accepted, alert, bed, board_page, ward
+from board_parts import LANGUAGES, accepted, alert, bed, board_page, every_fault, ward
+
+from hub.faults import CAUSES
 
 STATIC = Path(__file__).parents[2] / "hub" / "static"
 NAMES = r"Bed \d+|site-\w+|bedside-ser [\d.]+|Amara Diallo|Ben Ortiz"
@@ -26,6 +28,14 @@ TEXTS = """() => {
     found.push(node.getAttribute('aria-label') || '', node.title || '');
   }
   return found.filter((text) => text);
+}"""
+
+# A value of a fault as the browser itself writes it in a language.
+FORMAT = """([locale, name, value]) => {
+  const unit = { seconds: 'second', hours: 'hour', days: 'day', megabytes: 'megabyte' }[name];
+  if (typeof value !== 'number') return value;
+  const unitDisplay = unit === 'megabyte' ? 'short' : 'long';
+  return new Intl.NumberFormat(locale, unit && { style: 'unit', unit, unitDisplay }).format(value);
 }"""
 
 
@@ -52,11 +62,13 @@ def grammar(own: dict[str, str]) -> re.Pattern[str]:
     inner["ago"] = filled("now", "ago")
     inner["emotion"] = filled("cause_.*", "emotion_.*")
     inner["word"] = filled("alert_.*")
-    inner["reason"] = filled("reason.*", "fault_.*")
+    inner["reason"] = filled("reason.*", "fault_(?:ward|clock|microphone_lost)")
     inner["reason"] += "|" + filled("times")
     news = f"(?:(?:{filled('announce')}) ?)+"
     chips = f"{NUMBER} (?:{filled('p_.*')})"
-    return re.compile(f"{filled('(?!refused_).*')}|{NAMES}|{news}|{chips}|{NUMBER}|[\\u2013: ]+")
+    return re.compile(
+        f"{filled('(?!refused_|fault_).*')}|{inner['reason']}|{NAMES}|{news}|{chips}|{NUMBER}|[\\u2013: ]+"
+    )
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -74,17 +86,39 @@ def test_no_key_is_missing_or_unused(language: str) -> None:
         assert name in own
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_cause_of_a_technical_alert_is_told_whole(chromium: Any, web_url: str, language: str) -> None:
+    """With its values, in the language's own numbers and units; an old row keeps its English sentence."""
+    own = strings(language)
+    assert {key.removeprefix("fault_") for key in own if key.startswith("fault_")} == set(CAUSES)
+    alerts = every_fault()
+    old = alert(99, 99, "technical", fault="", reason="microphone gone")
+    beds = [bed(one["device_id"]) for one in alerts]
+    with board_page(chromium, web_url, [*beds, bed(99)], [*alerts, old], locale=language) as page:
+        for one in alerts:
+            code, values = one["fault"], one["fault_values"]
+            assert places(own[f"fault_{code}"]) == {f"{{{name}}}" for name in values}
+            filled = {name: page.evaluate(FORMAT, [language, name, value]) for name, value in values.items()}
+            assert reason(page, one["device_id"]) == own[f"fault_{code}"].format(**filled)
+        assert reason(page, 99) == "Microphone gone"
+
+
+def reason(page: Any, number: int) -> str:
+    mine = page.locator(".tile").filter(has=page.get_by_role("heading", name=f"Bed {number}", exact=True))
+    return str(mine.locator(".reason").text_content())
+
+
 @pytest.mark.parametrize("language", [name for name in LANGUAGES if name != "en"])
 def test_no_english_is_left_on_the_page(chromium: Any, web_url: str, language: str) -> None:
     """Each text is one of the language's own, with numbers, times and names in its places."""
     rows, alerts = ward(14)
     rows.append(bed(15, muted_until=rows[0]["heard_at"] + 900, muted_by="Amara Diallo", emotion_at=None))
     alerts += [
-        alert(5, 3, "technical", kind="link", reason="device offline: power lost"),
+        alert(5, 3, "technical", kind="link", fault="ward", fault_values={"lost": 2, "all": 3}),
         alert(6, 4, missed=True),
         accepted(alert(7, 6, "high", level_db=-60.0)),
         alert(8, 1, state="closed", closed_by="Ben Ortiz", closed_at=1.8e9, outcome="could not tell"),
-        alert(9, 2, "technical", state="resolved", ended_at=1.8e9, kind="canary", reason="who knows"),
+        alert(9, 2, "technical", state="resolved", ended_at=1.8e9, kind="clock", fault="clock"),
         alert(10, 8, paused_until=rows[0]["heard_at"] + 60),
     ]
     own = strings(language)

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from board_parts import LANGUAGES, TABLET, WALL, accepted, alert, bed, board_page, ward
+from board_parts import LANGUAGES, TABLET, WALL, accepted, alert, bed, board_page, every_fault, ward
+from test_board_languages import strings
 
 FLAWS = (Path(__file__).parent / "board_flaws.js").read_text()
 
@@ -50,6 +51,19 @@ def test_half_the_ward_in_alarm_still_fits(chromium: Any, web_url: str) -> None:
         assert page.evaluate(FLAWS) == []
     with board_page(chromium, web_url, rows, [accepted(one) for one in alerts], locale="de") as page:
         assert page.evaluate(FLAWS) == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_longest_reasons_fit(chromium: Any, web_url: str, language: str) -> None:
+    rows = [bed(number) for number in range(1, 31)]
+    own = strings(language)
+    alerts = sorted(every_fault(), key=lambda one: len(own[f"fault_{one['fault']}"]))
+    for shown in (alerts[-4:], [accepted(one) for one in alerts[-4:]], alerts):
+        with board_page(chromium, web_url, rows, shown, locale=language) as page:
+            flaws = page.evaluate(FLAWS)
+            if shown is alerts:  # in the narrow tiles of half a ward in alarm the dialog tells the rest
+                flaws = [flaw for flaw in flaws if not flaw.endswith("its text is cut short")]
+            assert flaws == []
 
 
 def test_a_phone_scrolls_and_cuts_nothing_off(chromium: Any, web_url: str) -> None:

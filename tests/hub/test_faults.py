@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.faults import DeviceHealth, Fault, Limits, Place, device_faults, wanted
+from hub.faults import CAUSES, DeviceHealth, Fault, Limits, Place, cause, chain_fault, device_faults, wanted
 
 L = Limits()
 T0 = 1_700_000_000.0
@@ -92,7 +92,11 @@ def test_a_whole_ward_lost_is_one_alarm() -> None:
     found = wanted(ward(200, 0), {}, T0, T0 + 110, L)
     assert found == {
         (Place(ward="ward-1"), "link"): Fault(
-            "link", T0, "200 of 200 devices lost: check the ward's network and power"
+            "link",
+            T0,
+            "200 of 200 devices lost: check the ward's network and power",
+            "ward",
+            {"lost": 200, "all": 200},
         )
     }
 
@@ -125,3 +129,36 @@ def test_every_lost_device_is_told_of_once(a_lost: int, a_well: int, b_lost: int
     for number, device in devices.items():
         told = ((Place(number), "link") in found) + ((Place(ward=device.ward), "link") in found)
         assert told == (device.heard_at == T0) or (told == 1 and (Place(ward=device.ward), "link") in found)
+
+
+def test_every_cause_comes_of_something_with_its_code_and_values() -> None:
+    limits = replace(L, models=("bedside-ser 1.0.0",))
+    states: list[dict[str, object]] = [
+        *(
+            {"status": "offline", "status_at": T0 + 101, "reason": reason}
+            for reason in ("connection lost", "stopped", "failed", "recording ended", "battery removed")
+        ),
+        {"heard_at": T0 - 9000},
+        *(
+            {"microphone": state, "microphone_at": T0 - 20000}
+            for state in ("lost", "stalled", "silent", "muted")
+        ),
+        {"clock_off_at": T0 - 900},
+        {"storage_refused_at": T0},
+        {"disk_free_mb": 10.0},
+        {"certificate_days": -1.0},
+        {"certificate_days": 3.0},
+        {"model": "other 2.0"},
+    ]
+    found = [
+        device_faults(replace(WELL, **state), T0, T0 + 110, limits)[0]  # type: ignore[arg-type]
+        for state in states
+    ]
+    found += [*wanted(ward(4, 0), {}, T0, T0 + 110, L).values(), cause("deaf", T0)]
+    chain = chain_fault(None, T0, T0 + 150, L)
+    assert chain is not None
+    found.append(chain)
+    assert {one.code for one in found} == set(CAUSES)
+    for one in found:
+        kind, sentence = CAUSES[one.code]
+        assert (one.kind, one.reason) == (kind, sentence.format(**one.values))
