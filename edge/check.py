@@ -12,8 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from edge import check_box, check_broker, check_disk, check_sound, memory
-from edge.config import Config
-from edge.credentials import load_by_hand
+from edge.config import Config, load_by_hand
 from edge.findings import Finding, exit_status, lines, summary
 from edge.terminal import never_fail, style_of
 

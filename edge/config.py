@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edge.credentials import borrow, resolve
 from edge.errors import ConfigError
 from edge.fields import FieldError, checked, decode
 from edge.manifest import EpisodePolicy
 from edge.messages import Address, name_field
 
+UNIT = "bedside-edge.service"
 DEFAULT_PORT = 1883
 DEFAULT_TLS_PORT = 8883
 
@@ -195,10 +196,6 @@ _PATHS = {
 }
 
 
-CREDENTIAL = "credential:"
-"""A path that begins so names a credential of the service instead: LoadCredential= in its unit."""
-
-
 def load(path: Path) -> Config:
     """The configuration in the file `path`, its paths made absolute. Raises ConfigError."""
     try:
@@ -218,23 +215,18 @@ def load(path: Path) -> Config:
     return config
 
 
+def load_by_hand(path: Path, root: Path = Path("/")) -> Config:
+    """The same for a command started beside the service: a `credential:` is the service's."""
+    borrow([UNIT], root)
+    return load(path)
+
+
 def _absolute(config: Config, folder: Path) -> Config:
     for section, keys in _PATHS.items():
         table: Any = getattr(config, section)
-        paths = {key: _path(getattr(table, key), folder) for key in keys if getattr(table, key)}
+        paths = {key: resolve(getattr(table, key), folder) for key in keys if getattr(table, key)}
         config = dataclasses.replace(config, **{section: dataclasses.replace(table, **paths)})
     return config
-
-
-def _path(text: str, folder: Path) -> str:
-    if not text.startswith(CREDENTIAL):
-        return str(folder / text)
-    credentials = os.environ.get("CREDENTIALS_DIRECTORY")
-    if credentials is None:
-        raise ConfigError(
-            f"{text!r} needs a service with LoadCredential=; started by hand, give the path of a file"
-        )
-    return str(Path(credentials) / text.removeprefix(CREDENTIAL))
 
 
 def _check_readable(file: str, where: str) -> None:

@@ -1,20 +1,39 @@
-"""The service's credentials for somebody who starts a command by hand beside it."""
+"""Credentials of a systemd service: `credential:NAME` in the settings is what LoadCredential= has given."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
-from edge.config import Config, load
-from edge.running import UNIT
+from edge.errors import ConfigError
 
-_PLACES = (f"run/credentials/{UNIT}", "etc/credstore")
-"""Where systemd puts them while the service runs, and where it takes them from; both are root's."""
+PREFIX = "credential:"
+_KEPT = "etc/credstore"
+"""Where systemd takes them from; root's."""
 
 
-def load_by_hand(path: Path, root: Path = Path("/")) -> Config:
-    """The configuration in `path`; a `credential:` in it is the service's. Raises ConfigError."""
-    found = [str(root / place) for place in _PLACES if os.path.isdir(root / place)]  # noqa: PTH112 - never raises
+def resolve(text: str, folder: Path) -> str:
+    """The path a setting means: that of a credential, or a file's, relative ones starting at `folder`.
+
+    Raises ConfigError for a credential where there is no service to give any.
+    """
+    if not text.startswith(PREFIX):
+        return str(folder / text)
+    credentials = os.environ.get("CREDENTIALS_DIRECTORY")
+    if credentials is None:
+        raise ConfigError(
+            f"{text!r} needs a service with LoadCredential=; started by hand, give the path of a file"
+        )
+    return str(Path(credentials) / text.removeprefix(PREFIX))
+
+
+def borrow(units: Iterable[str], root: Path = Path("/")) -> None:
+    """Use the service's credentials in a command started by hand beside it, as root may.
+
+    They lie below /run while one of the units runs, else where systemd takes them from.
+    """
+    places = (*(f"run/credentials/{unit}" for unit in units), _KEPT)
+    found = [str(root / place) for place in places if os.path.isdir(root / place)]  # noqa: PTH112 - never raises
     if found:
         os.environ.setdefault("CREDENTIALS_DIRECTORY", found[0])
-    return load(path)

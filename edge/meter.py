@@ -17,8 +17,7 @@ from edge import memory
 from edge.capture import Chunk, Microphone, Source
 from edge.classifier import Classifier
 from edge.clock import new_id
-from edge.config import Config
-from edge.credentials import load_by_hand
+from edge.config import Config, load_by_hand
 from edge.episodes import EpisodeDetector, EpisodeEvent
 from edge.errors import MicrophoneError
 from edge.level_memory import LevelMemory

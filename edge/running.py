@@ -10,10 +10,10 @@ import struct
 import subprocess
 from pathlib import Path
 
+from edge.config import UNIT
 from edge.outbox import FILE_NAME
 from edge.sound_cards import ROOT, Place, holder
 
-UNIT = "bedside-edge.service"
 _SYSTEMCTL_S = 3.0
 # struct flock of fcntl(2): kind of lock, origin, first byte, number of bytes, process.
 _FLOCK = "hhqqi4x"

@@ -63,12 +63,20 @@ def tell_state(state: str) -> None:
     _state_field.state = state
 
 
+def journal_handler(identifier: str, **fields: str) -> logging.Handler | None:
+    """What writes to the journal, with these fields on every entry; None where systemd did not start us."""
+    if journal is None or "JOURNAL_STREAM" not in os.environ:
+        return None
+    handler: logging.Handler = journal.JournalHandler(SYSLOG_IDENTIFIER=identifier, **fields)
+    return handler
+
+
 def log_to_journal_or_stderr(**fields: str) -> None:
     """Set up logging: to the journal, with these fields on every entry, where systemd started us."""
-    handler: logging.Handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter(_FORMAT))
-    if journal is not None and "JOURNAL_STREAM" in os.environ:
-        handler = journal.JournalHandler(SYSLOG_IDENTIFIER="bedside-edge", **fields)
+    handler = journal_handler("bedside-edge", **fields)
+    if handler is None:
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(logging.Formatter(_FORMAT))
     handler.addFilter(_state_field)
     root = logging.getLogger()
     root.handlers[:] = [handler]

@@ -5,8 +5,10 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from edge import credentials
 from edge.errors import ConfigError
 from edge.fields import FieldError, checked, decode
 from edge.messages import name_field
@@ -163,6 +165,7 @@ def load(path: str | Path) -> Settings:
         raise ConfigError(f"cannot read the configuration file {path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not TOML: {error}") from error
+    data = _with_credentials(data)
     try:
         settings = decode(Settings, data)
     except FieldError as error:
@@ -170,3 +173,12 @@ def load(path: str | Path) -> Settings:
     settings.broker.password()
     settings.database.password()
     return settings
+
+
+def _with_credentials(value: Any) -> Any:
+    """The same, with the path of the file in the place of each `credential:NAME`."""
+    if isinstance(value, dict):
+        return {key: _with_credentials(item) for key, item in value.items()}
+    if isinstance(value, str) and value.startswith(credentials.PREFIX):
+        return credentials.resolve(value, Path())
+    return value

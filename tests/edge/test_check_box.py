@@ -8,8 +8,7 @@ from samples import episode, summary
 from test_sound_cards import HDMI, STICK, build
 
 from edge import check_box, check_disk, check_sound, running
-from edge.config import Microphone, load
-from edge.credentials import load_by_hand
+from edge.config import Microphone, load, load_by_hand
 from edge.errors import ConfigError
 from edge.outbox import Outbox
 
