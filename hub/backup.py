@@ -65,6 +65,7 @@ def restore(settings: Settings, source: Path, now: Callable[[], float] = time.ti
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, part)
         part.chmod(0o600)
+        databases.own_as_folder(part)
         _verify(part)
         atomic_file.sync(part)
         kept = _set_aside(place, aside)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import ssl
+import threading
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -22,6 +23,8 @@ from hub.config import Broker, Settings
 log = logging.getLogger(__name__)
 
 KEEPALIVE_S = 10
+SESSION_S = 300
+"""So long the broker keeps what devices say while we are away, such as for a restart."""
 RETRY_S = (1, 30)
 _OUR_KINDS = ("receipt", "command")
 
@@ -44,6 +47,7 @@ class Connection:
         self._on_message = on_message
         self._birth = birth
         self._told: str | None = None
+        self._thread: threading.Thread | None = None
         self.connected = False
         client = new_client(self._broker, f"bedside-hub-{settings.site}")
         client.reconnect_delay_set(*RETRY_S)
@@ -59,9 +63,9 @@ class Connection:
         """Connects in a thread of its own and keeps trying."""
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         properties.ReceiveMaximum = 65535
-        self._client.connect_async(
-            self._broker.host, self._broker.port, keepalive=KEEPALIVE_S, properties=properties
-        )
+        properties.SessionExpiryInterval = SESSION_S
+        where = self._broker.host, self._broker.port
+        self._client.connect_async(*where, KEEPALIVE_S, clean_start=False, properties=properties)
         self._client.loop_start()
 
     def stop(self, goodbye: bytes) -> None:
@@ -71,6 +75,16 @@ class Connection:
         self._client.disconnect()
         self._client.loop_stop()
 
+    @property
+    def trouble(self) -> str | None:
+        """Why it is not connected, as far as known."""
+        return None if self.connected or self._told is None else f"the broker {self._told}"
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the thread that receives has died: nothing would be heard any more, and nobody told."""
+        return self._thread is not None and not self._thread.is_alive()
+
     def publish(self, topic: str, payload: bytes) -> None:
         """Sends once, if connected: whoever misses it asks again by resending."""
         if self.connected:
@@ -79,6 +93,7 @@ class Connection:
     def _connected(
         self, client: mqtt.Client, _data: Any, _flags: Any, code: ReasonCode, _properties: Any
     ) -> None:
+        self._thread = threading.current_thread()
         if code.is_failure:
             self._tell(f"refuses us: {code}; check broker.username, its password file and the certificates")
             return

@@ -6,11 +6,13 @@ import argparse
 import contextlib
 import importlib
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from edge.credentials import borrow
 from edge.errors import BedsideError, ConfigError
 from edge.fields import FieldError, decode
 from edge.messages import ACTIONS, Address
@@ -22,6 +24,7 @@ from hub.store import open_store, wait_for_store
 log = logging.getLogger(__name__)
 
 LONGEST_NAME = 60
+UNITS = ("bedside-hub.service", "bedside-hub@ingest.service")  # whose secrets a command by hand may use
 # Imported only in the process that needs it, like whatever else only one verb does: ingest and the alert
 # engine stay small without a web server.
 PROCESSES = {"ingest": "hub.ingest", "alerts": "hub.engine", "web": "hub.web"}
@@ -32,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     options = parser.parse_args(arguments)
     start_logging(options.verb, "info")
+    borrow(UNITS)
     try:
         if options.verb in {"device-key", "command"}:
             return _about_a_device(options)
@@ -51,18 +55,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: Any) -> int:
     settings = config.load(options.config)
-    start_logging(options.verb, settings.log_level)
+    start_logging(options.verb, settings.log_level, SITE=settings.site)
     stop = Stop()
-    stop.listen()
+    stop.listen(lambda: config.load(options.config))
+    status = 0
     store = wait_for_store(settings, stop)
-    if store is None:
-        return 0
-    with contextlib.closing(store):
-        if options.verb == "run":
-            store.close()  # made or upgraded here once, before three processes reach for it
-            return supervisor.run(settings, Path(options.config), stop)
-        importlib.import_module(PROCESSES[options.verb]).run(settings, store, stop, clock)
-    return 0
+    if store is not None:
+        with contextlib.closing(store):
+            if options.verb == "run":
+                store.close()  # made or upgraded here once, before three processes reach for it
+                status = supervisor.run(settings, Path(options.config), stop)
+            else:
+                importlib.import_module(PROCESSES[options.verb]).run(settings, store, stop, clock)
+    if stop.again:
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - the same command anew
+    return status
 
 
 def _about_a_device(options: Any) -> int:

@@ -8,6 +8,7 @@ has reached the disk.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from dataclasses import dataclass
@@ -94,10 +95,28 @@ def _sqlite(path: Path) -> Database:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StorageError(f"cannot make the data folder {path.parent}: {error.strerror}") from error
+    if not path.exists():
+        _make(path)
     engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": WAIT_S})
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return Database(name_of(path), engine.execution_options(writing=True), engine)
+
+
+def _make(path: Path) -> None:
+    """An empty file: made by root, in a command by hand, it must still be the service's own."""
+    try:
+        path.touch(0o600)
+        own_as_folder(path)
+    except OSError as error:
+        raise StorageError(f"cannot make the database {path}: {error.strerror}") from error
+
+
+def own_as_folder(file: Path) -> None:
+    """Gives a file root has made to whom its folder belongs. Raises OSError."""
+    if os.geteuid() == 0:
+        folder = file.parent.stat()
+        os.chown(file, folder.st_uid, folder.st_gid)
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:

@@ -18,7 +18,7 @@ from hub.alerts import Timers, assess
 from hub.config import Settings
 from hub.escalation import BED, Ladder
 from hub.faults import CHAIN, HUB, Fault, Key, Limits, Place, cause, chain_fault, wanted
-from hub.service import Stop
+from hub.service import Pulse, Stop
 from hub.store import Store, beat
 
 log = logging.getLogger(__name__)
@@ -42,6 +42,7 @@ class Engine:
         self._clock = clock
         self._started_at = clock()
         self._beat_at = 0.0
+        self._pulse = Pulse()
 
     def run(self, stop: Stop) -> None:
         """Looks every tick for news and deadlines, every second at all devices, until asked to stop."""
@@ -54,10 +55,12 @@ class Engine:
                 if time.monotonic() >= next_round:
                     next_round = time.monotonic() + ROUND_S
                     self.watch_devices()
+                self._pulse.beat("every alert is up to date" if not more else "takes in what has come")
                 pause = TURN_S if more else TICK_S
             except StorageError as error:
                 pause = min(max(pause, TICK_S) * 2, 10.0)
                 log.error("%s; trying again in %g s", error, pause)  # noqa: TRY400
+                self._pulse.beat(str(error), ready=False)
 
     def follow_episodes(self) -> None:
         """Takes in all new records and meets all due deadlines."""

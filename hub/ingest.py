@@ -18,7 +18,7 @@ from hub.arrivals import Accepted, Arrival, Rejected, check
 from hub.broker import Connection
 from hub.config import Settings
 from hub.intake import save, set_aside
-from hub.service import Stop
+from hub.service import Pulse, Stop
 from hub.store import Store, beat, begin_work, count, put
 
 log = logging.getLogger(__name__)
@@ -36,10 +36,12 @@ class Ingest:
     def __init__(self, settings: Settings, store: Store, clock: Callable[[], float]) -> None:
         self._store = store
         self._clock = clock
+        self._site = settings.site
         self._inbox: queue.Queue[Arrival] = queue.Queue(QUEUE)
         self._dropped = 0
         self._closing = False
         self._was_connected = False
+        self._pulse = Pulse()
         self._connection = Connection(
             settings,
             on_message=self._receive,
@@ -59,6 +61,7 @@ class Ingest:
                 if time.monotonic() >= next_beat or self._connection.connected != self._was_connected:
                     next_beat = time.monotonic() + BEAT_S
                     self._beat()
+                self._tell()
         finally:
             self._closing = True
             self._connection.stop(to_json(self._state("offline")))
@@ -118,6 +121,7 @@ class Ingest:
                 break
             except StorageError as error:
                 log.error("%s; trying again in %g s", error, pause)  # noqa: TRY400
+                self._pulse.beat(str(error), ready=False)
                 if stop.wait(pause):
                     return
                 pause = min(pause * 2, 10.0)
@@ -137,6 +141,15 @@ class Ingest:
             log.error("%s", error)  # noqa: TRY400
         else:
             self._was_connected = connected
+
+    def _tell(self) -> None:
+        """Ready is who has both: a database that takes what he writes, and the broker."""
+        if self._connection.has_ended:
+            self._pulse.falter("the broker's thread has ended")
+        elif self._connection.connected and self._was_connected:
+            self._pulse.beat(f"hears the devices of {self._site}; {self._inbox.qsize()} messages wait")
+        else:
+            self._pulse.beat(self._connection.trouble or "waits for the broker", ready=False)
 
     def _state(self, status: str) -> HubState:
         return HubState(status=status, time=utc_text(self._clock()), software=__version__)

@@ -14,7 +14,7 @@ from sqlalchemy import exc as errors
 from edge.errors import StorageError
 from hub import databases, schema
 from hub.config import Settings
-from hub.service import Stop
+from hub.service import Pulse, Stop
 from hub.tables import AlertRow, Counter, Device, Process
 
 log = logging.getLogger(__name__)
@@ -81,7 +81,7 @@ def wait_for_store(settings: Settings, stop: Stop) -> Store | None:
     database cannot be used: a wrong password, no such database, another program's tables.
     """
     place = databases.find(settings)
-    pause, told = RETRY_S[0], False
+    pause, told, pulse = RETRY_S[0], False, Pulse()
     while not stop.is_set():
         if not databases.is_away(place):
             try:
@@ -94,6 +94,7 @@ def wait_for_store(settings: Settings, stop: Stop) -> Store | None:
                 "the database %s does not answer; trying again until it does", databases.name_of(place)
             )
             told = True
+        pulse.beat("waits for the database", ready=False)
         stop.wait(pause)
         pause = min(pause * 2, RETRY_S[1])
     return None

@@ -11,6 +11,7 @@ import asyncio
 import json
 import logging
 import secrets
+import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -41,6 +42,10 @@ class Stream:
         self._changed = asyncio.Condition()
         self._revision = 0
         self._closing = False
+        self.looked_s: float | None = None
+        """When it last looked at the database, by time.monotonic."""
+        self.trouble: str | None = "has not seen its database yet"
+        """Why the board does not follow the database now."""
         self._start = secrets.token_hex(4)
 
     async def watch(self) -> None:
@@ -49,16 +54,17 @@ class Stream:
         while not self._closing:
             try:
                 newest = await asyncio.to_thread(self._newest)
-                broken = False
+                broken, self.trouble = False, None
             except StorageError as error:
                 if not broken:
                     log.error("%s", error)  # noqa: TRY400
-                broken = True
+                broken, self.trouble = True, str(error)
             else:
                 if newest != self._revision:
                     async with self._changed:
                         self._revision = newest
                         self._changed.notify_all()
+            self.looked_s = time.monotonic()
             await asyncio.sleep(POLL_S)
 
     async def close(self) -> None:

@@ -1,27 +1,35 @@
-"""`bedside-hub run`: starts the hub's processes, starts again whichever dies, stops them all."""
+"""`bedside-hub run`: starts the hub's processes, starts again whichever dies or hangs, stops them all.
+
+To its processes it is what systemd is to it: they tell it READY, WATCHDOG and STATUS (hub.service.Pulse).
+"""
 
 from __future__ import annotations
 
 import ctypes
 import logging
+import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from edge.errors import StorageError, UnavailableError
 from hub.broker import port_is_free
 from hub.config import Settings
-from hub.service import Stop
+from hub.ear import Ear
+from hub.service import Pulse, Stop
 
 log = logging.getLogger(__name__)
 
+BROKER = "broker"
 TICK_S = 0.1
 STEADY_S = 10.0  # a process up for so long starts its backoff afresh
 BACKOFF_S = (0.5, 30.0)
+SILENT_S = 30.0  # a process that has told of its work and falls silent for so long hangs
 STOP_S = 1.5  # for a polite end; what is left then is killed
 HOPELESS = frozenset({64, 69, 74, 78})  # exit statuses that a first start will only repeat
 _PR_SET_PDEATHSIG = 1
@@ -51,6 +59,17 @@ class Child:
     starts: int = 0
     pause_s: float = BACKOFF_S[0]
     next_start: float = 0.0
+    told_at: float | None = None
+    """When it last said that its work goes on; None before it has."""
+    ready: bool = False
+    status: str = "starts"
+
+    def hear(self, words: Mapping[str, str], now: float) -> None:
+        """Takes in what the process tells."""
+        self.ready = self.ready or "READY" in words
+        self.status = words.get("STATUS", self.status)
+        if "WATCHDOG" in words:
+            self.told_at = now
 
 
 class Supervisor:
@@ -58,18 +77,35 @@ class Supervisor:
 
     def __init__(self, children: list[Child]) -> None:
         self._children = children
+        self._ear = Ear()
+        self._pulse = Pulse()
 
     def run(self, stop: Stop) -> int:
         """Returns 0 after a stop, or the exit status of a child that can never start."""
         try:
             while not stop.wait(TICK_S):
+                self._listen(time.monotonic())
                 for child in self._children:
                     status = self._tend(child, time.monotonic())
                     if status is not None:
                         return status
+                self._tell()
             return 0
         finally:
             self._stop_all()
+            self._ear.close()
+
+    def _listen(self, now: float) -> None:
+        for process, words in self._ear.take():
+            for child in self._children:
+                if child.process is not None and child.process.pid == process:
+                    child.hear(words, now)
+
+    def _tell(self) -> None:
+        """Ready is the hub once each of its processes is; a broker of our own tells nothing."""
+        tells = [child for child in self._children if child.name != BROKER]
+        status = "; ".join(f"{child.name}: {child.status}" for child in tells)
+        self._pulse.beat(status, ready=all(child.ready for child in tells))
 
     def _tend(self, child: Child, now: float) -> int | None:
         if child.process is None:
@@ -80,10 +116,14 @@ class Supervisor:
         if status is None:
             if now - child.started_at >= STEADY_S:
                 child.pause_s = BACKOFF_S[0]
+            if child.told_at is not None and now - child.told_at > SILENT_S:
+                log.error("%s has not got on for %g s; killing it", child.name, SILENT_S)
+                child.told_at = None
+                child.process.kill()
             return None
         if child.starts == 1 and status in HOPELESS and now - child.started_at < STEADY_S:
             return status  # it has said why in a sentence of its own
-        child.process = None
+        child.process, child.ready, child.status = None, False, "has ended"
         child.next_start = now + child.pause_s
         log.error("%s ended with status %d; starting it again in %g s", child.name, status, child.pause_s)
         child.pause_s = min(child.pause_s * 2, BACKOFF_S[1])
@@ -93,18 +133,23 @@ class Supervisor:
         child.process = subprocess.Popen(  # noqa: S603  (our own commands)
             child.command,
             stdin=subprocess.DEVNULL,
+            env=self._environment(),
             process_group=0,  # Ctrl-C is for the supervisor, which ends them in order
             preexec_fn=_die_with_parent,  # noqa: PLW1509  (no threads here)
         )
-        child.started_at = now
+        child.started_at, child.told_at, child.status = now, None, "starts"
         child.starts += 1
         log.info("%s started, process %d", child.name, child.process.pid)
+
+    def _environment(self) -> dict[str, str]:
+        own = {name: value for name, value in os.environ.items() if not name.startswith("WATCHDOG_")}
+        return {**own, "NOTIFY_SOCKET": self._ear.name}
 
     def _stop_all(self) -> None:
         """The broker last, so that ingest can say goodbye."""
         deadline = time.monotonic() + STOP_S
         running = [child.process for child in reversed(self._children) if child.process is not None]
-        brokers = [child.process for child in self._children if child.process and child.name == "broker"]
+        brokers = [child.process for child in self._children if child.process and child.name == BROKER]
         for group in ([process for process in running if process not in brokers], brokers):
             for process in group:
                 process.terminate()
@@ -126,7 +171,7 @@ def children(settings: Settings, config: Path) -> list[Child]:
     """The processes of a hub, in the order of their start. Raises where one cannot possibly start."""
     found = []
     if settings.broker.start:
-        found.append(Child("broker", [_mosquitto(), "-c", str(_mosquitto_configuration(settings))]))
+        found.append(Child(BROKER, [_mosquitto(), "-c", str(_mosquitto_configuration(settings))]))
     for verb in ("ingest", "alerts", "web"):
         # -P: a folder named hub where we were started must not be taken for the package.
         command = [sys.executable, "-P", "-m", "hub.cli", verb, "--config", str(config)]

@@ -7,6 +7,7 @@ import contextlib
 import errno
 import logging
 import socket
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -30,13 +31,14 @@ from hub.canary import Canary
 from hub.config import LOOPBACK, Settings
 from hub.guard import Guard, refusal
 from hub.refusals import RefusalError
-from hub.service import Stop
+from hub.service import Pulse, Stop
 from hub.store import Store
 from hub.stream import SILENT_S, Stream
 
 log = logging.getLogger(__name__)
 
 HERE = Path(__file__).parent
+STUCK_S = 20.0
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'"
@@ -173,6 +175,16 @@ class _Server(uvicorn.Server):
         yield
 
 
+def _tell(pulse: Pulse, server: uvicorn.Server, stream: Stream | None, where: str) -> None:
+    """Ready is who answers browsers and follows the database."""
+    if stream is None or stream.looked_s is None or not server.started:
+        pulse.beat("starts", ready=False)
+    elif time.monotonic() - stream.looked_s > STUCK_S:
+        pulse.falter(f"the board has not looked at its database for {STUCK_S:g} s")
+    else:
+        pulse.beat(stream.trouble or f"the board is on {where}", ready=stream.trouble is None)
+
+
 def _warn(settings: Settings, store: Store) -> None:
     if not settings.accounts.required:
         return
@@ -189,11 +201,13 @@ def run(settings: Settings, store: Store, stop: Stop, clock: Callable[[], float]
     app = create_app(settings, store, clock)
     config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=1, ws="none")
     server = _Server(config)
+    pulse = Pulse()
+    where = f"{settings.web.host}:{settings.web.port}"
 
     async def serve() -> None:
         serving = asyncio.create_task(server.serve([server_socket]), name="serve")
         while not serving.done() and not await asyncio.to_thread(stop.wait, 0.2):
-            pass
+            _tell(pulse, server, getattr(app.state, "stream", None), where)
         if hasattr(app.state, "stream"):
             await app.state.stream.close()  # or its listeners would hold the server open
         server.should_exit = True

@@ -66,8 +66,8 @@ class Machine:
                     (self.root / path.relative_to("/")).chmod(0o755)
         home = any(str(path).startswith(("/root", "/home")) for path in needed)
         self.python = inside(sys.prefix) / "bin" / "python"
-        self._base = f"[Service]\nEnvironment=PYTHONPATH={CHECKOUT}\nRestartSec=0.3\n"
-        self._base += "ProtectHome=no\n" if home else ""
+        self.base = f"[Service]\nEnvironment=PYTHONPATH={CHECKOUT}\nRestartSec=0.3\n"
+        self.base += "ProtectHome=no\n" if home else ""
         (self.root / "etc/machine-id").write_text("", encoding="ascii")
 
     def _boot(self):
@@ -127,9 +127,7 @@ class Machine:
             self.write("opt/snippet.py", snippet)
             command = f"{self.python} -P /opt/snippet.py"
         words = " ".join(map(str, arguments))
-        text = (
-            f"{self._base}ExecStart=\nExecStart={command} run --config /etc/bedside-ser/edge.toml {words}\n"
-        )
+        text = f"{self.base}ExecStart=\nExecStart={command} run --config /etc/bedside-ser/edge.toml {words}\n"
         self.write(str(_DROP_INS / "test.conf"), text + settings)
         self.run("systemctl", "daemon-reload")
         self.since = time.time() - 0.05
@@ -139,9 +137,9 @@ class Machine:
         self.run("systemctl", "stop", UNIT, check=False)
         self.run("systemctl", "reset-failed", UNIT, check=False)
 
-    def show(self, *names):
-        """Properties of the service, by name."""
-        lines = self.run("systemctl", "show", UNIT, "-p", ",".join(names)).splitlines()
+    def show(self, *names, unit=UNIT):
+        """Properties of a service, by name."""
+        lines = self.run("systemctl", "show", unit, "-p", ",".join(names)).splitlines()
         found = dict(line.split("=", 1) for line in lines)
         return found[names[0]] if len(names) == 1 else found
 
@@ -154,7 +152,7 @@ class Machine:
     def messages(self, *matches):
         return [str(entry.get("MESSAGE", "")) for entry in self.journal(*matches)]
 
-    def pss_mb(self):
-        """Proportional set size of the service's process, in MB of a million bytes."""
-        lines = self.run("cat", f"/proc/{self.show('MainPID')}/smaps_rollup").splitlines()
+    def pss_mb(self, pid=None):
+        """Proportional set size of a process, the service's own by default, in MB of a million bytes."""
+        lines = self.run("cat", f"/proc/{pid or self.show('MainPID')}/smaps_rollup").splitlines()
         return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) * 1024 / 1e6
