@@ -16,7 +16,7 @@ from hub.store import next_revision, revision
 from hub.tables import CANARY, ActionRow, AlertRow, Device, Process
 
 RECENT = 20
-_ALERT: tuple[Any, ...] = (
+ALERT_COLUMNS: tuple[Any, ...] = (
     AlertRow.id,
     AlertRow.device_id,
     AlertRow.ward,
@@ -72,8 +72,8 @@ class ActionError(RefusalError):
 def snapshot(connection: Connection, wards: Collection[str] = ()) -> dict[str, Any]:
     """The whole board, or these wards': every bed, every open alert, the latest that are over."""
     beds, shown = _in(wards)
-    open_ones = select(*_ALERT).where(is_open(), shown)
-    over = select(*_ALERT).where(~is_open(), AlertRow.merged_into.is_(None), shown)
+    open_ones = select(*ALERT_COLUMNS).where(is_open(), shown)
+    over = select(*ALERT_COLUMNS).where(~is_open(), AlertRow.merged_into.is_(None), shown)
     over = over.order_by(AlertRow.revision.desc()).limit(RECENT)
     return {
         "full": True,
@@ -90,7 +90,7 @@ def changes(connection: Connection, after: int, wards: Collection[str] = ()) -> 
         "full": False,
         "revision": revision(connection),
         "beds": _rows(connection, select(*_BED).where(Device.revision > after, beds)),
-        "alerts": _alerts(connection, select(*_ALERT).where(AlertRow.revision > after, shown)),
+        "alerts": _alerts(connection, select(*ALERT_COLUMNS).where(AlertRow.revision > after, shown)),
     }
 
 
@@ -132,7 +132,7 @@ def close(
 
 
 def _alert(connection: Connection, alert_id: int) -> Any:
-    row = connection.execute(select(*_ALERT).where(AlertRow.id == alert_id)).one_or_none()
+    row = connection.execute(select(*ALERT_COLUMNS).where(AlertRow.id == alert_id)).one_or_none()
     if row is None:
         raise ActionError("no_alert")
     if row.closed_by is not None:
@@ -182,10 +182,11 @@ def _rows(connection: Connection, query: Select[Any]) -> list[dict[str, Any]]:
 
 
 def _alerts(connection: Connection, query: Select[Any]) -> list[dict[str, Any]]:
-    return [_told(row) for row in connection.execute(query)]
+    return [told(row) for row in connection.execute(query)]
 
 
-def _told(row: Any) -> dict[str, Any]:
+def told(row: Any) -> dict[str, Any]:
+    """An alert of ALERT_COLUMNS as the board is sent it, with its state."""
     own: dict[str, Any] = dict(row._mapping)  # noqa: SLF001
     return own | {"state": _state(row), "fault_values": json.loads(row.fault_values)}
 

@@ -48,11 +48,26 @@ class Device(Base):
     storage_refused_at: Mapped[float | None]  # since when its disk has taken no message
     disk_free_mb: Mapped[float | None]
     certificate_days: Mapped[float | None]
+    temperature_c: Mapped[float | None]
     due_at: Mapped[float | None] = mapped_column(index=True)  # when the alert engine must look again
     muted_until: Mapped[float | None]  # in force while that is still to come
     muted_by: Mapped[str | None]
     muted_reason: Mapped[str | None]
+    changes: Mapped[int] = mapped_column(server_default="0")  # how many rows `states` has had of it
     revision: Mapped[int] = mapped_column(index=True)
+
+
+class StateRow(Base):
+    """A change of a device's link or microphone: why something was not heard (hub.states)."""
+
+    __tablename__ = "states"
+    __table_args__ = (Index("states_by_time", "device_id", "at"),)
+    device_id: Mapped[int] = mapped_column(ForeignKey("devices.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)  # counts up; the newest only are kept
+    at: Mapped[float]  # from when on it was so
+    link: Mapped[str]  # online, offline, silent; deaf: it was the hub that did not listen
+    microphone: Mapped[str]  # as in Device
+    reason: Mapped[str]  # the device's or the broker's word, often empty
 
 
 class Boot(Base):
@@ -78,7 +93,10 @@ class Record(Base):
     """A durable message as it came; `at` is when it was made, `received_at` when it reached the hub."""
 
     __tablename__ = "records"
-    __table_args__ = (UniqueConstraint("device_id", "boot_id", "seq"),)
+    __table_args__ = (
+        UniqueConstraint("device_id", "boot_id", "seq"),
+        Index("records_by_time", "device_id", "at"),
+    )
     id: Mapped[int] = mapped_column(primary_key=True)
     device_id: Mapped[int] = mapped_column(ForeignKey("devices.id"))
     boot_id: Mapped[str]
@@ -210,6 +228,7 @@ class AuditRow(Base):
     """Who did what to what, each chained to the one before (hub.audit); append-only by triggers."""
 
     __tablename__ = "audit"
+    __table_args__ = (Index("audit_by_object", "object", "at"),)
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     at: Mapped[float]
     person: Mapped[str]

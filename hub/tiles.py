@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from edge.messages import Emotion, Health, State
+from hub import states
 from hub.arrivals import Accepted
 from hub.store import next_revision, write_changes
 from hub.tables import Device
@@ -20,6 +21,7 @@ _BEFORE = (
     Device.microphone,
     Device.clock_off_at,
     Device.storage_refused_at,
+    Device.changes,
 )
 
 
@@ -42,14 +44,21 @@ def unknown(item: Accepted) -> dict[str, Any]:
 def update(connection: Connection, heard: Sequence[tuple[int, Accepted, float]]) -> None:
     """Brings the rows up to date; `heard`: the device's row, what it said, and when that was made."""
     latest: dict[int, dict[str, Any]] = {}
+    said: dict[int, list[Accepted]] = {}
     for device_id, item, made_at in heard:
         latest.setdefault(device_id, {}).update(_tile(item, made_at))
+        said.setdefault(device_id, []).append(item)
+    changed: dict[int, tuple[int, list[states.Change]]] = {}
     revision = next_revision(connection)
-    changes = {
-        row.id: {"revision": revision, **_changed(row, latest[row.id])}
-        for row in connection.execute(select(*_BEFORE).where(Device.id.in_(latest)))
-    }
-    write_changes(connection, Device, changes)
+    values: dict[int, dict[str, Any]] = {}
+    for row in connection.execute(select(*_BEFORE).where(Device.id.in_(latest))):
+        values[row.id] = {"revision": revision, **_changed(row, latest[row.id])}
+        known = states.Known(row.status, row.status_at, row.heard_at, row.microphone, row.changes)
+        if new := states.changes(known, said[row.id]):
+            changed[row.id] = row.changes, new
+            values[row.id]["changes"] = row.changes + len(new)
+    write_changes(connection, Device, values)
+    states.write(connection, changed, max(item.at for _, item, _ in heard))
 
 
 def _changed(row: Any, values: dict[str, Any]) -> dict[str, Any]:
@@ -101,6 +110,7 @@ def _tile(item: Accepted, made_at: float) -> dict[str, Any]:
                 "storage_refused_at": item.at if message.storage == "refused" else None,
                 "disk_free_mb": message.disk_free_mb,
                 "certificate_days": message.certificate_days,
+                "temperature_c": message.temperature_c,
             }
         case _:
             pass

@@ -23,7 +23,7 @@ from fastapi.staticfiles import StaticFiles
 from fastapi.templating import Jinja2Templates
 
 from edge.errors import StorageError, UnavailableError
-from hub import __version__, actions, board, login, metrics, people, staff
+from hub import __version__, actions, bed_page, board, login, metrics, people, staff
 from hub.accounts import NURSE
 from hub.actions import wards_of
 from hub.alerts import OUTCOMES
@@ -118,6 +118,7 @@ def create_app(settings: Settings, store: Store, clock: Callable[[], float]) -> 
             return board.snapshot(connection, wards_of(request))
 
     app.include_router(actions.router(store, clock))
+    app.include_router(bed_page.router(settings, store, clock, templates))
     app.include_router(login.pages(guard, store, templates))
     app.include_router(login.router(guard, store, clock))
     app.include_router(staff.router(store, clock, templates))

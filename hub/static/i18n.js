@@ -18,6 +18,12 @@ let locale = "en";
 let numbers = new Intl.NumberFormat(locale);
 let pairs = numbers;
 let clock = new Intl.DateTimeFormat(locale);
+let calendar = clock;
+
+// A page's own texts beside the board's, by language.
+export function addTexts(more) {
+  for (const [name, texts] of Object.entries(more)) Object.assign(LANGUAGES[name], texts);
+}
 
 // "" for the browser's own choice.
 export function chosenLanguage() {
@@ -41,6 +47,7 @@ export function useLanguage() {
   numbers = new Intl.NumberFormat(locale);
   pairs = new Intl.NumberFormat(locale, { minimumIntegerDigits: 2 });
   clock = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+  calendar = new Intl.DateTimeFormat(locale, { weekday: "short", day: "numeric", month: "short" });
   document.documentElement.lang = language;
   document.documentElement.dir = RIGHT_TO_LEFT.has(language) ? "rtl" : "ltr";
   for (const node of document.querySelectorAll("[data-t]")) node.textContent = t(node.dataset.t);
@@ -73,6 +80,10 @@ export function quantity(value, unit) {
 
 export function time(seconds) {
   return clock.format(new Date(seconds * 1000));
+}
+
+export function day(seconds) {
+  return calendar.format(new Date(seconds * 1000));
 }
 
 export function span(seconds) {

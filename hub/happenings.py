@@ -1,0 +1,91 @@
+"""What happened at a bed and who did what: one list out of alerts, deeds, mutes and states. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from hub.states import ONLINE, Change
+
+MOST_STATES = 200
+"""Changes of link and microphone in one list; the newest."""
+
+ALERT_ACTS = ("accept", "close", "pause")
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """A deed of the audit log; `alert` is the alert's number, None for one at the bed itself."""
+
+    at: float
+    person: str
+    action: str
+    alert: int | None
+    details: dict[str, Any]
+
+
+def act(at: float, person: str, action: str, about: str, details: str) -> Act:
+    """A row of the audit log about `alert N` or `device N`."""
+    kind, _, number = about.partition(" ")
+    return Act(at, person, action, int(number) if kind == "alert" else None, json.loads(details))
+
+
+def told(
+    alerts: Sequence[dict[str, Any]],
+    acts: Sequence[Act],
+    mutes: Sequence[dict[str, Any]],
+    changes: Sequence[Change],
+    episodes: Sequence[dict[str, Any]],
+    start: float,
+    end: float,
+) -> list[dict[str, Any]]:
+    """All of it within [start, end], newest first, each with `at` and, in a word, `what`."""
+    found = [
+        *(entry for alert in alerts for entry in _of_alert(alert, acts)),
+        *(_of_act(one) for one in acts),
+        *_of_mutes(mutes),
+        *_of_changes(changes),
+        *({**one, "at": one["onset_at"], "what": "episode"} for one in episodes if one["alert_id"] is None),
+    ]
+    return sorted((one for one in found if start <= one["at"] <= end), key=lambda one: one["at"])[::-1]
+
+
+def _of_alert(alert: dict[str, Any], acts: Iterable[Act]) -> Iterator[dict[str, Any]]:
+    """What the engine did; and what people did where the audit log does not tell of it, being younger."""
+    yield {"at": alert["raised_at"], "what": "raised", "alert": alert["id"]}
+    if alert["state"] == "resolved":
+        yield {"at": alert["ended_at"], "what": "resolved", "alert": alert["id"]}
+    written = {one.action for one in acts if one.alert == alert["id"]}
+    for action, who, at in (("accept", "accepted_by", "accepted_at"), ("close", "closed_by", "closed_at")):
+        if alert[at] is not None and action not in written:
+            deed = {"at": alert[at], "what": action, "person": alert[who], "alert": alert["id"]}
+            yield deed | ({"outcome": alert["outcome"]} if action == "close" else {})
+
+
+def _of_act(one: Act) -> dict[str, Any]:
+    deed: dict[str, Any] = {"at": one.at, "what": one.action, "person": one.person}
+    if one.alert is not None:
+        deed["alert"] = one.alert
+    return deed | {key: one.details[key] for key in ("outcome", "minutes", "reason") if key in one.details}
+
+
+def _of_mutes(mutes: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Their ends, where nobody lifted them; their beginnings are deeds."""
+    for one in mutes:
+        if one["lifted_by"] is None:
+            yield {"at": one["end_at"], "what": "mute over"}
+
+
+def _of_changes(changes: Sequence[Change]) -> list[dict[str, Any]]:
+    """Of the device's link, or of the microphone where the link stayed; not the state it began with."""
+    found = []
+    for before, change in pairwise(changes):
+        what = change.link
+        if change.link == ONLINE and before.link == ONLINE:
+            what = "microphone"
+        entry = {"at": change.at, "what": what, "microphone": change.microphone, "reason": change.reason}
+        found.append(entry)
+    return found[-MOST_STATES:]

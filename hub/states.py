@@ -1,0 +1,116 @@
+"""When a device's link or microphone changed: what ingest writes so that "not heard" can be told later.
+
+A device that fell silent is noticed when it speaks again: then the silence is written with the time at which
+it began. Until then it stands in the device's own row (hub.tables.Device.heard_at).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, insert, select
+
+from edge.messages import Health, State
+from hub.arrivals import Accepted
+from hub.tables import Process, StateRow
+
+ONLINE, OFFLINE, SILENT, DEAF = "online", "offline", "silent", "deaf"
+GAP_S = 45.0
+"""A device tells its health every 15 s; of one not heard for so long nothing was known meanwhile."""
+
+KEPT = 6000
+"""Rows a device: a day and more, even of a microphone that is another with every heartbeat."""
+
+_SIGN_S = 15.0  # an ingest that gave no sign of life for so long was not there
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the device's row said before a message; `changes` counts the rows it has had in `states`."""
+
+    status: str
+    status_at: float
+    heard_at: float
+    microphone: str
+    changes: int
+
+    @property
+    def link(self) -> str:
+        """Online, or offline and not heard since."""
+        return OFFLINE if self.status == "offline" and self.heard_at <= self.status_at else ONLINE
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """From `at` on the link and the microphone were so; `reason` in the device's or the broker's words."""
+
+    at: float
+    link: str
+    microphone: str
+    reason: str = ""
+
+
+def changes(known: Known, heard: Sequence[Accepted]) -> list[Change]:
+    """What one device's messages, in the order they came, changed of its link and microphone."""
+    found: list[Change] = []
+    for item in heard:
+        message, is_voice = item.message, not item.retained
+        before = known
+        if isinstance(message, State):
+            is_voice = is_voice and message.status != OFFLINE  # the broker's word, or the device's last
+            died_again = known.status == OFFLINE and known.heard_at > known.status_at
+            if message.status != known.status or died_again:
+                known = replace(known, status=message.status, status_at=item.at)
+        if isinstance(message, State | Health):
+            known = replace(known, microphone=message.microphone)
+        if is_voice:
+            if before.changes and before.link == ONLINE and item.at - before.heard_at > GAP_S:
+                found.append(Change(before.heard_at, SILENT, before.microphone))
+                before = replace(before, status=SILENT)
+            known = replace(known, heard_at=max(known.heard_at, item.at))
+        is_new = not before.changes or before.status == SILENT
+        if is_new or (known.link, known.microphone) != (before.link, before.microphone):
+            reason = message.reason if isinstance(message, State) else ""
+            found.append(Change(item.at, known.link, known.microphone, reason))
+            known = replace(known, changes=known.changes + 1)
+    return found
+
+
+def write(connection: Connection, found: dict[int, tuple[int, list[Change]]], now: float) -> None:
+    """Writes devices' changes; `found`: by device, how many it had before and the new ones."""
+    if any(change.link == SILENT for _, new in found.values() for change in new):
+        since = _listening_since(connection, now)
+        found = {key: (count, [_blame(one, since) for one in new]) for key, (count, new) in found.items()}
+    rows = [
+        {"device_id": device_id, "number": number, **asdict(change)}
+        for device_id, (count, new) in found.items()
+        for number, change in enumerate(new, count + 1)
+    ]
+    if rows:
+        connection.execute(insert(StateRow), rows)
+    old = [
+        {"of_device": device_id, "newest": count + len(new) - KEPT}
+        for device_id, (count, new) in found.items()
+        if count + len(new) > KEPT
+    ]
+    if old:
+        table: Any = StateRow.__table__
+        where = (table.c.device_id == bindparam("of_device"), table.c.number <= bindparam("newest"))
+        connection.execute(delete(table).where(*where), old)
+
+
+def _blame(change: Change, listening_since: float) -> Change:
+    """A silence that began before the hub listened says nothing of the device."""
+    is_ours = change.link == SILENT and change.at < listening_since
+    return replace(change, link=DEAF) if is_ours else change
+
+
+def _listening_since(connection: Connection, now: float) -> float:
+    """Since when ingest has heard devices. Its first batch comes before its own sign of life."""
+    columns = select(Process.at, Process.working, Process.since).where(Process.name == "ingest")
+    row = connection.execute(columns).one_or_none()
+    if row is None:
+        return 0.0
+    return float(row.since) if row.working and now - row.at <= _SIGN_S else now
