@@ -40,6 +40,8 @@ TABLE: list[tuple[str, str, dict[str, Any] | None, str]] = [
     ("POST", "/api/alerts/{alert_id}/accept", {}, ACT),
     ("POST", "/api/alerts/{alert_id}/pause", {}, ACT),
     ("POST", "/api/alerts/{alert_id}/close", {"outcome": "distress"}, ACT),
+    ("GET", "/beds/{device_id}", None, ACT),
+    ("GET", "/api/beds/{device_id}/timeline", None, ACT),
     ("POST", "/api/beds/{device_id}/mute", MUTE, ACT),
     ("POST", "/api/beds/{device_id}/mute", MUTE | {"minutes": 60}, ACT),
     ("POST", "/api/beds/{device_id}/mute", MUTE | {"minutes": 120}, INVITING),
@@ -147,11 +149,12 @@ def test_what_is_not_the_boards_own_is_refused_for_everybody(ward: Ward) -> None
 
 def test_the_pages_obey_the_policy(ward: Ward) -> None:
     with browser(ward, "admin") as admin, browser(ward, "nobody") as nobody:
-        for response in (admin.get("/"), admin.get("/people"), nobody.get("/login"), nobody.get("/join")):
+        bed = admin.get(f"/beds/{ward.beds['a']}")
+        for response in (admin.get("/"), bed, admin.get("/people"), nobody.get("/login"), nobody.get("/join")):
             assert response.status_code == 200
             assert "unsafe" not in response.headers["content-security-policy"]
             assert "default-src 'self'" in response.headers["content-security-policy"]
             for forbidden in ("<style", "style=", "onclick=", "http://", "https://"):
                 assert forbidden not in response.text
     static = Path(__file__).parents[2] / "hub" / "static"
-    assert not [file.name for file in static.glob("*.js") if "innerHTML" in file.read_text()]
+    assert not [file.name for file in static.rglob("*.js") if "innerHTML" in file.read_text()]
