@@ -150,7 +150,8 @@ def test_what_is_not_the_boards_own_is_refused_for_everybody(ward: Ward) -> None
 def test_the_pages_obey_the_policy(ward: Ward) -> None:
     with browser(ward, "admin") as admin, browser(ward, "nobody") as nobody:
         bed = admin.get(f"/beds/{ward.beds['a']}")
-        for response in (admin.get("/"), bed, admin.get("/people"), nobody.get("/login"), nobody.get("/join")):
+        pages = (admin.get("/"), bed, admin.get("/people"), nobody.get("/login"), nobody.get("/join"))
+        for response in pages:
             assert response.status_code == 200
             assert "unsafe" not in response.headers["content-security-policy"]
             assert "default-src 'self'" in response.headers["content-security-policy"]
