@@ -3,31 +3,39 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from edge.errors import ConfigError
 from hub import config
+from hub.authority import Authority
 from hub.service import Stop
 from hub.simulation import Plan
 
-VERBS = frozenset({"backup", "check", "restore", "simulate"})
+VERBS = frozenset({"authority", "backup", "broker-config", "check", "restore", "simulate"})
 
 
 def add_verbs(verbs: Any) -> None:
     """To the command's parser."""
     _simulate(verbs)
+    _authority(verbs)
     _verb(verbs, "check", "one screen: what is well, what is not, and what to do about it")
     verb = _verb(verbs, "backup", "the whole database into one file, also while the hub runs")
     verb.add_argument("--to", required=True, metavar="COPY", help="a file that does not exist yet")
     verb = _verb(verbs, "restore", "a backup into the place of the database; the hub must be stopped")
     verb.add_argument("--from", required=True, metavar="COPY", dest="source", help="a file backup has made")
+    verb = _verb(verbs, "broker-config", "mosquitto's configuration and access list for this ward")
+    verb.add_argument("--out", required=True, metavar="DIR", help="the folder mosquitto reads them from")
 
 
 def run(options: argparse.Namespace) -> int:
     """The verb's exit status. Raises BedsideError."""
-    from hub import backup, check, simulate  # noqa: PLC0415 - no other verb needs these
+    from hub import backup, broker_files, check, simulate  # noqa: PLC0415 - no other verb needs these
 
+    if options.verb == "authority":
+        print(_certify(Authority(Path(options.folder)), options.what, options.names))
+        return 0
     settings = config.load(options.config)
     if options.verb == "check":
         return check.main(settings)
@@ -37,10 +45,30 @@ def run(options: argparse.Namespace) -> int:
     if options.verb == "restore":
         print(backup.restore(settings, Path(options.source)))
         return 0
+    if options.verb == "broker-config":
+        print(broker_files.write(settings, Path(options.out)))
+        return 0
     plan = _plan(options)
     stop = Stop()
     stop.listen()
     return simulate.run(settings, plan, stop)
+
+
+def _certify(authority: Authority, what: str, names: Sequence[str]) -> str:
+    wanted = {"new": (0, 0), "hub": (0, 0), "broker": (1, 20), "device": (1, 1), "revoke": (1, 1)}
+    least, most = wanted[what]
+    if not least <= len(names) <= most:
+        raise ConfigError(
+            f"authority {what} takes {'no name' if not most else 'one name' if most == 1 else 'names'},"
+            f" and was given {len(names)}"
+        )
+    if what == "new":
+        return authority.make()
+    if what == "hub":
+        return authority.hub()
+    if what == "broker":
+        return authority.broker(names)
+    return authority.device(names[0]) if what == "device" else authority.revoke(names[0])
 
 
 def _plan(options: argparse.Namespace) -> Plan:
@@ -54,6 +82,15 @@ def _verb(verbs: Any, name: str, text: str) -> argparse.ArgumentParser:
     verb: argparse.ArgumentParser = verbs.add_parser(name, help=text, description=text)
     verb.add_argument("--config", required=True, metavar="FILE", help="the TOML file")
     return verb
+
+
+def _authority(verbs: Any) -> None:
+    text = "the ward's own authority: certificates for broker, hub and devices"
+    verb = verbs.add_parser("authority", help=text, description=text)
+    verb.add_argument("--folder", required=True, metavar="DIR", help="all that the authority is")
+    verb.add_argument("what", choices=("new", "broker", "hub", "device", "revoke"))
+    help_ = "broker: its host names and addresses; device, revoke: SITE/WARD/DEVICE (revoke: or hub)"
+    verb.add_argument("names", nargs="*", metavar="NAME", help=help_)
 
 
 def _simulate(verbs: Any) -> None:

@@ -3,7 +3,7 @@
 import subprocess
 from pathlib import Path
 
-DEPLOY = Path(__file__).parents[2] / "deploy" / "mosquitto"
+SHIPPED = Path(__file__).parents[2] / "hub" / "mosquitto"
 HOST = "IP:127.0.0.1,DNS:localhost"
 _KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
 _CA = ["basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign,cRLSign"]
@@ -33,17 +33,18 @@ class Authority:
 
 
 def ward_settings(authority, cert, key, acl=None):
-    """The settings of deploy/mosquitto/bedside.conf with these files for the ward's."""
+    """The settings of hub/mosquitto/mosquitto.conf with these files for the ward's."""
     files = {
         "cafile": authority.file,
         "certfile": cert,
         "keyfile": key,
-        "acl_file": acl or DEPLOY / "bedside.acl",
+        "acl_file": acl or SHIPPED / "bedside.acl",
     }
     left_out = {"listener", "protocol", "persistence", "persistence_location", "autosave_interval",
-                "log_dest", "log_type", "connection_messages", "per_listener_settings"}  # fmt: skip
+                "log_dest", "log_type", "log_timestamp", "crlfile", "persistent_client_expiration",
+                "connection_messages", "per_listener_settings"}  # fmt: skip
     found = []
-    for line in (DEPLOY / "bedside.conf").read_text(encoding="utf-8").splitlines():
+    for line in (SHIPPED / "mosquitto.conf").read_text(encoding="utf-8").splitlines():
         word = line.split(" ", 1)[0]
         if line and not line.startswith("#") and word not in left_out:
             found.append(f"{word} {files[word]}" if word in files else line)

@@ -97,7 +97,7 @@ def test_the_supervisor_replaces_the_dead_and_stops_within_two_seconds(tmp_path:
     hub.config.write_text(hub.config.read_text().replace("[broker]\n", "[broker]\nstart = true\n"))
     supervisor = hub.start("run")
     try:
-        until(hub.well, 20, "the whole hub")
+        until(hub.well, 60, "the whole hub")
         with Line(port, hub.site) as line:
             device = Device(line, "bed-1", "Bed 1")
             device.state()
@@ -110,7 +110,7 @@ def test_the_supervisor_replaces_the_dead_and_stops_within_two_seconds(tmp_path:
                 if "mosquitto" not in children[child]:
                     os.kill(child, signal.SIGKILL)
             until(lambda: hub.log().count("starting it again") == 3, 10, "the restart")
-            until(hub.well, 20, "the hub's recovery")
+            until(hub.well, 60, "the hub's recovery")
             device.summary()
             until(lambda: _resent([device], {1, 2}), 15, "the second receipt")
             assert len(hub.alerts("waiting")) == 1

@@ -1,0 +1,197 @@
+"""`bedside-hub authority`: the ward's own authority, and certificates for broker, hub and devices.
+
+openssl(1) does the work; its folder is all there is to keep. Whoever has `ca.key` can make any device: the
+folder belongs on a machine, or a stick, that is not on the ward's network.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from edge.errors import ConfigError, StorageError, UnavailableError
+from edge.fields import FieldError, decode
+from edge.messages import Address
+
+CA, CRL = "bedside-ca.crt", "bedside.crl"
+HUB_NAME = "hub"  # the user name of the hub in the broker's access list
+DAYS = 730
+AUTHORITY_DAYS = 3650
+_LONGEST_NAME = 64  # of a common name, RFC 5280
+_CURVE = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+_HOST = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*")
+
+# Python 3.13 takes only what follows RFC 5280 to the letter: keyUsage on the authority, key identifiers.
+_CONFIGURATION = """\
+# Written by bedside-hub authority, for openssl ca.
+[ca]
+default_ca = ward
+[ward]
+dir = .
+database = $dir/index.txt
+serial = $dir/serial
+crlnumber = $dir/crlnumber
+new_certs_dir = $dir/issued
+certificate = $dir/bedside-ca.crt
+private_key = $dir/ca.key
+default_md = sha256
+# A list that has run out shuts out everybody.
+default_crl_days = 3650
+policy = names
+unique_subject = no
+copy_extensions = none
+[names]
+commonName = supplied
+[authority]
+basicConstraints = critical,CA:TRUE,pathlen:0
+keyUsage = critical,keyCertSign,cRLSign
+subjectKeyIdentifier = hash
+[server]
+basicConstraints = critical,CA:FALSE
+keyUsage = critical,digitalSignature
+extendedKeyUsage = serverAuth
+subjectKeyIdentifier = hash
+authorityKeyIdentifier = keyid
+subjectAltName = $ENV::BEDSIDE_HOSTS
+[client]
+basicConstraints = critical,CA:FALSE
+keyUsage = critical,digitalSignature
+extendedKeyUsage = clientAuth
+subjectKeyIdentifier = hash
+authorityKeyIdentifier = keyid
+[req]
+distinguished_name = none
+[none]
+"""
+
+
+class Authority:
+    """The folder of an authority. Every method raises BedsideError in one sentence."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def make(self) -> str:
+        """A new one, for ten years, with an empty list of revoked certificates; a sentence."""
+        if (self._folder / "ca.key").exists():
+            raise StorageError(f"{self._folder} holds an authority already; its devices would be shut out")
+        try:
+            for folder in (self._folder, self._folder / "issued"):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._write("openssl.cnf", _CONFIGURATION)
+            for name, text in (("index.txt", ""), ("serial", "1000\n"), ("crlnumber", "1000\n")):
+                self._write(name, text)
+        except OSError as error:
+            raise StorageError(f"cannot write to {self._folder}: {error.strerror}") from error
+        subject = ("-subj", "/CN=bedside-ser ward authority", "-days", str(AUTHORITY_DAYS))
+        self._openssl(
+            "req", "-x509", *_CURVE, *subject, "-extensions", "authority", "-keyout", "ca.key", "-out", CA
+        )
+        self._list_revoked()
+        return f"{self._folder} holds a new authority; keep {self._folder / 'ca.key'} off the ward's network"
+
+    def broker(self, hosts: Sequence[str]) -> str:
+        """For the broker, by all names and addresses devices and hub reach it under; a sentence."""
+        names = [f"{'IP' if _is_address(host) else 'DNS'}:{host}" for host in hosts]
+        bundle = self._issue("broker", "broker", hosts[0], "server", ",".join(names))
+        self._copy(CRL, bundle)
+        return f"{bundle} is for the broker's machine"
+
+    def hub(self) -> str:
+        """For the hub; a sentence."""
+        return f"{self._issue('hub', 'bedside-hub', HUB_NAME, 'client')} is for the hub's machine"
+
+    def device(self, name: str) -> str:
+        """For one device, whose name is SITE/WARD/DEVICE; a sentence."""
+        bundle = self._issue(_bundle_of(name), "bedside-device", name, "client")
+        return f"{bundle} is for the device {name}"
+
+    def revoke(self, name: str) -> str:
+        """Shuts out whoever has the certificate of `hub` or of a device; a sentence."""
+        bundle = self._folder / (name if name == HUB_NAME else _bundle_of(name))
+        found = [*bundle.glob("*.crt")]
+        own = next((file for file in found if file.name != CA), None)
+        if own is None:
+            raise ConfigError(f"no certificate has been made for {name!r}; see the folders in {self._folder}")
+        self._openssl("ca", "-batch", "-revoke", str(own.relative_to(self._folder)))
+        self._list_revoked()
+        if (self._folder / "broker").is_dir():
+            self._copy(CRL, self._folder / "broker")
+        return (
+            f"{name} is revoked: put {self._folder / CRL} in the place of the broker's and restart the broker"
+        )
+
+    def _issue(self, bundle: str, file: str, name: str, kind: str, hosts: str = "DNS:none") -> Path:
+        if not (self._folder / "ca.key").exists():
+            raise ConfigError(f"{self._folder} holds no authority; bedside-hub authority new makes one")
+        if len(name) > _LONGEST_NAME:
+            raise ConfigError(
+                f"{name!r} is longer than the {_LONGEST_NAME} characters a certificate may name"
+            )
+        to = self._folder / bundle
+        if (to / f"{file}.key").exists():
+            raise StorageError(f"{to} holds a certificate already; revoke it or move the folder away first")
+        try:
+            to.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageError(f"cannot make {to}: {error.strerror}") from error
+        subject = "/CN=" + name.replace("/", r"\/")
+        key, request, signed = (f"{bundle}/{file}.{end}" for end in ("key", "csr", "crt"))
+        self._openssl("req", "-new", *_CURVE, "-subj", subject, "-keyout", key, "-out", request)
+        sign = ("-batch", "-notext", "-days", str(DAYS), "-extensions", kind)
+        self._openssl("ca", *sign, "-in", request, "-out", signed, hosts=hosts)
+        (self._folder / request).unlink()
+        self._copy(CA, to)
+        return to
+
+    def _list_revoked(self) -> None:
+        self._openssl("ca", "-gencrl", "-out", CRL)
+
+    def _openssl(self, verb: str, *arguments: str, hosts: str = "DNS:none") -> None:
+        program = shutil.which("openssl")
+        if program is None:
+            raise UnavailableError("openssl is not installed: apt install openssl")
+        done = subprocess.run(  # noqa: S603 - nothing in it comes from outside unchecked
+            [program, verb, "-config", "openssl.cnf", *arguments],
+            cwd=self._folder,
+            env={**os.environ, "BEDSIDE_HOSTS": hosts},
+            umask=0o077,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise StorageError(f"openssl {verb} in {self._folder}: {' '.join(done.stderr.split())[-300:]}")
+
+    def _write(self, name: str, text: str) -> None:
+        (self._folder / name).write_text(text, encoding="ascii")
+
+    def _copy(self, name: str, to: Path) -> None:
+        shutil.copyfile(self._folder / name, to / name)
+
+
+def _bundle_of(name: str) -> str:
+    parts = name.split("/")
+    try:
+        address = decode(Address, dict(zip(("site", "ward", "device"), parts, strict=True)))
+    except (ValueError, FieldError) as error:
+        raise ConfigError(
+            f"the device is {name!r}; write SITE/WARD/DEVICE, such as clinic/3b/bed-12"
+        ) from error
+    return f"devices/{address.site}.{address.ward}.{address.device}"
+
+
+def _is_address(host: str) -> bool:
+    """Whether it is an IP address and not a name. Raises ConfigError where it is neither."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError as error:
+        if not _HOST.fullmatch(host):
+            raise ConfigError(f"{host!r} is neither a host's name nor an IP address") from error
+        return False
+    return True
