@@ -13,7 +13,13 @@ from dataclasses import dataclass
 
 from hub.refusals import RefusalError
 
+NAME, INITIALS, NOTHING = SHOWN = ("name", "initials", "nothing")
+"""What a board shows of a patient's name."""
+
 NURSE, LEAD, ADMIN = ROLES = ("nurse", "lead", "admin")
+TABLET = "tablet"
+"""What stands in a role's place for a ward's shared tablet: it sees, and each action on it needs a person."""
+
 MUTE_MINUTES = {NURSE: 60, LEAD: 240, ADMIN: 240}
 """For how long at most each role mutes a bed."""
 
@@ -22,6 +28,8 @@ MAY_INVITE = {NURSE: (), LEAD: (NURSE,), ADMIN: ROLES}
 
 IDLE_S = 12 * 3600.0
 ABSOLUTE_S = 7 * 86400.0
+TABLET_IDLE_S = 30 * 86400.0
+TABLET_ABSOLUTE_S = 365 * 86400.0
 INVITATION_S = 72 * 3600.0
 
 FREE_FAILURES = 4  # the fifth wrong password brings the first pause
@@ -40,13 +48,25 @@ class AccountError(RefusalError):
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Somebody who is logged in; `wards` are those they may see, empty for all. `key` is not the cookie."""
+    """Somebody who is logged in; `wards` are those they may see, empty for all. `key` is not the cookie.
+
+    Also a ward's tablet: then `role` is TABLET, `tablet` its number, and `person_id` nobody's.
+    """
 
     key: str
     person_id: int
     name: str
     role: str
     wards: tuple[str, ...]
+    tablet: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What somebody sees on the board: the beds of these wards, none for all; what of patients' names."""
+
+    wards: tuple[str, ...] = ()
+    names: str = NOTHING
 
 
 def login_name(name: str) -> str:
@@ -57,6 +77,11 @@ def login_name(name: str) -> str:
 def is_over(made_at: float, seen_at: float, now: float) -> bool:
     """Whether a session has ended by itself: unused for too long, or too old."""
     return now - seen_at >= IDLE_S or now - made_at >= ABSOLUTE_S
+
+
+def is_tablet_over(made_at: float, seen_at: float, now: float) -> bool:
+    """Whether a ward's tablet must be enrolled anew: lost in a drawer, or a year old."""
+    return now - seen_at >= TABLET_IDLE_S or now - made_at >= TABLET_ABSOLUTE_S
 
 
 def counted(failures: int, last_at: float, now: float) -> int:

@@ -56,7 +56,11 @@ _COLUMNS: tuple[Any, ...] = tuple(getattr(AuditRow, name) for name in Entry.__sl
 def write(
     connection: Connection, now: float, person: str, role: str, action: str, about: str, /, **details: Any
 ) -> None:
-    """Adds an entry in the caller's transaction, which holds the writers' lock and so is alone."""
+    """Adds an entry in the caller's transaction, which holds the writers' lock and so is alone.
+
+    A detail that is None is left out.
+    """
+    details = {name: value for name, value in details.items() if value is not None}
     query = select(AuditRow.number, AuditRow.hash).order_by(AuditRow.number.desc()).limit(1)
     number, previous = connection.execute(query).one_or_none() or (0, START)
     values = {

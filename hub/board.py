@@ -8,7 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, insert, or_, select, true, update
 
-from hub import audit
+from hub import audit, patients
+from hub.accounts import NOTHING
 from hub.alerts import ENDED, TECHNICAL
 from hub.audit import UNPROVEN
 from hub.refusals import RefusalError
@@ -69,8 +70,11 @@ class ActionError(RefusalError):
     """An action that does not fit the alert any more."""
 
 
-def snapshot(connection: Connection, wards: Collection[str] = ()) -> dict[str, Any]:
-    """The whole board, or these wards': every bed, every open alert, the latest that are over."""
+def snapshot(connection: Connection, wards: Collection[str] = (), names: str = NOTHING) -> dict[str, Any]:
+    """The whole board, or these wards': every bed, every open alert, the latest that are over.
+
+    `names` is what is shown of patients' names: one of hub.accounts.SHOWN.
+    """
     beds, shown = _in(wards)
     open_ones = select(*ALERT_COLUMNS).where(is_open(), shown)
     over = select(*ALERT_COLUMNS).where(~is_open(), AlertRow.merged_into.is_(None), shown)
@@ -78,25 +82,39 @@ def snapshot(connection: Connection, wards: Collection[str] = ()) -> dict[str, A
     return {
         "full": True,
         "revision": revision(connection),
-        "beds": _rows(connection, select(*_BED).where(beds)),
+        "beds": _beds(connection, select(*_BED).where(beds), names),
         "alerts": _alerts(connection, open_ones) + _alerts(connection, over),
     }
 
 
-def changes(connection: Connection, after: int, wards: Collection[str] = ()) -> dict[str, Any]:
+def changes(
+    connection: Connection, after: int, wards: Collection[str] = (), names: str = NOTHING
+) -> dict[str, Any]:
     """The beds and alerts that have changed since revision `after`, in their present state."""
     beds, shown = _in(wards)
     return {
         "full": False,
         "revision": revision(connection),
-        "beds": _rows(connection, select(*_BED).where(Device.revision > after, beds)),
+        "beds": _beds(connection, select(*_BED).where(Device.revision > after, beds), names),
         "alerts": _alerts(connection, select(*ALERT_COLUMNS).where(AlertRow.revision > after, shown)),
     }
+
+
+def wards(connection: Connection) -> list[str]:
+    """The wards that have devices."""
+    query = select(Device.ward).where(Device.ward != CANARY).distinct().order_by(Device.ward)
+    return list(connection.scalars(query))
 
 
 def ward_of_alert(connection: Connection, alert_id: int) -> str | None:
     """The ward of an alert, empty for the hub's own; None where there is no such alert."""
     return connection.scalar(select(AlertRow.ward).where(AlertRow.id == alert_id))
+
+
+def name_of_bed(connection: Connection, device_id: int) -> tuple[str, str]:
+    """Ward and name of a bed's device, which must be there."""
+    row = connection.execute(select(Device.ward, Device.name).where(Device.id == device_id)).one()
+    return row.ward, row.name
 
 
 def ward_of_bed(connection: Connection, device_id: int) -> str | None:
@@ -111,24 +129,39 @@ def signs_of_life(connection: Connection) -> dict[str, tuple[float, bool]]:
     return {row.name: (row.at, row.working) for row in rows}
 
 
-def accept(connection: Connection, alert_id: int, person: str, now: float, *, role: str = UNPROVEN) -> None:
+def accept(
+    connection: Connection,
+    alert_id: int,
+    person: str,
+    now: float,
+    *,
+    role: str = UNPROVEN,
+    tablet: str | None = None,
+) -> None:
     """A named person takes an alert on. Raises ActionError where it is taken or over."""
     row = _alert(connection, alert_id)
     if row.accepted_by is not None:
         raise ActionError("taken", name=row.accepted_by)
     values = {"accepted_by": person, "accepted_at": now}
-    _act(connection, row, person, role, now, "accept", None, values)
+    _act(connection, row, person, (role, tablet), now, "accept", None, values)
 
 
 def close(
-    connection: Connection, alert_id: int, person: str, outcome: str, now: float, *, role: str = UNPROVEN
+    connection: Connection,
+    alert_id: int,
+    person: str,
+    outcome: str,
+    now: float,
+    *,
+    role: str = UNPROVEN,
+    tablet: str | None = None,
 ) -> None:
     """A named person ends an accepted alert with its outcome. Raises ActionError where that cannot be."""
     row = _alert(connection, alert_id)
     if row.accepted_by is None:
         raise ActionError("not_accepted")
     values = {"closed_by": person, "closed_at": now, "outcome": outcome}
-    _act(connection, row, person, role, now, "close", outcome, values)
+    _act(connection, row, person, (role, tablet), now, "close", outcome, values)
 
 
 def _alert(connection: Connection, alert_id: int) -> Any:
@@ -148,7 +181,7 @@ def _act(
     connection: Connection,
     row: Any,
     person: str,
-    role: str,
+    proof: tuple[str, str | None],  # role and tablet
     now: float,
     action: str,
     outcome: str | None,
@@ -158,7 +191,8 @@ def _act(
     connection.execute(
         insert(ActionRow).values(alert_id=row.id, at=now, person=person, action=action, outcome=outcome)
     )
-    details = {"ward": row.ward, "bed": row.bed} | ({} if outcome is None else {"outcome": outcome})
+    role, tablet = proof
+    details = {"ward": row.ward, "bed": row.bed, "outcome": outcome, "tablet": tablet}
     audit.write(connection, now, person, role, action, f"alert {row.id}", **details)
     values = values | {"revision": next_revision(connection), "call_at": now}
     connection.execute(update(AlertRow).where(AlertRow.id == row.id).values(values))
@@ -177,8 +211,13 @@ def is_open() -> Any:
     return ~or_(resolved, AlertRow.closed_at.is_not(None), AlertRow.merged_into.is_not(None))
 
 
-def _rows(connection: Connection, query: Select[Any]) -> list[dict[str, Any]]:
-    return [dict(row._mapping) for row in connection.execute(query)]  # noqa: SLF001  (its public name)
+def _beds(connection: Connection, query: Select[Any], names: str) -> list[dict[str, Any]]:
+    """With `patient`, unless nothing is to be shown of the names."""
+    rows = [dict(row._mapping) for row in connection.execute(query)]  # noqa: SLF001  (its public name)
+    if names == NOTHING or not rows:
+        return rows
+    known = patients.shown(connection, names)
+    return [row | {"patient": known.get(row["id"])} for row in rows]
 
 
 def _alerts(connection: Connection, query: Select[Any]) -> list[dict[str, Any]]:

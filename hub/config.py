@@ -12,6 +12,7 @@ from edge import credentials
 from edge.errors import ConfigError
 from edge.fields import FieldError, checked, decode
 from edge.messages import name_field
+from hub.accounts import INITIALS, SHOWN
 from hub.alerts import Timers
 from hub.escalation import Ladder
 from hub.faults import Limits
@@ -135,6 +136,25 @@ class Accounts:
 
 
 @dataclass(frozen=True, slots=True)
+class Tablets:
+    """What a ward's shared tablet asks for before an action, and shows."""
+
+    pin_s: float = checked(minimum=0, maximum=600, default=60)
+    """Whoever has given a PIN needs none again for so long."""
+    nameless: bool = checked(default=True)
+    """An alert may be accepted by somebody who gives no PIN; the board says so."""
+    patients: str = checked(choices=SHOWN, default=INITIALS)
+    """What a tablet shows of a patient's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patients:
+    """Whether names of patients are kept, where nobody logs in."""
+
+    without_accounts: bool = checked(default=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything the hub is told; paths are relative to the folder the command runs in."""
 
@@ -150,6 +170,8 @@ class Settings:
     commands: Commands = field(default_factory=Commands)
     database: Database = field(default_factory=Database)
     accounts: Accounts = field(default_factory=Accounts)
+    tablets: Tablets = field(default_factory=Tablets)
+    patients: Patients = field(default_factory=Patients)
 
     @property
     def sqlite_file(self) -> Path:

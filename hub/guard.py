@@ -10,8 +10,19 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 
 from edge.errors import StorageError
-from hub import accounts, sessions
-from hub.accounts import Session
+from hub import accounts, sessions, tablets
+from hub.accounts import (
+    ABSOLUTE_S,
+    ADMIN,
+    LEAD,
+    NAME,
+    NOTHING,
+    NURSE,
+    TABLET,
+    TABLET_ABSOLUTE_S,
+    Session,
+    View,
+)
 from hub.config import Settings
 from hub.refusals import RefusalError
 from hub.store import Store
@@ -28,6 +39,8 @@ class Guard:
     def __init__(self, settings: Settings, store: Store, clock: Callable[[], float]) -> None:
         self.required = settings.accounts.required
         self._https = settings.web.https
+        self._names_on_tablets = settings.tablets.patients
+        self._names_without_accounts = settings.patients.without_accounts
         self._store = store
         self._clock = clock
 
@@ -47,27 +60,41 @@ class Guard:
             return RedirectResponse("/login", 303)
         return refusal(RefusalError("login"))
 
-    def still(self, session: Session | None) -> tuple[str, ...] | None:
-        """The wards a session may see now, empty for all; None once it has ended. It counts as used."""
+    def still(self, session: Session | None) -> View | None:
+        """What a session may see now; None once it has ended. It counts as used."""
         if not self.required:
-            return ()
+            return self.view(None)
         found = None if session is None else self.find_by_key(session.key)
-        return None if found is None else found.wards
+        return None if found is None else self.view(found)
+
+    def view(self, session: Session | None) -> View:
+        """What somebody may see; without accounts, that is everybody."""
+        if session is None:
+            return View((), NAME if self._names_without_accounts else NOTHING)
+        if session.role == TABLET:
+            return View(session.wards, self._names_on_tablets)
+        return View(session.wards, NAME if session.role in (NURSE, LEAD) else NOTHING)
 
     def cookie(self, request: Request) -> str | None:
         """What a login has left in this browser."""
         return request.cookies.get(self._cookie_name(request))
 
-    def set_cookie(self, request: Request, response: Response, value: str) -> None:
+    def set_cookie(
+        self, request: Request, response: Response, value: str, seconds: float = ABSOLUTE_S
+    ) -> None:
         """Leaves a login in this browser, out of reach of scripts and of other sites."""
         response.set_cookie(
             self._cookie_name(request),
             value,
-            max_age=int(accounts.ABSOLUTE_S),
+            max_age=int(seconds),
             secure=self._is_secure(request),
             httponly=True,
             samesite="strict",
         )
+
+    def set_tablet_cookie(self, request: Request, response: Response, value: str) -> None:
+        """The same for a ward's tablet, in the place of whoever was logged in."""
+        self.set_cookie(request, response, value, TABLET_ABSOLUTE_S)
 
     def drop_cookie(self, request: Request, response: Response) -> None:
         """Takes it out again."""
@@ -87,13 +114,16 @@ class Guard:
         """The session of that key, which counts as used now."""
         now = self._clock()
         with self._store.read() as connection:
-            found = sessions.find(connection, key, now)
+            found = sessions.find(connection, key, now) or tablets.find(connection, key, now)
         if found is None:
             return None
         session, seen_at = found
         if now - seen_at >= sessions.TOUCH_S:
             with self._store.write() as connection:
-                sessions.touch(connection, key, now)
+                if session.tablet is None:
+                    sessions.touch(connection, key, now)
+                else:
+                    tablets.touch(connection, session.tablet, now)
         return session
 
 
@@ -102,12 +132,35 @@ def is_public(request: Request) -> bool:
     return request.url.path in PUBLIC or request.url.path.startswith("/static/")
 
 
-def session_of(request: Request) -> Session:
-    """The session of a request. Raises RefusalError where the hub has no accounts."""
+def person_of(request: Request) -> Session:
+    """The person who has logged in. Raises RefusalError: there are no accounts, or it is a ward's tablet."""
     session: Session | None = request.state.session
     if session is None:
         raise RefusalError("no_accounts")
+    if session.role == TABLET:
+        raise RefusalError("on_tablet")
     return session
+
+
+def lead_of(request: Request) -> Session:
+    """The same, where it is a lead or an admin."""
+    session = person_of(request)
+    if session.role not in (LEAD, ADMIN):
+        raise RefusalError("lead_only")
+    return session
+
+
+def admin_of(request: Request) -> Session:
+    """The same, where it is an admin."""
+    session = person_of(request)
+    if session.role != ADMIN:
+        raise RefusalError("admin_only")
+    return session
+
+
+def address_of(request: Request) -> str:
+    """Where a request comes from, as far as that is known."""
+    return request.client.host if request.client else ""
 
 
 def refusal(error: RefusalError) -> JSONResponse:

@@ -11,9 +11,10 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Resp
 from fastapi.templating import Jinja2Templates
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
-from hub import accounts, audit, passwords, people, sessions
-from hub.accounts import AccountError, Session
-from hub.guard import Guard, session_of
+from hub import accounts, passwords, people, sessions
+from hub.accounts import TABLET, AccountError, Session
+from hub.guard import Guard, address_of, person_of
+from hub.proofs import Proofs
 from hub.store import Store
 
 log = logging.getLogger(__name__)
@@ -60,7 +61,7 @@ def pages(guard: Guard, store: Store, templates: Jinja2Templates) -> APIRouter:
     return routes
 
 
-def router(guard: Guard, store: Store, clock: Callable[[], float]) -> APIRouter:
+def router(guard: Guard, store: Store, clock: Callable[[], float], proofs: Proofs) -> APIRouter:
     """What these pages ask for, and logout."""
     routes = APIRouter()
 
@@ -68,29 +69,17 @@ def router(guard: Guard, store: Store, clock: Callable[[], float]) -> APIRouter:
     def login(request: Request, body: Login) -> Response:
         if not guard.required:
             raise AccountError("no_accounts")
-        address = request.client.host if request.client else ""
+        _refuse_on_tablets(request)
+        one = proofs.password(body.name, body.password, address_of(request))
         with store.write() as connection:
-            sessions.attempt(connection, body.name, address, clock())
-        with store.read() as connection:
-            found = sessions.password(connection, body.name)
-        right = passwords.fits(found and found[3], body.password)
-        if found is None or not right:
-            # Also for an unknown name, or the time it takes would tell which are known. The name itself is
-            # not written down: it may be a password in the wrong field.
-            who, role = (found[1], found[2]) if found is not None else ("unknown", audit.UNPROVEN)
-            with store.write() as connection:
-                audit.write(connection, clock(), who, role, "login failed", f"person {who}", address=address)
-            raise AccountError("wrong_login")
-        person, name, _, hashed = found
-        with store.write() as connection:
-            sessions.succeed(connection, body.name, address)
-            cookie = sessions.begin(connection, person, hashed, guard.cookie(request), clock())
-        return _welcome(request, name, cookie)
+            cookie = sessions.begin(connection, one.person, one.hashed, guard.cookie(request), clock())
+        return _welcome(request, one.name, cookie)
 
     @routes.post("/api/join")
     def join(request: Request, body: Join) -> Response:
         if not guard.required:
             raise AccountError("no_accounts")
+        _refuse_on_tablets(request)
         with store.read() as connection:
             name = people.invited(connection, body.code, clock())
         accounts.check_password(body.password, name)
@@ -122,7 +111,7 @@ def router(guard: Guard, store: Store, clock: Callable[[], float]) -> APIRouter:
         return response
 
     def _goodbye(request: Request, *, everywhere: bool) -> Response:
-        session = session_of(request)
+        session = person_of(request)
         with store.write() as connection:
             sessions.end(connection, session, clock(), everywhere=everywhere)
         response = JSONResponse({"name": session.name})
@@ -130,3 +119,10 @@ def router(guard: Guard, store: Store, clock: Callable[[], float]) -> APIRouter:
         return response
 
     return routes
+
+
+def _refuse_on_tablets(request: Request) -> None:
+    """A login would end the tablet's own."""
+    session: Session | None = request.state.session
+    if session is not None and session.role == TABLET:
+        raise AccountError("on_tablet")

@@ -21,7 +21,15 @@ class MuteError(RefusalError):
     """What cannot be paused or muted."""
 
 
-def pause(connection: Connection, alert_id: int, person: str, now: float, *, role: str = UNPROVEN) -> float:
+def pause(
+    connection: Connection,
+    alert_id: int,
+    person: str,
+    now: float,
+    *,
+    role: str = UNPROVEN,
+    tablet: str | None = None,
+) -> float:
     """Silence an alert on every board for two minutes; calls to people go on. Returns until when."""
     values = {"paused_until": now + PAUSE_S, "paused_by": person, "revision": next_revision(connection)}
     where = (AlertRow.id == alert_id, AlertRow.closed_at.is_(None), AlertRow.merged_into.is_(None))
@@ -29,7 +37,8 @@ def pause(connection: Connection, alert_id: int, person: str, now: float, *, rol
     found = connection.execute(changed).one_or_none()
     if found is None:
         raise MuteError("not_open")
-    audit.write(connection, now, person, role, "pause", f"alert {alert_id}", ward=found.ward, bed=found.bed)
+    place = {"ward": found.ward, "bed": found.bed, "tablet": tablet}
+    audit.write(connection, now, person, role, "pause", f"alert {alert_id}", **place)
     return now + PAUSE_S
 
 
@@ -42,6 +51,7 @@ def mute(
     now: float,
     *,
     role: str = UNPROVEN,
+    tablet: str | None = None,
 ) -> float:
     """Neither sound nor calls for this bed's distress, in place of a mute that is in force; until when.
 
@@ -53,19 +63,27 @@ def mute(
     until = now + 60.0 * minutes
     values = {"device_id": device_id, "start_at": now, "end_at": until, "person": person, "reason": reason}
     told = {"muted_until": until, "muted_by": person, "muted_reason": reason}
-    place = _tell(connection, device_id, told, now)
+    place = _tell(connection, device_id, told, now) | {"tablet": tablet}
     about = f"device {device_id}"
     audit.write(connection, now, person, role, "mute", about, minutes=minutes, reason=reason, **place)
     connection.execute(insert(MuteRow).values(values))
     return until
 
 
-def lift(connection: Connection, device_id: int, person: str, now: float, *, role: str = UNPROVEN) -> None:
+def lift(
+    connection: Connection,
+    device_id: int,
+    person: str,
+    now: float,
+    *,
+    role: str = UNPROVEN,
+    tablet: str | None = None,
+) -> None:
     """End a mute before its time. Raises MuteError where there is none."""
     if not _end(connection, device_id, person, now):
         raise MuteError("not_muted")
     place = _tell(connection, device_id, dict.fromkeys(("muted_until", "muted_by", "muted_reason")), now)
-    audit.write(connection, now, person, role, "unmute", f"device {device_id}", **place)
+    audit.write(connection, now, person, role, "unmute", f"device {device_id}", tablet=tablet, **place)
 
 
 def _end(connection: Connection, device_id: int, person: str, now: float) -> bool:
@@ -75,7 +93,9 @@ def _end(connection: Connection, device_id: int, person: str, now: float) -> boo
     return bool(found)
 
 
-def _tell(connection: Connection, device_id: int, values: dict[str, Any], now: float) -> dict[str, str]:
+def _tell(
+    connection: Connection, device_id: int, values: dict[str, Any], now: float
+) -> dict[str, str | None]:
     """On the bed's tile, and to the engine. Returns ward and bed."""
     values = values | {"revision": next_revision(connection)}
     changed = update(Device).where(Device.id == device_id).values(values)

@@ -11,15 +11,18 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from hub import audit
 from hub.accounts import ADMIN, INVITATION_S, AccountError, Session, code_key, login_name, new_code
-from hub.tables import InvitationRow, PersonRow, SessionRow
+from hub.tables import InvitationRow, PersonRow, SessionRow, TabletRow
+from hub.tablets import is_reserved
 
 COMMAND_LINE = "command line"
 
 
 def listed(connection: Connection) -> list[dict[str, Any]]:
     """Everybody with an account, by name."""
+    open_ones = select(func.count()).where(SessionRow.person_id == PersonRow.id).scalar_subquery()
     columns = (PersonRow.id, PersonRow.name, PersonRow.role, PersonRow.wards, PersonRow.disabled_at)
-    rows = connection.execute(select(*columns).order_by(PersonRow.login)).all()
+    query = select(*columns, PersonRow.pin.is_not(None).label("pin"), open_ones.label("sessions"))
+    rows = connection.execute(query.order_by(PersonRow.login)).all()
     return [
         {
             "id": row.id,
@@ -27,6 +30,8 @@ def listed(connection: Connection) -> list[dict[str, Any]]:
             "role": row.role,
             "wards": json.loads(row.wards),
             "disabled": row.disabled_at is not None,
+            "pin": row.pin,
+            "sessions": row.sessions,
         }
         for row in rows
     ]
@@ -50,6 +55,8 @@ def invite(
     Whoever has an account keeps it and gets this role and these wards with the new password. `by` is None
     at the command line.
     """
+    if is_reserved(name):
+        raise AccountError("reserved_name")
     code = new_code()
     spelled = unicodedata.normalize("NFC", " ".join(name.split()))
     connection.execute(delete(InvitationRow).where(InvitationRow.login == login_name(name)))
@@ -77,9 +84,9 @@ def join(connection: Connection, code: str, password: str, now: float) -> int:
         new = insert(PersonRow).values(**values, login=row.login, made_at=now).returning(PersonRow.id)
         person = connection.execute(new).scalar_one()
     else:
-        values |= {"disabled_at": None}
+        values |= {"disabled_at": None, "pin": None}  # a code may have come into other hands
         connection.execute(update(PersonRow).where(PersonRow.id == person).values(values))
-        connection.execute(delete(SessionRow).where(SessionRow.person_id == person))
+        _end_sessions(connection, person)
     audit.write(connection, now, row.name, row.role, "join", f"person {row.name}")
     return int(person)
 
@@ -100,7 +107,7 @@ def disable(connection: Connection, person: int, by: Session, now: float) -> Non
         raise AccountError("disabled", name=row.name)
     _keep_an_admin(connection, row)
     connection.execute(update(PersonRow).where(PersonRow.id == person).values(disabled_at=now))
-    connection.execute(delete(SessionRow).where(SessionRow.person_id == person))
+    _end_sessions(connection, person)
     connection.execute(delete(InvitationRow).where(InvitationRow.login == row.login))
     audit.write(connection, now, by.name, by.role, "disable", f"person {row.name}")
 
@@ -126,6 +133,49 @@ def change(
     before = {"role": row.role, "wards": json.loads(row.wards)}
     details = {"role": role, "wards": sorted(set(wards)), "before": before}
     audit.write(connection, now, by.name, by.role, "change", f"person {row.name}", **details)
+
+
+def log_out(connection: Connection, person: int, by: Session, now: float) -> None:
+    """Ends every session of somebody, who can log in again. Raises AccountError."""
+    row = _person(connection, person)
+    _end_sessions(connection, person)
+    audit.write(connection, now, by.name, by.role, "end sessions", f"person {row.name}")
+
+
+def new_password(connection: Connection, person: int, by: Session, now: float) -> tuple[str, str]:
+    """A code with which somebody sets a new password, and the name. Raises AccountError."""
+    row = _person(connection, person)
+    return invite(connection, row.name, row.role, json.loads(row.wards), by, now), row.name
+
+
+def set_password(connection: Connection, own: Session, hashed: str, now: float) -> None:
+    """A person's own new password, hashed; every session ends."""
+    connection.execute(update(PersonRow).where(PersonRow.id == own.person_id).values(password=hashed))
+    _end_sessions(connection, own.person_id)
+    audit.write(connection, now, own.name, own.role, "change password", f"person {own.name}")
+
+
+def set_pin(connection: Connection, own: Session, hashed: str | None, now: float) -> None:
+    """A person's own PIN for wards' tablets, hashed; None removes it."""
+    connection.execute(update(PersonRow).where(PersonRow.id == own.person_id).values(pin=hashed))
+    _end_trust(connection, own.person_id)
+    action = "remove PIN" if hashed is None else "set PIN"
+    audit.write(connection, now, own.name, own.role, action, f"person {own.name}")
+
+
+def has_pin(connection: Connection, person: int) -> bool:
+    """Whether somebody can act on wards' tablets."""
+    return connection.scalar(select(PersonRow.pin).where(PersonRow.id == person)) is not None
+
+
+def _end_sessions(connection: Connection, person: int) -> None:
+    connection.execute(delete(SessionRow).where(SessionRow.person_id == person))
+    _end_trust(connection, person)
+
+
+def _end_trust(connection: Connection, person: int) -> None:
+    values = {"person_id": None, "person_until": None}
+    connection.execute(update(TabletRow).where(TabletRow.person_id == person).values(values))
 
 
 def _person(connection: Connection, person: int) -> Any:

@@ -56,6 +56,24 @@ REFUSALS = {
     "disabled": Refusal(409, "{name} is disabled already"),
     "not_disabled": Refusal(409, "{name} is not disabled"),
     "only_admin": Refusal(409, "{name} is the only admin; make another one first"),
+    "reserved_name": Refusal(422, "this name would be taken for a tablet; choose another"),
+    "wrong_password": Refusal(403, "the password is wrong"),
+    # PINs and wards' tablets
+    "pin_digits": Refusal(422, "a PIN has 4 to 8 digits"),
+    "pin_guessed": Refusal(
+        422, "this PIN is guessed at once; take no sequence, no repetition, no date and no year"
+    ),
+    "wrong_pin": Refusal(403, "the PIN is wrong"),
+    "pin_needed": Refusal(403, "give your name and PIN"),
+    "pin_locked": Refusal(429, "too many wrong PINs; try again in {minutes} min"),
+    "on_tablet": Refusal(403, "this is a ward's tablet; log in on a device of your own"),
+    "tablet_name": Refusal(409, "there is a tablet {name} already; choose another name"),
+    "tablet_ward": Refusal(403, "you can enrol a tablet only for your own wards: {wards}"),
+    "no_tablet": Refusal(409, "there is no such tablet"),
+    # patients
+    "no_patient": Refusal(409, "nobody is entered for this bed"),
+    "forget_failed": Refusal(503, "the device has not forgotten the last voice: {why}"),
+    "patients_only": Refusal(403, "only nurses and leads of the ward see and enter patients"),
 }
 
 

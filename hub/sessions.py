@@ -27,16 +27,22 @@ TOUCH_S = 60.0  # how exactly it is known when a session was last used
 
 
 class LockedError(AccountError):
-    """Too many wrong passwords; `wait_s` is how long no other is tried."""
+    """Too many wrong passwords or PINs; `wait_s` is how long no other is tried."""
 
-    def __init__(self, wait_s: float) -> None:
+    def __init__(self, wait_s: float, *, pin: bool = False) -> None:
         self.wait_s = wait_s
-        super().__init__("locked", retry_s=wait_s, minutes=max(1, round(wait_s / 60)))
+        minutes = max(1, round(wait_s / 60))
+        if pin:
+            super().__init__("pin_locked", retry_s=wait_s, minutes=minutes)
+        else:
+            super().__init__("locked", retry_s=wait_s, minutes=minutes)
 
 
-def attempt(connection: Connection, name: str, address: str, now: float) -> None:
-    """Counts a failure before the password is tried, so that many at once count too. Raises LockedError."""
-    keys = _failure_keys(name, address)
+def attempt(connection: Connection, keys: tuple[str, str], now: float, *, pin: bool = False) -> None:
+    """Counts a failure before the secret is tried, so that many at once count too. Raises LockedError.
+
+    `keys` are whose secret it is and where it is tried, from `password_keys` or `pin_keys`.
+    """
     connection.execute(delete(FailureRow).where(FailureRow.last_at <= now - FORGET_S))
     rows = connection.execute(
         select(FailureRow.key, FailureRow.failures, FailureRow.last_at).where(FailureRow.key.in_(keys))
@@ -45,7 +51,7 @@ def attempt(connection: Connection, name: str, address: str, now: float) -> None
     known = {row.key: (counted(row.failures, row.last_at, now), min(row.last_at, now)) for row in rows}
     until = max((locked_until(*known[one]) for one in keys if one in known), default=now)
     if until > now:
-        raise LockedError(until - now)
+        raise LockedError(until - now, pin=pin)
     for one in keys:
         values = {"failures": known.get(one, (0, now))[0] + 1, "last_at": now}
         if one in known:
@@ -54,9 +60,9 @@ def attempt(connection: Connection, name: str, address: str, now: float) -> None
             connection.execute(insert(FailureRow).values(key=one, **values))
 
 
-def succeed(connection: Connection, name: str, address: str) -> None:
-    """Forgets an account's failures, also those of the address that were this account's."""
-    account, place = _failure_keys(name, address)
+def succeed(connection: Connection, keys: tuple[str, str]) -> None:
+    """Forgets the failures with a secret, also those of the place that were with this secret."""
+    account, place = keys
     own = connection.scalar(select(FailureRow.failures).where(FailureRow.key == account)) or 0
     connection.execute(delete(FailureRow).where(FailureRow.key == account))
     less = update(FailureRow).where(FailureRow.key == place).values(failures=FailureRow.failures - own)
@@ -64,8 +70,14 @@ def succeed(connection: Connection, name: str, address: str) -> None:
     connection.execute(delete(FailureRow).where(FailureRow.key == place, FailureRow.failures <= 0))
 
 
-def _failure_keys(name: str, address: str) -> tuple[str, str]:
-    return key(f"account {login_name(name)}"), key(f"address {address}")  # a name may be a mistyped password
+def password_keys(name: str, address: str) -> tuple[str, str]:
+    """Under which wrong passwords are counted; a name may be a mistyped password, so only hashes are kept."""
+    return key(f"account {login_name(name)}"), key(f"address {address}")
+
+
+def pin_keys(person: int, tablet: int) -> tuple[str, str]:
+    """Under which wrong PINs are counted: apart from passwords, or a tablet could lock somebody's login."""
+    return key(f"pin {person}"), key(f"tablet {tablet}")
 
 
 def password(connection: Connection, name: str) -> tuple[int, str, str, str | None] | None:

@@ -10,14 +10,15 @@ from fastapi.responses import HTMLResponse, Response
 from fastapi.templating import Jinja2Templates
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from hub import accounts, people
+from hub import accounts, board, people, tablets
 from hub.accounts import ADMIN, NURSE, AccountError, Session
-from hub.guard import session_of
+from hub.guard import admin_of, lead_of
 from hub.login import Name
 from hub.store import Store
 
 Ward = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=40)]
 Wards = Annotated[list[Ward], Field(max_length=100)]
+HOURS = int(accounts.INVITATION_S / 3600)
 
 
 class Invitation(BaseModel):
@@ -43,47 +44,63 @@ def router(store: Store, clock: Callable[[], float], templates: Jinja2Templates)
 
     @routes.get("/people", response_class=HTMLResponse)
     def page(request: Request) -> Response:
-        session = _inviting(request)
+        session = lead_of(request)
         context = {
             "me": session,
             "people": _listed(session),
+            "tablets": _tablets(session),
+            "known_wards": session.wards or _wards(),
             "roles": accounts.MAY_INVITE[session.role],
+            "all_roles": accounts.ROLES,
             "is_admin": session.role == ADMIN,
-            "hours": int(accounts.INVITATION_S / 3600),
         }
         return templates.TemplateResponse(request, "people.html", context)
 
     @routes.get("/api/people")
     def listed(request: Request) -> list[dict[str, Any]]:
-        return _listed(_inviting(request))
+        return _listed(lead_of(request))
 
     @routes.post("/api/people/invite")
     def invite(request: Request, body: Invitation) -> dict[str, Any]:
-        session = _inviting(request)
+        session = lead_of(request)
         accounts.check_invitation(body.role, body.wards, session.role, session.wards)
         with store.write() as connection:
             if session.role != ADMIN and people.exists(connection, body.name):
                 raise AccountError("has_account", name=body.name)
             code = people.invite(connection, body.name, body.role, body.wards, session, clock())
-        return {"code": code, "name": body.name, "hours": int(accounts.INVITATION_S / 3600)}
+        return {"code": code, "name": body.name, "hours": HOURS}
 
     @routes.post("/api/people/{person}/disable")
     def disable(request: Request, person: int) -> dict[str, bool]:
-        session = _admin(request)
+        session = admin_of(request)
         with store.write() as connection:
             people.disable(connection, person, session, clock())
         return {"disabled": True}
 
     @routes.post("/api/people/{person}/enable")
     def enable(request: Request, person: int) -> dict[str, bool]:
-        session = _admin(request)
+        session = admin_of(request)
         with store.write() as connection:
             people.enable(connection, person, session, clock())
         return {"disabled": False}
 
+    @routes.post("/api/people/{person}/logout")
+    def log_out(request: Request, person: int) -> dict[str, int]:
+        session = admin_of(request)
+        with store.write() as connection:
+            people.log_out(connection, person, session, clock())
+        return {"sessions": 0}
+
+    @routes.post("/api/people/{person}/code")
+    def new_password(request: Request, person: int) -> dict[str, Any]:
+        session = admin_of(request)
+        with store.write() as connection:
+            code, name = people.new_password(connection, person, session, clock())
+        return {"code": code, "name": name, "hours": HOURS}
+
     @routes.post("/api/people/{person}/role")
     def change(request: Request, person: int, body: Change) -> dict[str, str]:
-        session = _admin(request)
+        session = admin_of(request)
         with store.write() as connection:
             people.change(connection, person, body.role, body.wards, session, clock())
         return {"role": body.role}
@@ -91,23 +108,22 @@ def router(store: Store, clock: Callable[[], float], templates: Jinja2Templates)
     def _listed(session: Session) -> list[dict[str, Any]]:
         with store.read() as connection:
             found = people.listed(connection)
-        if session.role == ADMIN or not session.wards:
+        if session.role == ADMIN:
             return found
         mine = set(session.wards)
-        return [one for one in found if not one["wards"] or mine & set(one["wards"])]
+        return [
+            one
+            for one in found
+            if one["id"] == session.person_id
+            or (one["role"] == NURSE and (not mine or not one["wards"] or mine & set(one["wards"])))
+        ]
+
+    def _tablets(session: Session) -> list[dict[str, Any]]:
+        with store.read() as connection:
+            return [one for one in tablets.listed(connection) if accounts.may_see(session.wards, one["ward"])]
+
+    def _wards() -> list[str]:
+        with store.read() as connection:
+            return board.wards(connection)
 
     return routes
-
-
-def _inviting(request: Request) -> Session:
-    session = session_of(request)
-    if session.role == NURSE:
-        raise AccountError("lead_only")
-    return session
-
-
-def _admin(request: Request) -> Session:
-    session = session_of(request)
-    if session.role != ADMIN:
-        raise AccountError("admin_only")
-    return session

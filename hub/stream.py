@@ -19,6 +19,7 @@ from fastapi.sse import ServerSentEvent
 
 from edge.errors import StorageError
 from hub import board
+from hub.accounts import View
 from hub.store import Store, revision
 
 log = logging.getLogger(__name__)
@@ -29,8 +30,8 @@ RETRY_MS = 1000
 SILENT_S = 15.0  # an ingest or engine silent for so long makes the board not live
 
 
-def _everything() -> tuple[str, ...]:
-    return ()
+def _everything() -> View:
+    return View()
 
 
 class Stream:
@@ -74,25 +75,25 @@ class Stream:
             self._changed.notify_all()
 
     async def listen(
-        self, last_event_id: str | None, view: Callable[[], tuple[str, ...] | None] = _everything
+        self, last_event_id: str | None, view: Callable[[], View | None] = _everything
     ) -> AsyncIterator[ServerSentEvent]:
         """Events for one browser: the board, then changes as they come, and a ping every few seconds.
 
-        `view` gives the wards to be seen, none for all, before anything is sent; with None the stream ends.
+        `view` gives what may be seen, before anything is sent; with None the stream ends.
         """
-        wards: tuple[str, ...] | None = None
+        shown: View | None = None
         seen = self._resume(last_event_id)
         fresh = True
         pinged_at = 0.0
         while not self._closing:
             try:
-                before, wards = wards, await asyncio.to_thread(view)
-                if wards is None:
+                before, shown = shown, await asyncio.to_thread(view)
+                if shown is None:
                     return
-                if before is not None and before != wards:
+                if before is not None and before != shown:
                     seen = None
                 if fresh or seen is None or seen < self._revision:
-                    data = await asyncio.to_thread(self._data, seen, wards)
+                    data = await asyncio.to_thread(self._data, seen, shown)
                     seen = int(data["revision"])
                     fresh = False
                     yield self._event("board", data, f"{self._start}.{seen}")
@@ -130,11 +131,11 @@ class Stream:
         with self._store.read() as connection:
             return revision(connection)
 
-    def _data(self, seen: int | None, wards: tuple[str, ...]) -> dict[str, Any]:
+    def _data(self, seen: int | None, shown: View) -> dict[str, Any]:
         with self._store.read() as connection:
             if seen is None or seen > revision(connection):
-                return board.snapshot(connection, wards)
-            return board.changes(connection, seen, wards)
+                return board.snapshot(connection, shown.wards, shown.names)
+            return board.changes(connection, seen, shown.wards, shown.names)
 
     @staticmethod
     def _event(name: str, data: dict[str, Any], event_id: str | None) -> ServerSentEvent:

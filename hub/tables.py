@@ -252,6 +252,8 @@ class PersonRow(Base):
     password: Mapped[str]  # argon2id
     made_at: Mapped[float]
     disabled_at: Mapped[float | None]
+    pin: Mapped[str | None]  # argon2id; for wards' tablets
+    pin_used_at: Mapped[float | None]
 
 
 class InvitationRow(Base):
@@ -276,8 +278,37 @@ class SessionRow(Base):
     seen_at: Mapped[float]  # last used, to the minute
 
 
+class TabletRow(Base):
+    """A browser that a ward shares, by the hash of its cookie, and who has given a PIN there last."""
+
+    __tablename__ = "tablets"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    ward: Mapped[str]
+    made_by: Mapped[str]
+    made_at: Mapped[float]
+    seen_at: Mapped[float]  # last used, to the minute
+    person_id: Mapped[int | None] = mapped_column(ForeignKey("people.id"))
+    person_until: Mapped[float | None]  # so long that person needs no PIN again
+
+
+class PatientRow(Base):
+    """Who lies where a device stands: nowhere else but here, and only as long as the device stays there."""
+
+    __tablename__ = "patients"
+    device_id: Mapped[int] = mapped_column(ForeignKey("devices.id"), primary_key=True, autoincrement=False)
+    bed: Mapped[str]  # where the device stood when the name was entered
+    name: Mapped[str]
+    set_by: Mapped[str]
+    set_at: Mapped[float]
+
+
 class FailureRow(Base):
-    """Wrong passwords for an account or from an address, by the hash of its name; gone after some hours."""
+    """Wrong passwords for an account or from an address, wrong PINs of a person or on a tablet.
+
+    By the hash of whose they are; gone after some hours.
+    """
 
     __tablename__ = "login_failures"
     key: Mapped[str] = mapped_column(primary_key=True)

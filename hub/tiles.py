@@ -8,13 +8,14 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from edge.messages import Emotion, Health, State
-from hub import states
+from hub import patients, states
 from hub.arrivals import Accepted
 from hub.store import next_revision, write_changes
 from hub.tables import Device
 
 _BEFORE = (
     Device.id,
+    Device.bed,
     Device.status,
     Device.status_at,
     Device.heard_at,
@@ -50,15 +51,19 @@ def update(connection: Connection, heard: Sequence[tuple[int, Accepted, float]])
         said.setdefault(device_id, []).append(item)
     changed: dict[int, tuple[int, list[states.Change]]] = {}
     revision = next_revision(connection)
+    rows = connection.execute(select(*_BEFORE).where(Device.id.in_(latest))).all()
     values: dict[int, dict[str, Any]] = {}
-    for row in connection.execute(select(*_BEFORE).where(Device.id.in_(latest))):
+    for row in rows:
         values[row.id] = {"revision": revision, **_changed(row, latest[row.id])}
         known = states.Known(row.status, row.status_at, row.heard_at, row.microphone, row.changes)
         if new := states.changes(known, said[row.id]):
             changed[row.id] = row.changes, new
             values[row.id]["changes"] = row.changes + len(new)
     write_changes(connection, Device, values)
-    states.write(connection, changed, max(item.at for _, item, _ in heard))
+    now = max(item.at for _, item, _ in heard)
+    states.write(connection, changed, now)
+    if any(latest[row.id].get("bed", row.bed) != row.bed for row in rows):
+        patients.forget_moved(connection, now)
 
 
 def _changed(row: Any, values: dict[str, Any]) -> dict[str, Any]:

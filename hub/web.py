@@ -23,13 +23,25 @@ from fastapi.staticfiles import StaticFiles
 from fastapi.templating import Jinja2Templates
 
 from edge.errors import StorageError, UnavailableError
-from hub import __version__, actions, bed_page, board, login, metrics, people, staff
-from hub.accounts import NURSE
-from hub.actions import wards_of
+from hub import (
+    __version__,
+    actions,
+    bed_names,
+    bed_page,
+    board,
+    enrolment,
+    login,
+    metrics,
+    own_account,
+    people,
+    staff,
+)
+from hub.accounts import ADMIN, LEAD, NAME
 from hub.alerts import OUTCOMES
 from hub.canary import Canary
 from hub.config import LOOPBACK, Settings
 from hub.guard import Guard, refusal
+from hub.proofs import Proofs
 from hub.refusals import RefusalError
 from hub.service import Pulse, Stop
 from hub.store import Store
@@ -53,6 +65,7 @@ def create_app(settings: Settings, store: Store, clock: Callable[[], float]) -> 
     """The application; `app.state.stream` is its event stream, to be closed before the server stops."""
     stream: Stream | None = None
     guard = Guard(settings, store, clock)
+    proofs = Proofs(store, clock, settings.tablets.pin_s)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -99,7 +112,8 @@ def create_app(settings: Settings, store: Store, clock: Callable[[], float]) -> 
             "silent_s": SILENT_S,
             "version": __version__,
             "me": request.state.session,
-            "may_invite": request.state.session is not None and request.state.session.role != NURSE,
+            "sees_patients": guard.view(request.state.session).names == NAME,
+            "may_invite": request.state.session is not None and request.state.session.role in (LEAD, ADMIN),
         }
         return templates.TemplateResponse(request, "board.html", context)
 
@@ -115,13 +129,17 @@ def create_app(settings: Settings, store: Store, clock: Callable[[], float]) -> 
     @app.get("/api/board")
     def whole(request: Request) -> dict[str, Any]:
         with store.read() as connection:
-            return board.snapshot(connection, wards_of(request))
+            shown = guard.view(request.state.session)
+            return board.snapshot(connection, shown.wards, shown.names)
 
-    app.include_router(actions.router(store, clock))
+    app.include_router(actions.router(settings, store, clock, proofs))
     app.include_router(bed_page.router(settings, store, clock, templates))
     app.include_router(login.pages(guard, store, templates))
-    app.include_router(login.router(guard, store, clock))
+    app.include_router(login.router(guard, store, clock, proofs))
+    app.include_router(own_account.router(guard, store, clock, proofs, templates))
     app.include_router(staff.router(store, clock, templates))
+    app.include_router(enrolment.router(settings, guard, store, clock))
+    app.include_router(bed_names.router(settings, store, clock, proofs, templates))
     app.include_router(metrics.router(settings, store, clock))
 
     @app.get("/healthz")

@@ -2,11 +2,11 @@
 
 const CHECK_MS = 5000;
 
+if (document.body.dataset.person || document.body.dataset.tablet) setInterval(check, CHECK_MS);
 if (document.body.dataset.person) {
   document.getElementById("logout").addEventListener("click", () => leave("/api/logout"));
   document.getElementById("logout-everywhere").addEventListener("click", () => leave("/api/logout-everywhere"));
   document.getElementById("account-close").addEventListener("click", () => document.getElementById("account").close());
-  setInterval(check, CHECK_MS);
 }
 
 async function leave(path) {

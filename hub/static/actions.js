@@ -9,6 +9,13 @@ const WAIT_MS = 8000;
 let hiding = 0;
 
 export async function post(path, body) {
+  const { ok, answer } = await send(path, body);
+  if (!ok) toast(answer ? refusal(answer) : t("no_answer"));
+  return ok;
+}
+
+// Whether it was done, and what the hub answered; no answer where it gave none.
+export async function send(path, body) {
   try {
     const response = await fetch(path, {
       method: "POST",
@@ -16,13 +23,20 @@ export async function post(path, body) {
       body: JSON.stringify(body),
       signal: AbortSignal.timeout(WAIT_MS),
     });
-    if (response.ok) return true;
-    const answer = await response.json().catch(() => ({}));
-    toast(refusal(answer));
+    return { ok: response.ok, answer: await response.json().catch(() => ({})) };
   } catch {
-    toast(t("no_answer"));
+    return { ok: false, answer: null };
   }
-  return false;
+}
+
+// What the hub tells; null where it does not.
+export async function ask(path) {
+  try {
+    const response = await fetch(path, { signal: AbortSignal.timeout(WAIT_MS) });
+    return response.ok ? await response.json() : null;
+  } catch {
+    return null;
+  }
 }
 
 export function toast(text) {

@@ -90,7 +90,7 @@ class Card {
     setText(this.word, words.alertWord(alert));
     setText(this.reason, words.reason(alert, now));
     setText(this.since, words.condition(alert, now));
-    setText(this.who, accepted ? t("accepted_by", { name: alert.accepted_by, time: time(alert.accepted_at) }) : "");
+    setText(this.who, accepted ? t("accepted_by", { name: words.person(alert.accepted_by), time: time(alert.accepted_at) }) : "");
     setText(this.accept, t("accept"));
     setText(this.pause, t("pause"));
     setText(this.ask, t("what_was_it"));

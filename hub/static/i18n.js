@@ -50,8 +50,20 @@ export function useLanguage() {
   calendar = new Intl.DateTimeFormat(locale, { weekday: "short", day: "numeric", month: "short" });
   document.documentElement.lang = language;
   document.documentElement.dir = RIGHT_TO_LEFT.has(language) ? "rtl" : "ltr";
-  for (const node of document.querySelectorAll("[data-t]")) node.textContent = t(node.dataset.t);
-  for (const node of document.querySelectorAll("[data-t-label]")) node.setAttribute("aria-label", t(node.dataset.tLabel));
+  for (const node of document.querySelectorAll("[data-t]")) node.textContent = t(node.dataset.t, values(node));
+  for (const node of document.querySelectorAll("[data-t-label]")) node.setAttribute("aria-label", t(node.dataset.tLabel, values(node)));
+}
+
+// What the hub wrote beside a text for its places: data-v-n is a number, data-v-ago a time, others as they are.
+function values(node) {
+  const found = {};
+  for (const [key, value] of Object.entries(node.dataset)) {
+    if (!/^v[A-Z]/.test(key)) continue;
+    const name = key[1].toLowerCase() + key.slice(2);
+    if (name === "n") found[name] = number(Number(value));
+    else found[name] = name === "ago" ? ago(Date.now() / 1000 - Number(value)) : value;
+  }
+  return found;
 }
 
 export function languageName() {

@@ -1,6 +1,5 @@
 // The board: keeps what the stream says, and brings the page up to date with it.
 
-import { post } from "./actions.js";
 import { Answers } from "./answers.js";
 import { byId, loadIcons, setText } from "./dom.js";
 import { Feed } from "./feed.js";
@@ -35,9 +34,8 @@ const settings = new Settings(() => {
   drawLiveness();
 });
 
-async function answer(id, verb, more = {}) {
-  const person = await people.name();
-  if (person) await post(`/api/alerts/${id}/${verb}`, { person, ...more });
+function answer(id, verb, more = {}) {
+  return people.act(`/api/alerts/${id}/${verb}`, more, verb === "accept");
 }
 
 const act = {

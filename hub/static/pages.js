@@ -1,13 +1,26 @@
-// Login, invitation and the list of people: forms go to the hub as JSON, with the header no other site can send.
+// Login, accounts, tablets and patients: forms go to the hub as JSON, with the header no other site can send.
+// Whatever comes back is said beside the form it is about, in the reader's language.
+
+import { el } from "./dom.js";
+import { LANGUAGES, chooseLanguage, chosenLanguage, number, t, useLanguage } from "./i18n.js";
+import { showLight } from "./light.js";
+import { refusal } from "./refusals.js";
 
 const WAIT_MS = 30000;
-const message = document.getElementById("message");
+
+useLanguage();
+showLight();
+showLanguages();
 
 for (const form of document.querySelectorAll("form[data-post]")) {
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    send(form).catch(() => say("The hub does not answer. Nothing was recorded; try again."));
+    submit(form);
   });
+}
+
+for (const button of document.querySelectorAll("[data-clear]")) {
+  button.addEventListener("click", () => clear(button));
 }
 
 const code = document.getElementById("code");
@@ -17,52 +30,95 @@ if (code && location.hash.length > 1) {
   document.getElementById("password").focus();
 }
 
-async function send(form) {
-  const again = form.querySelector("[data-same-as]");
-  if (again && again.value !== form.elements[again.dataset.sameAs].value) {
-    say("The two passwords are not the same.");
-    again.focus();
-    return;
+function showLanguages() {
+  const select = document.getElementById("language");
+  const names = Object.entries(LANGUAGES).map(([name, words]) => el("option", { value: name, lang: name }, words.language));
+  select.replaceChildren(el("option", { value: "" }, t("automatic")), ...names);
+  select.value = chosenLanguage();
+  select.onchange = () => {
+    chooseLanguage(select.value);
+    showLanguages();
+  };
+}
+
+async function submit(form) {
+  for (const again of form.querySelectorAll("[data-same-as]")) {
+    if (again.value !== form.elements[again.dataset.sameAs].value) {
+      say(form, t("not_same"), "alert");
+      again.focus();
+      return;
+    }
   }
-  const button = form.querySelector("button[type=submit]");
-  button.disabled = true;
-  say("");
+  const answer = await send(form, form.dataset.post, values(form));
+  if (!answer) return;
+  if ("result" in form.dataset) {
+    const link = `${location.origin}/join#${answer.code}`;
+    say(form, `${t("code_for", { name: answer.name, n: number(answer.hours) })}\n${answer.code}\n${link}`, "code");
+  } else if (form.dataset.patient === "put") {
+    form.querySelector("[data-clear]").hidden = false;
+    say(form, t("saved"), "saved");
+  } else if (form.dataset.patient === "forget") {
+    form.hidden = true;
+    say(form.previousElementSibling, t("patient_forgotten"), "saved");
+  } else if ("saved" in form.dataset) {
+    form.reset();
+    say(form, t("saved"), "saved");
+  } else {
+    location.assign(form.dataset.next);
+  }
+}
+
+// The bed is empty; its device may still know how the last patient sounded.
+async function clear(button) {
+  const form = button.form;
+  if (!(await send(form, button.dataset.clear, {}))) return;
+  form.elements.name.value = "";
+  button.hidden = true;
+  say(form, t("saved"), "saved");
+  const bed = form.parentElement;
+  if ("mayForget" in bed.dataset) bed.querySelector(".forget").hidden = false;
+}
+
+// What the hub answers; null after a refusal, which is said.
+async function send(form, path, body) {
+  const buttons = form.querySelectorAll("button");
+  for (const button of buttons) button.disabled = true;
+  say(form, "");
   try {
-    const response = await fetch(form.dataset.post, {
+    const response = await fetch(path, {
       method: "POST",
       headers: { "Content-Type": "application/json", "X-Requested-With": "bedside" },
-      body: JSON.stringify(values(form)),
+      body: JSON.stringify(body),
       signal: AbortSignal.timeout(WAIT_MS),
     });
     const answer = await response.json().catch(() => ({}));
-    if (!response.ok) {
-      const text = typeof answer.detail === "string" ? answer.detail : "the hub did not understand that";
-      say(`${text.charAt(0).toUpperCase()}${text.slice(1)}.`);
-    } else if (form.dataset.result) {
-      show(answer);
-    } else {
-      location.assign(form.dataset.next);
-    }
+    if (response.ok) return answer;
+    say(form, refusal(answer), "alert");
+  } catch {
+    say(form, t("no_answer"), "alert");
   } finally {
-    button.disabled = false;
+    for (const button of buttons) button.disabled = false;
   }
+  return null;
 }
 
 function values(form) {
   const found = {};
   for (const field of form.querySelectorAll("[name]")) {
     const text = field.value;
-    found[field.name] = "list" in field.dataset ? text.split(",").map((one) => one.trim()).filter(Boolean) : text;
+    found[field.name] = "list" in field.dataset ? text.split(/[,،]/).map((one) => one.trim()).filter(Boolean) : text;
   }
   return found;
 }
 
-function show(answer) {
-  const node = document.getElementById("result");
-  const link = `${location.origin}/join#${answer.code}`;
-  node.textContent = `For ${answer.name}, once, within ${answer.hours} hours. The code is not shown again.\n${answer.code}\n${link}`;
-}
-
-function say(text) {
-  message.textContent = text;
+// Said to a screen reader too: the node is there before its text changes.
+function say(form, text, kind = "saved") {
+  let node = form.querySelector(".message");
+  if (!node) {
+    node = el("p", { class: "message" });
+    form.append(node);
+  }
+  node.setAttribute("role", kind === "alert" ? "alert" : "status");
+  node.dataset.kind = kind;
+  node.textContent = text;
 }

@@ -1,7 +1,7 @@
 // What the hub refuses, in the reader's language: its answer has a code and the values of the sentence.
 
 import { known, number, t } from "./i18n.js";
-import { outcomeKey } from "./words.js";
+import { outcomeKey, person } from "./words.js";
 
 // `answer` is the body: { code, values }. A code that this page does not know is from a newer hub.
 export function refusal(answer) {
@@ -13,6 +13,7 @@ export function refusal(answer) {
 
 function word(name, value) {
   if (typeof value === "number") return number(value);
+  if (name === "name") return person(value);
   const key = { outcome: outcomeKey(value), role: `role_${value}`, invited: `role_${value}` }[name];
   return key && known(key) ? t(key) : value;
 }

@@ -2,12 +2,7 @@
 
 import { byId, el } from "./dom.js";
 import { LANGUAGES, chooseLanguage, chosenLanguage, t } from "./i18n.js";
-import { recall, remember } from "./memory.js";
-
-const KEY = "bedside.light";
-const LIGHTS = ["auto", "day", "night"];
-const EVENING = 20;
-const MORNING = 7;
+import { LIGHTS, chooseLight, chosenLight, showLight } from "./light.js";
 
 export class Settings {
   constructor(onLanguage) {
@@ -22,8 +17,7 @@ export class Settings {
       onLanguage();
     });
     this.light.addEventListener("change", () => {
-      remember(KEY, this.light.value);
-      this.showLight();
+      chooseLight(this.light.value);
     });
     this.show();
     this.showLight();
@@ -35,15 +29,12 @@ export class Settings {
     const names = Object.entries(LANGUAGES).map(([name, words]) => el("option", { value: name, lang: name }, words.language));
     this.language.replaceChildren(el("option", { value: "" }, t("automatic")), ...names);
     this.language.value = chosenLanguage();
-    const chosen = recall(KEY);
     this.light.replaceChildren(...LIGHTS.map((name) => el("option", { value: name }, t(`light_${name}`))));
-    this.light.value = LIGHTS.includes(chosen) ? chosen : "auto";
+    this.light.value = chosenLight();
   }
 
-  showLight(hour = new Date().getHours()) {
-    const night = this.light.value === "night" || (this.light.value === "auto" && (hour >= EVENING || hour < MORNING));
-    const light = night ? "night" : "day";
-    if (document.documentElement.dataset.light !== light) document.documentElement.dataset.light = light;
+  showLight() {
+    showLight();
   }
 
   // Browsers give the wake lock back whenever the page is hidden; only HTTPS and this machine may ask.

@@ -12,7 +12,9 @@ export class Tile {
     this.key = key;
     this.first = null;
     this.sign = icon("medium");
-    this.name = el("h2", { class: "bed", dir: "auto" });
+    this.place = el("span", {});
+    this.patient = el("span", { class: "patient", dir: "auto" });
+    this.name = el("h2", { class: "bed", dir: "auto" }, this.place, this.patient);
     this.word = el("strong", { class: "word" });
     this.waiting = el("span", { class: "waiting" });
     this.mic = chip();
@@ -46,8 +48,11 @@ export class Tile {
     const first = sorted[0] || null;
     this.first = first;
     const name = bed ? (manyWards ? `${bed.bed} · ${bed.ward}` : bed.bed) : words.place(first);
-    setText(this.name, name);
-    if (this.name.title !== name) this.name.title = name;
+    const patient = bed?.patient || ""; // only where the hub tells it to whoever looks
+    const whole = patient ? `${name} · ${patient}` : name;
+    setText(this.place, name);
+    setText(this.patient, patient);
+    if (this.name.title !== whole) this.name.title = whole;
     setLabel(this.node, name);
     this.live.hidden = this.states.hidden = !bed;
     for (const node of [this.sign, this.word, this.waiting, this.alert, this.answers]) node.toggleAttribute("hidden", !first);
@@ -69,7 +74,7 @@ export class Tile {
     setText(this.reason, reason);
     if (this.reason.title !== reason) this.reason.title = reason;
     setText(this.since, words.condition(alert, now));
-    setText(this.who, accepted ? t("accepted_by", { name: alert.accepted_by, time: time(alert.accepted_at) }) : "");
+    setText(this.who, accepted ? t("accepted_by", { name: words.person(alert.accepted_by), time: time(alert.accepted_at) }) : "");
     this.since.hidden = accepted;
     this.who.hidden = !accepted;
     this.accept.hidden = accepted;

@@ -57,6 +57,12 @@ export function alertIcon(alert) {
   return rankName(alert);
 }
 
+// Who did something: a person, or somebody at a ward's tablet who gave no PIN.
+export function person(name) {
+  const tablet = /^Tablet (.+), not identified$/.exec(name);
+  return tablet ? t("tablet_unidentified", { name: tablet[1] }) : name;
+}
+
 // Who the alert is about: a bed, a whole ward, or the hub.
 export function place(alert) {
   return alert.device_id === null ? alert.ward || t("hub") : alert.bed;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +14,12 @@ import httpx
 from hub_parts import Broker, Hub, running_hub, until
 from simulate import Device, Line, hex_id
 
-from hub import passwords, people, sessions
+from hub import passwords, people, sessions, tablets
+from hub.accounts import ADMIN, NURSE, Session
 from hub.store import Store
 
 PASSWORD = "green kettle on tuesday"  # noqa: S105
+PIN = "4711"
 REQUIRED = "[accounts]\nrequired = true\n"
 OURS = {"X-Requested-With": "bedside"}
 
@@ -42,6 +45,19 @@ class Ward:
     def cookie(self, name: str) -> str:
         with self.store.write() as connection:
             return sessions.begin(connection, self.people[name], self.hashed, None, time.time())
+
+    def tablet(self, ward: str, name: str | None = None) -> httpx.Client:
+        """A browser that is a shared tablet of that ward."""
+        by = Session("", 0, "Root", ADMIN, ())
+        with self.store.write() as connection:
+            name = name or f"desk {uuid.uuid4().hex[:8]}"
+            return self.browser(tablets.enrol(connection, name, ward, by, time.time()))
+
+    def set_pin(self, name: str, pin: str = PIN) -> None:
+        """As the person would on their own account's page."""
+        own = Session("", self.people[name], name, NURSE, ())
+        with self.store.write() as connection:
+            people.set_pin(connection, own, passwords.hashed(pin), time.time())
 
     def browser(self, cookie: str | None = None, address: str = "10.0.0.1") -> httpx.Client:
         cookies = {} if cookie is None else {"bedside": cookie}

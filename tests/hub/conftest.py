@@ -95,7 +95,7 @@ def web_url(tmp_path_factory: pytest.TempPathFactory, broker: Broker) -> Iterato
     hub = Hub(tmp_path_factory.mktemp("web"), broker.port)
     hub.start("web")
     try:
-        until(hub.answers, 20, "the web process")
+        until(hub.answers, 60, "the web process")
         yield hub.url
     finally:
         hub.stop()

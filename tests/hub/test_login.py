@@ -227,6 +227,12 @@ def test_the_command_line_refuses_what_cannot_be(tmp_path: Path) -> None:
     assert admin(hub, "R\x1b").returncode == 2
 
 
+def disable(page: Any, name: str) -> None:
+    card = page.get_by_role("listitem", name=name)
+    card.get_by_text("Change").click()
+    card.get_by_role("button", name="Disable").click()
+
+
 def test_from_the_first_admin_to_an_accepted_alert(chromium: Any, tmp_path: Path, broker: Broker) -> None:
     """By the command line, an invitation and a nurse's login, in browsers of their own."""
     with guarded_ward(tmp_path, broker) as ward:
@@ -240,18 +246,19 @@ def test_from_the_first_admin_to_an_accepted_alert(chromium: Any, tmp_path: Path
         page.get_by_label("New password").fill(PASSWORD)
         page.get_by_label("The same again").fill("another one entirely")
         page.keyboard.press("Enter")
-        expect(page.get_by_role("alert")).to_have_text("The two passwords are not the same.")
+        expect(page.get_by_role("alert")).to_have_text("The two are not the same.")
         page.get_by_label("The same again").fill(PASSWORD)
         page.keyboard.press("Enter")
         expect(page.locator("#you")).to_contain_text("Root Admin")
 
         page.locator("#you").click()
-        page.get_by_role("link", name="People and invitations").click()
+        page.get_by_role("link", name="People and tablets").click()
         page.get_by_label("Name, as it will stand").fill("Amara Diallo")
-        page.get_by_label("Wards").fill("a")
+        invitation = page.get_by_role("region", name="Invite")
+        invitation.get_by_label("Wards").fill("a")
         page.get_by_role("button", name="Make a code").click()
-        expect(page.locator("#result")).to_contain_text("For Amara Diallo")
-        invited = re.search(r"/join#([0-9A-Z-]{23})", page.locator("#result").inner_text())
+        expect(invitation.get_by_role("status")).to_contain_text("For Amara Diallo")
+        invited = re.search(r"/join#([0-9A-Z-]{23})", invitation.inner_text())
         assert invited is not None
 
         nurse = second.new_page()
@@ -273,7 +280,7 @@ def test_from_the_first_admin_to_an_accepted_alert(chromium: Any, tmp_path: Path
         expect(nurse.get_by_text("Bed b")).to_have_count(0)
 
         page.goto(f"{ward.hub.url}/people")
-        page.get_by_role("button", name="Disable Amara Diallo").click()
+        disable(page, "Amara Diallo")
         expect(nurse.get_by_role("heading", name="Log in")).to_be_visible(timeout=25_000)
         first.close()
         second.close()

@@ -141,18 +141,19 @@ def test_a_new_code_for_somebody_known_ends_their_sessions(store: Store, hashed:
 def attempts(store: Store, name: str, address: str, times: int, now: float = T0) -> None:
     for _ in range(times):
         with store.write() as connection:
-            sessions.attempt(connection, name, address, now)
+            sessions.attempt(connection, sessions.password_keys(name, address), now)
 
 
 def test_the_sixth_attempt_waits_for_the_account_and_for_the_address(store: Store) -> None:
     attempts(store, "Amara", "1.1.1.1", 5)
     for name, address in (("amara ", "2.2.2.2"), ("Ben", "1.1.1.1")):
         with pytest.raises(sessions.LockedError) as caught, store.write() as connection:
-            sessions.attempt(connection, name, address, T0 + 10)
+            sessions.attempt(connection, sessions.password_keys(name, address), T0 + 10)
         assert caught.value.wait_s == 20.0
     attempts(store, "Ben", "2.2.2.2", 1)
     attempts(store, "Amara", "1.1.1.1", 1, T0 + 30)
-    refuses(store, lambda one: sessions.attempt(one, "Amara", "3.3.3.3", T0 + 89), "too many")
+    keys = sessions.password_keys("Amara", "3.3.3.3")
+    refuses(store, lambda one: sessions.attempt(one, keys, T0 + 89), "too many")
     attempts(store, "Amara", "3.3.3.3", 1, T0 + 90)
     with store.read() as connection:
         kept = connection.execute(text("SELECT key FROM login_failures")).scalars().all()
@@ -163,7 +164,7 @@ def test_success_forgets_the_account_and_only_its_part_of_the_address(store: Sto
     attempts(store, "Ben", "1.1.1.1", 2)
     attempts(store, "Amara", "1.1.1.1", 2)
     with store.write() as connection:
-        sessions.succeed(connection, "Amara", "1.1.1.1")
+        sessions.succeed(connection, sessions.password_keys("Amara", "1.1.1.1"))
         assert sorted(connection.scalars(text("SELECT failures FROM login_failures"))) == [2, 2]
 
 
