@@ -27,6 +27,7 @@ from hub import commands, databases, schema
 from hub.board import signs_of_life
 from hub.broker import new_client
 from hub.config import Settings
+from hub.rejects import lately
 from hub.stream import SILENT_S
 from hub.tables import CANARY, Device
 
@@ -64,7 +65,13 @@ def database(settings: Settings, now: Callable[[], float] = time.time) -> list[F
                     words = f"{opened.name} has an older schema: the next start of the hub upgrades it"
                     return [note("database", words, remedy="make a backup before that")]
                 answers = well("database", opened.name, f"answers, schema {schema.NEWEST}")
-                return [answers, *processes(connection, now()), devices(connection, settings, now())]
+                moment = now()
+                return [
+                    answers,
+                    *processes(connection, moment),
+                    devices(connection, settings, moment),
+                    *set_aside(connection, moment),
+                ]
         finally:
             opened.writer.dispose()
     except errors.DBAPIError as error:
@@ -107,6 +114,15 @@ def devices(connection: Connection, settings: Settings, now: float) -> Finding:
     more = [f"and {len(lost) - _SHOWN} more"] if len(lost) > _SHOWN else []
     words = f"{len(lost)} of {len(rows)} not heard"
     return note("devices", words, *named, *more, remedy="see whether they have power and network")
+
+
+def set_aside(connection: Connection, now: float) -> list[Finding]:
+    """Whether messages broke the wire contract lately."""
+    count = lately(connection, now)
+    if not count:
+        return []
+    words = f"{count} messages within a day broke the wire contract and are not used"
+    return [note("messages", words, remedy="an admin sees them at /rejects on the board")]
 
 
 def disk(settings: Settings) -> list[Finding]:

@@ -34,6 +34,8 @@ from hub import (
     metrics,
     own_account,
     people,
+    rejects,
+    rejects_page,
     staff,
 )
 from hub.accounts import ADMIN, LEAD, NAME
@@ -103,7 +105,8 @@ def create_app(settings: Settings, store: Store, clock: Callable[[], float]) -> 
         return refusal(RefusalError("invalid"))
 
     @app.get("/", response_class=HTMLResponse)
-    async def page(request: Request) -> HTMLResponse:
+    def page(request: Request) -> HTMLResponse:
+        session = request.state.session
         context = {
             "site": settings.site,
             "nurses": settings.nurses,
@@ -111,11 +114,16 @@ def create_app(settings: Settings, store: Store, clock: Callable[[], float]) -> 
             "stale_s": settings.faults.stale_s,
             "silent_s": SILENT_S,
             "version": __version__,
-            "me": request.state.session,
+            "me": session,
             "sees_patients": guard.view(request.state.session).names == NAME,
-            "may_invite": request.state.session is not None and request.state.session.role in (LEAD, ADMIN),
+            "may_invite": session is not None and session.role in (LEAD, ADMIN),
+            "rejects": _rejects() if session is not None and session.role == ADMIN else None,
         }
         return templates.TemplateResponse(request, "board.html", context)
+
+    def _rejects() -> int:
+        with store.read() as connection:
+            return rejects.lately(connection, clock())
 
     @app.get("/api/stream", response_class=EventSourceResponse)
     async def events(
@@ -134,6 +142,7 @@ def create_app(settings: Settings, store: Store, clock: Callable[[], float]) -> 
 
     app.include_router(actions.router(settings, store, clock, proofs))
     app.include_router(bed_page.router(settings, store, clock, templates))
+    app.include_router(rejects_page.router(settings, store, clock, templates))
     app.include_router(login.pages(guard, store, templates))
     app.include_router(login.router(guard, store, clock, proofs))
     app.include_router(own_account.router(guard, store, clock, proofs, templates))

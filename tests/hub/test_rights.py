@@ -58,6 +58,8 @@ TABLE: list[tuple[str, str, dict[str, Any] | None, str]] = [
      "login login login in in in hidden forbidden"),
     ("GET", "/people", None, INVITING),
     ("GET", "/api/people", None, INVITING),
+    ("GET", "/rejects", None, ADMIN),
+    ("GET", "/api/rejects", None, ADMIN),
     ("POST", "/api/people/invite", {"name": "New One", "wards": ["a"]}, INVITING),
     ("POST", "/api/people/invite", {"name": "New One", "wards": []}, ADMIN),
     ("POST", "/api/people/invite", {"name": "New One", "wards": ["a"], "role": "lead"}, ADMIN),
@@ -180,7 +182,8 @@ def test_what_is_not_the_boards_own_is_refused_for_everybody(ward: Ward) -> None
 
 def test_the_pages_obey_the_policy(ward: Ward) -> None:
     with browser(ward, "admin") as admin, browser(ward, "nobody") as nobody:
-        pages = [admin.get(path) for path in ("/", "/people", "/account", f"/beds/{ward.beds['a']}")]
+        paths = ("/", "/people", "/account", "/rejects", f"/beds/{ward.beds['a']}")
+        pages = [admin.get(path) for path in paths]
         for response in (*pages, nobody.get("/login"), nobody.get("/join")):
             assert response.status_code == 200
             assert "unsafe" not in response.headers["content-security-policy"]

@@ -48,6 +48,7 @@ export default {
   "not_same": "Die beiden stimmen nicht überein.",
   "back": "Zurück zur Tafel",
   "people": "Personen und Tablets",
+  "rejects_link": "Beiseitegelegte Nachrichten, innerhalb eines Tages: {n}",
   "invite": "Einladen",
   "invite_name": "Name, wie er auf der Tafel steht",
   "role": "Rolle",

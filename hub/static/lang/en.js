@@ -48,6 +48,7 @@ export default {
   "not_same": "The two are not the same.",
   "back": "Back to the board",
   "people": "People and tablets",
+  "rejects_link": "Messages set aside, within a day: {n}",
   "invite": "Invite",
   "invite_name": "Name, as it will stand on the board",
   "role": "Role",

@@ -48,6 +48,7 @@ export default {
   "not_same": "Los dos no coinciden.",
   "back": "Volver al tablero",
   "people": "Personas y tabletas",
+  "rejects_link": "Mensajes apartados, en un día: {n}",
   "invite": "Invitar",
   "invite_name": "Nombre, como figurará en el tablero",
   "role": "Rol",

@@ -48,6 +48,7 @@ export default {
   "not_same": "Les deux ne sont pas identiques.",
   "back": "Retour au tableau",
   "people": "Personnes et tablettes",
+  "rejects_link": "Messages mis de côté, en un jour : {n}",
   "invite": "Inviter",
   "invite_name": "Nom, tel qu’il figurera au tableau",
   "role": "Rôle",
