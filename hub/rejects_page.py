@@ -11,9 +11,18 @@ from fastapi.responses import HTMLResponse, Response
 from fastapi.templating import Jinja2Templates
 
 from hub import __version__, rejects
+from hub.accounts import ADMIN, Session
 from hub.config import Settings
 from hub.guard import admin_of
 from hub.store import Store, counter
+
+
+def hint(session: Session | None, store: Store, clock: Callable[[], float]) -> int | None:
+    """How many messages were set aside within a day, for an admin; None for everybody else."""
+    if session is None or session.role != ADMIN:
+        return None
+    with store.read() as connection:
+        return rejects.lately(connection, clock())
 
 
 def router(

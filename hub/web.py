@@ -34,7 +34,6 @@ from hub import (
     metrics,
     own_account,
     people,
-    rejects,
     rejects_page,
     staff,
 )
@@ -117,13 +116,9 @@ def create_app(settings: Settings, store: Store, clock: Callable[[], float]) -> 
             "me": session,
             "sees_patients": guard.view(request.state.session).names == NAME,
             "may_invite": session is not None and session.role in (LEAD, ADMIN),
-            "rejects": _rejects() if session is not None and session.role == ADMIN else None,
+            "rejects": rejects_page.hint(session, store, clock),
         }
         return templates.TemplateResponse(request, "board.html", context)
-
-    def _rejects() -> int:
-        with store.read() as connection:
-            return rejects.lately(connection, clock())
 
     @app.get("/api/stream", response_class=EventSourceResponse)
     async def events(

@@ -36,6 +36,7 @@ async function load() {
 
 // Only what is new is drawn anew: whoever reads one keeps it open.
 function draw() {
+  document.title = `${t("rejects")} · Bedside`;
   if (!data) return;
   setText(byId("counts"), t("rejects_counts", { day: number(data.day), kept: number(data.kept), ever: number(data.ever) }));
   const key = JSON.stringify(data.groups);
