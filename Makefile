@@ -33,7 +33,8 @@ bench: $(VENV)/test.stamp
 bench-hub: $(VENV)/test.stamp
 	$(BIN)/python -m tests.bench.hub_load 300
 
-# Ten minutes: two hundred kills, and a broker that comes and goes.
+# Half an hour: two hundred kills of everything, a hundred of the hub under a ward's traffic and as many with
+# its broker, and a broker that comes and goes.
 soak: $(VENV)/test.stamp
 	$(BIN)/python -m tests.resilience
 
