@@ -1,39 +1,28 @@
 """`bedside-hub check`: one screen for an administrator: what is well, what is not, and what to do about it.
 
-Nothing is changed or published by it; the hub goes on undisturbed.
+Nothing is changed by it and nothing said that anybody hears; the hub goes on undisturbed.
 """
 
 from __future__ import annotations
 
-import shutil
 import sys
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import paho.mqtt.client as mqtt
 from sqlalchemy import Connection, select
 from sqlalchemy import exc as errors
 
-from edge.certificates import days_left
-from edge.clock import clock_synced
-from edge.errors import BedsideError, ConfigError, StorageError, UnavailableError
+from edge.errors import BedsideError, StorageError, UnavailableError
 from edge.findings import Finding, exit_status, lines, note, red, summary, well
-from edge.messages import VERSION
 from edge.terminal import never_fail, style_of
-from hub import commands, databases, schema
+from hub import check_broker, check_host, databases, schema
 from hub.board import signs_of_life
-from hub.broker import new_client
 from hub.config import Settings
 from hub.rejects import lately
 from hub.stream import SILENT_S
 from hub.tables import CANARY, Device
 
-LEAST_DAYS = 14
-LEAST_FREE_MB = 500
-_ANSWER_S = 5.0
 _SHOWN = 5  # devices by name; more are counted
 _PROCESSES = ("ingest", "engine")
 
@@ -43,7 +32,7 @@ def main(settings: Settings) -> int:
     never_fail(sys.stdout)
     style = style_of(sys.stdout)
     findings: list[Finding] = []
-    for look in (database, disk, broker, certificates, clock, command_key):
+    for look in LOOKS:
         for finding in look(settings):
             findings.append(finding)
             print(*lines(finding, style), sep="\n", flush=True)
@@ -125,104 +114,21 @@ def set_aside(connection: Connection, now: float) -> list[Finding]:
     return [note("messages", words, remedy="an admin sees them at /rejects on the board")]
 
 
-def disk(settings: Settings) -> list[Finding]:
-    """Room for the embedded database."""
-    if settings.database.url is not None:
-        return []
-    folder = Path(settings.data).absolute()
-    try:
-        there = next(one for one in (folder, *folder.parents) if one.exists())
-        free_mb = shutil.disk_usage(there).free / 1e6
-    except OSError as error:
-        words = f"{folder} cannot be looked at: {error.strerror}"
-        return [red("disk", StorageError(words), "run this as root")]
-    if free_mb < LEAST_FREE_MB:
-        little = StorageError(f"only {free_mb:.0f} MB free in {folder}")
-        return [red("disk", little, f"free some, at least {LEAST_FREE_MB} MB")]
-    return [well("disk", f"{free_mb:.0f} MB free in {folder}")]
-
-
-def broker(settings: Settings) -> list[Finding]:
-    """A connection beside ingest's, and whether it may subscribe to what devices say."""
-    where = f"{settings.broker.host}:{settings.broker.port}"
-    told: list[str] = []
-    done = threading.Event()
-
-    def connected(client: mqtt.Client, _data: Any, _flags: Any, code: Any, _properties: Any) -> None:
-        if code.is_failure:
-            told.append(f"refuses us: {code}; check broker.username, its password file and the certificates")
-            done.set()
-        else:
-            client.subscribe(f"ser/v{VERSION}/{settings.site}/+/+/+", qos=1)
-
-    def subscribed(_client: Any, _data: Any, _mid: int, codes: list[Any], _properties: Any) -> None:
-        if codes[0].is_failure:
-            told.append(f"lets us hear no device: {codes[0]}; check its access list")
-        done.set()
-
-    try:
-        client = new_client(settings.broker, f"bedside-hub-{settings.site}-check")
-        client.on_connect, client.on_subscribe = connected, subscribed
-        client.connect(settings.broker.host, settings.broker.port)
-    except BedsideError as error:
-        return [red("broker", error, "")]
-    except (OSError, ValueError) as error:
-        remedy = "see whether it runs and broker.host and broker.port are right"
-        return [red("broker", UnavailableError(f"{where} cannot be reached: {error}"), remedy)]
-    client.loop_start()
-    answered = done.wait(_ANSWER_S)
-    client.disconnect()
-    client.loop_stop()
-    if told or not answered:
-        words = told[0] if told else f"has not answered for {_ANSWER_S:g} s; see whether it is overloaded"
-        return [red("broker", UnavailableError(f"{where} {words}"), "")]
-    line = "without TLS" if settings.broker.tls is None else "TLS"
-    return [well("broker", f"{where}, {line}, lets us hear the devices of {settings.site}")]
-
-
-def certificates(settings: Settings) -> list[Finding]:
-    """How long ours and the authority's hold."""
-    tls = settings.broker.tls
-    if tls is None:
-        remedy = "for a ward start from deploy/mosquitto/bedside.conf"
-        return [note("certificates", "none: the line to the broker is not encrypted", remedy=remedy)]
-    found, words = [], []
-    for whose, file in (("authority", tls.ca), ("own", tls.certificate)):
-        if file is None:
-            continue
-        try:
-            days = days_left(file)
-        except ConfigError as error:
-            found.append(red("certificates", error, "put the right file in place"))
-            continue
-        words.append(f"{whose} {days:.0f}")
-        if days < LEAST_DAYS:
-            short = UnavailableError(f"{whose}, {file}, has {days:.0f} days left")
-            found.append(red("certificates", short, "renew it, put it in place and restart the hub"))
-    return found or [well("certificates", f"days left: {', '.join(words)}")]
-
-
-def clock(_settings: Settings) -> list[Finding]:
-    """Whether alerts carry the right time."""
-    if clock_synced():
-        return [well("clock", "synchronised")]
-    words = "not synchronised: times on the board may be wrong"
-    return [note("clock", words, remedy="see timedatectl; a time server must be in reach")]
-
-
-def command_key(settings: Settings) -> list[Finding]:
-    """Whether devices can be muted from here."""
-    if settings.commands.master_key_file is None:
-        return [note("commands", "no commands.master_key_file: devices cannot be muted from here")]
-    try:
-        commands.master_key(settings)
-    except BedsideError as error:
-        return [red("commands", error, "openssl rand -hex 32 makes one")]
-    return [well("commands", "the master key can be read")]
-
-
 def _ago(seconds: float) -> str:
     for size, unit in ((86400, "days"), (3600, "hours"), (60, "minutes")):
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"
     return f"{seconds:.0f} s"
+
+
+LOOKS = (
+    database,
+    check_host.disk,
+    check_broker.broker,
+    check_broker.access_list,
+    check_broker.certificates,
+    check_host.secrets,
+    check_host.command_key,
+    check_host.units,
+    check_host.clock,
+)

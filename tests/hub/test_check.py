@@ -3,11 +3,12 @@
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 from hub_parts import ROOT, Hub, until
 from simulate import Device, Line
 
-from hub import check as checks
+from hub import check_host
 from hub.config import Commands, Settings
 
 
@@ -61,6 +62,26 @@ def test_processes_that_have_stopped_are_red(hub: Hub) -> None:
 
 
 def test_a_key_that_cannot_be_read_is_red() -> None:
-    (found,) = checks.command_key(Settings(site="x", commands=Commands("/nowhere")))
+    (found,) = check_host.command_key(Settings(site="x", commands=Commands("/nowhere")))
     assert found.kind == "red"
     assert found.status == 78
+
+
+def test_secrets_that_others_can_read_are_red(tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    key.write_text("k" * 40)
+    settings = Settings(site="x", commands=Commands(str(key)))
+    key.chmod(0o644)
+    (found,) = check_host.secrets(settings)
+    assert found.kind == "red"
+    assert f"commands.master_key_file is {key}, which every user" in found.words[0]
+    assert found.remedy == f"chmod 600 {key}"
+    key.chmod(0o600)
+    (found,) = check_host.secrets(settings)
+    assert found.kind == "well"
+
+
+def test_a_demo_s_broker_is_told_for_what_it_is(hub: Hub) -> None:
+    text = check(hub)[1]
+    assert "-- access list the broker lets in anybody" in text
+    assert "-- access list the broker lets us write any topic" in text

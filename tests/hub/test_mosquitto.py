@@ -19,7 +19,7 @@ from hub_parts import Hub, end, free_port, listens, until
 from paho.mqtt.enums import CallbackAPIVersion
 
 from edge.messages import Address, Receipt, from_json
-from hub import broker_files
+from hub import broker_files, check_broker
 from hub.authority import Authority
 from hub.config import load
 from hub.simulated_device import SimulatedDevice
@@ -254,3 +254,24 @@ def test_ten_thousand_messages_wait_for_a_hub_that_is_away(ward: Ward, tmp_path:
         assert hub.rows("SELECT count(*), max(seq) FROM records") == [(MANY + 2, MANY + 2)]
     finally:
         hub.stop()
+
+
+def test_check_tells_a_guarded_broker_from_an_open_one(ward: Ward, tmp_path: Path) -> None:
+    hub = hub_on(ward, tmp_path)
+    (found,) = check_broker.access_list(load(hub.config))
+    assert found.kind == "well"
+    (found,) = check_broker.certificates(load(hub.config))
+    assert re.fullmatch(r"days left: authority 36\d\d, own 7\d\d, broker 7\d\d", found.words[0])
+    kept = ward.folder / "etc" / "bedside.acl"
+    text = kept.read_text()
+    kept.write_text("topic readwrite #\nuser hub\ntopic readwrite #\n")
+    ward.broker.stop()
+    ward.broker.start()
+    try:
+        (found,) = check_broker.access_list(load(hub.config))
+        assert found.kind == "red"
+        assert "lets us write any topic" in found.words[0]
+    finally:
+        kept.write_text(text)
+        ward.broker.stop()
+        ward.broker.start()
