@@ -12,6 +12,7 @@ from hub import audit, patients
 from hub.accounts import NOTHING
 from hub.alerts import ENDED, TECHNICAL
 from hub.audit import UNPROVEN
+from hub.called import with_calls
 from hub.refusals import RefusalError
 from hub.store import next_revision, revision
 from hub.tables import CANARY, ActionRow, AlertRow, Device, Process
@@ -172,7 +173,7 @@ def _alert(connection: Connection, alert_id: int) -> Any:
         raise ActionError("closed", name=row.closed_by, outcome=row.outcome)
     if row.merged_into is not None:
         raise ActionError("merged")
-    if _state(row) == "resolved":
+    if state_of(row) == "resolved":
         raise ActionError("resolved")
     return row
 
@@ -221,16 +222,16 @@ def _beds(connection: Connection, query: Select[Any], names: str) -> list[dict[s
 
 
 def _alerts(connection: Connection, query: Select[Any]) -> list[dict[str, Any]]:
-    return [told(row) for row in connection.execute(query)]
+    return with_calls(connection, [told(row) for row in connection.execute(query)])
 
 
 def told(row: Any) -> dict[str, Any]:
     """An alert of ALERT_COLUMNS as the board is sent it, with its state."""
     own: dict[str, Any] = dict(row._mapping)  # noqa: SLF001
-    return own | {"state": _state(row), "fault_values": json.loads(row.fault_values)}
+    return own | {"state": state_of(row), "fault_values": json.loads(row.fault_values)}
 
 
-def _state(row: Any) -> str:
+def state_of(row: Any) -> str:
     """Where an alert stands, in one word: waiting, accepted, closed, resolved or merged."""
     if row.merged_into is not None:
         return "merged"

@@ -7,8 +7,10 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select, update
 
+from hub import reach
 from hub.alerts import ENDED, TECHNICAL
 from hub.escalation import Call, Ladder, Silence, Standing, call
+from hub.faults import CHAIN, HUB
 from hub.store import next_revision, write_changes
 from hub.tables import AlertRow, MuteRow
 
@@ -26,7 +28,10 @@ _COLUMNS: tuple[Any, ...] = (
     AlertRow.level,
     AlertRow.calls,
     AlertRow.call_at,
+    AlertRow.shown_at,
 )
+_NEED_BOARD = frozenset({"distress", HUB, CHAIN, *reach.KINDS})
+"""What must reach somebody soon. A device's own troubles need not, least of all those of many at once."""
 
 
 def is_due(connection: Connection, now: float) -> bool:
@@ -76,6 +81,8 @@ def _standing(row: Any, silences: Sequence[Silence]) -> Standing:
         is_over=settled or row.closed_at is not None or row.merged_into is not None,
         missed=row.missed,
         silences=tuple(silences),
+        needs_board=row.kind in _NEED_BOARD,
+        shown_at=row.shown_at,
     )
 
 

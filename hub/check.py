@@ -16,7 +16,7 @@ from sqlalchemy import exc as errors
 from edge.errors import BedsideError, StorageError, UnavailableError
 from edge.findings import Finding, exit_status, lines, note, red, summary, well
 from edge.terminal import never_fail, style_of
-from hub import check_broker, check_host, databases, schema
+from hub import check_broker, check_delivery, check_host, databases, schema
 from hub.board import signs_of_life
 from hub.config import Settings
 from hub.rejects import lately
@@ -57,8 +57,10 @@ def database(settings: Settings, now: Callable[[], float] = time.time) -> list[F
                 moment = now()
                 return [
                     answers,
-                    *processes(connection, moment),
+                    *processes(connection, settings, moment),
                     devices(connection, settings, moment),
+                    check_delivery.seen(connection, settings, moment),
+                    *check_delivery.outside(connection, settings),
                     *set_aside(connection, moment),
                 ]
         finally:
@@ -70,11 +72,11 @@ def database(settings: Settings, now: Callable[[], float] = time.time) -> list[F
         return [red("database", error, remedy)]
 
 
-def processes(connection: Connection, now: float) -> list[Finding]:
+def processes(connection: Connection, settings: Settings, now: float) -> list[Finding]:
     """Each process's sign of life."""
     signs = signs_of_life(connection)
     found, words = [], []
-    for name in _PROCESSES:
+    for name in (*_PROCESSES, *(("push",) if settings.recipients else ())):
         at, working = signs.get(name, (0.0, False))
         if now - at > SILENT_S:
             since = f"for {now - at:.0f} s" if at else "ever"

@@ -27,7 +27,7 @@ LONGEST_NAME = 60
 UNITS = ("bedside-hub.service", "bedside-hub@ingest.service")  # whose secrets a command by hand may use
 # Imported only in the process that needs it, like whatever else only one verb does: ingest and the alert
 # engine stay small without a web server.
-PROCESSES = {"ingest": "hub.ingest", "alerts": "hub.engine", "web": "hub.web"}
+PROCESSES = {"ingest": "hub.ingest", "alerts": "hub.engine", "web": "hub.web", "push": "hub.push"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -134,6 +134,7 @@ def _parser() -> argparse.ArgumentParser:
         ("ingest", "only ingest: broker to database, receipts to devices"),
         ("alerts", "only the alert engine"),
         ("web", "only the board"),
+        ("push", "only what tells people outside"),
     ):
         verb = verbs.add_parser(name, help=text, description=text)
         verb.add_argument("--config", required=True, metavar="FILE", help="the TOML file")

@@ -14,11 +14,12 @@ from edge.fields import FieldError, checked, decode
 from edge.messages import name_field
 from hub.accounts import INITIALS, SHOWN
 from hub.alerts import Timers
+from hub.delivery import Delivery, Recipient
 from hub.escalation import Ladder
 from hub.faults import Limits
+from hub.recipients import LOOPBACK, Mail, Push
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 def _path_field() -> str | None:
@@ -126,6 +127,10 @@ class Web:
     port: int = checked(minimum=1, maximum=65535, default=8080)
     https: bool = checked(default=False)
     """Browsers reach the board over HTTPS only, through a proxy before it."""
+    url: str | None = checked(
+        pattern=r"https?://[^\s]+", allowed="an address like https://HOST/", default=None
+    )
+    """How people outside reach the board: the link in what is sent to them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +177,22 @@ class Settings:
     accounts: Accounts = field(default_factory=Accounts)
     tablets: Tablets = field(default_factory=Tablets)
     patients: Patients = field(default_factory=Patients)
+    delivery: Delivery = field(default_factory=Delivery)
+    push: tuple[Push, ...] = ()
+    mail: tuple[Mail, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Raises ValueError where two recipients could not be told apart."""
+        for kind, found in (("push", self.push), ("mail", self.mail)):
+            names = [one.name for one in found]
+            twice = sorted({name for name in names if names.count(name) > 1})
+            if twice:
+                raise ValueError(f"{kind}: two have the name {twice[0]!r}; give each one its own")
+
+    @property
+    def recipients(self) -> tuple[Recipient, ...]:
+        """Everybody outside who is told of calls."""
+        return (*(one.recipient for one in self.push), *(one.recipient for one in self.mail))
 
     @property
     def sqlite_file(self) -> Path:
@@ -194,6 +215,11 @@ def load(path: str | Path) -> Settings:
         raise ConfigError(f"{path}: {error}") from error
     settings.broker.password()
     settings.database.password()
+    for push in settings.push:
+        push.secret()
+        push.token()
+    for mail in settings.mail:
+        mail.password()
     return settings
 
 
@@ -201,6 +227,8 @@ def _with_credentials(value: Any) -> Any:
     """The same, with the path of the file in the place of each `credential:NAME`."""
     if isinstance(value, dict):
         return {key: _with_credentials(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_with_credentials(item) for item in value]
     if isinstance(value, str) and value.startswith(credentials.PREFIX):
         return credentials.resolve(value, Path())
     return value

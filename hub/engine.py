@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from sqlalchemy import Connection
 
 from edge.errors import StorageError
-from hub import calls, ledger, technical_alerts
+from hub import boards, calls, deliveries, ledger, reach, technical_alerts
 from hub.alerts import Timers, assess
 from hub.config import Settings
+from hub.delivery import Delivery, Recipient
 from hub.escalation import BED, Ladder
-from hub.faults import CHAIN, HUB, Fault, Key, Limits, Place, cause, chain_fault, wanted
+from hub.faults import CHAIN, HUB, OUTSIDE, Fault, Key, Limits, Place, cause, chain_fault, wanted
 from hub.service import Pulse, Stop
 from hub.store import Store, beat
 
@@ -35,10 +36,19 @@ class Engine:
     """Keeps the alerts in the database what they should be."""
 
     def __init__(
-        self, store: Store, timers: Timers, limits: Limits, ladder: Ladder, clock: Callable[[], float]
+        self,
+        store: Store,
+        timers: Timers,
+        limits: Limits,
+        ladder: Ladder,
+        clock: Callable[[], float],
+        *,
+        delivery: Delivery | None = None,
+        recipients: Sequence[Recipient] = (),
     ) -> None:
         self._store = store
         self._timers, self._limits, self._ladder = timers, limits, ladder
+        self._delivery, self._recipients = delivery or Delivery(), tuple(recipients)
         self._clock = clock
         self._started_at = clock()
         self._beat_at = 0.0
@@ -87,6 +97,7 @@ class Engine:
                 return
         with self._store.write() as connection:
             made = calls.make(connection, self._ladder, now)
+            deliveries.write(connection, [row for row, _ in made], self._recipients, now)
         for row, level in made:
             if level > BED:
                 log.warning("alert #%d: nobody has answered; level %d is called", row, level)
@@ -97,7 +108,7 @@ class Engine:
         with self._store.read() as connection:
             shown = technical_alerts.shown(connection)
             known = {key: fault for key, (_, fault) in shown.items()}
-            found = self._wanted(connection, known, now)
+            found = self._wanted(connection, known, now) | self._unheard_of(connection, known, now)
         changes = {
             key: found.get(key)
             for key in known.keys() | found.keys()
@@ -119,12 +130,30 @@ class Engine:
         if since is not None:
             found = wanted(technical_alerts.devices(connection), known, since, now, self._limits)
             heard_at = technical_alerts.canary_heard_at(connection)
-            chain = chain_fault(
-                heard_at, max(since, self._started_at), now, self._limits, known.get((Place(), CHAIN))
-            )
+            chain = chain_fault(heard_at, max(since, self._started_at), now, self._limits)
             return found if chain is None else {**found, (Place(), CHAIN): chain}
         deaf = {HERE: cause("deaf", now)} if now >= self._started_at + DEAF_GRACE_S else {}
-        return {**known, **deaf}
+        return {**{key: fault for key, fault in known.items() if key[1] not in reach.KINDS}, **deaf}
+
+    def _unheard_of(self, connection: Connection, known: Mapping[Key, Fault], now: float) -> dict[Key, Fault]:
+        """Where nobody would learn of an alert: wards without a board, nobody outside in reach."""
+        found = reach.unwatched(
+            boards.wards(connection, now - self._limits.stale_s),
+            boards.signs(connection),
+            known,
+            boards.serving_since(connection, self._started_at, now),
+            now,
+            self._delivery,
+        )
+        outside = reach.unreached(
+            self._recipients,
+            deliveries.reaches(connection),
+            deliveries.called_wards(connection),
+            max(boards.heard_of(connection, "push"), self._started_at),
+            now,
+            self._delivery,
+        )
+        return found if outside is None else {**found, (Place(), OUTSIDE): outside}
 
     def _assess(self, connection: Connection, devices: Collection[int], now: float) -> None:
         known = ledger.beds(connection, devices, now)
@@ -138,4 +167,12 @@ class Engine:
 
 def run(settings: Settings, store: Store, stop: Stop, clock: Callable[[], float]) -> None:
     """The alert engine process."""
-    Engine(store, settings.timers, settings.faults, settings.ladder, clock).run(stop)
+    Engine(
+        store,
+        settings.timers,
+        settings.faults,
+        settings.ladder,
+        clock,
+        delivery=settings.delivery,
+        recipients=settings.recipients,
+    ).run(stop)

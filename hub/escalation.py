@@ -8,12 +8,13 @@ on exactly where it would have been.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edge.fields import checked
 
 QUIET, BED, BUDDY, WARD, LEAD = range(5)
 """Nobody is called; the board; the neighbours; the whole ward; who leads it, and whoever is outside."""
+LEVELS = ("quiet", "bed", "buddy", "ward", "lead")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,8 @@ class Ladder:
     lead_s: float = checked(minimum=5, maximum=3600, default=300.0)
     repeat_s: float = checked(minimum=30, maximum=3600, default=120.0)
     attend_s: float = checked(minimum=30, maximum=3600, default=300.0)
+    unseen_s: float = checked(minimum=5, maximum=3600, default=20.0)
+    """What no board has shown for so long needs no neighbours who look at one: all are called at once."""
 
     def __post_init__(self) -> None:
         """Raises ValueError where a later call would come before an earlier one."""
@@ -49,6 +52,7 @@ class Standing:
 
     `silences` are the bed's mutes, past and present, each up to its lifting or expiry. `is_over`: closed by a
     person, resolved or merged; `missed`: it came too late to be acted on, and is only to be reviewed.
+    `shown_at` is when a board first showed it, which counts where it `needs_board`.
     """
 
     raised_at: float
@@ -56,6 +60,8 @@ class Standing:
     is_over: bool = False
     missed: bool = False
     silences: tuple[Silence, ...] = ()
+    needs_board: bool = False
+    shown_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +77,13 @@ def call(standing: Standing, now: float, ladder: Ladder) -> Call:
     """Who must have heard of the alert by `now`.
 
     Not accepted: the board at once, then each rung of the ladder, and the last one again and again. Accepted:
-    nobody, but once `attend_s` have passed without an outcome the ladder begins anew. Muted time does not
-    count, and nobody is called in it.
+    nobody, but once `attend_s` have passed without an outcome the ladder begins anew. What no board has shown
+    within `unseen_s` does not wait for any rung. Muted time does not count, and nobody is called in it.
     """
     if standing.is_over or standing.missed:
         return Call(QUIET, 0, None)
     silences = _joined(standing.silences)
+    ladder = _shortened(ladder) if _unseen(standing, silences, ladder) else ladder
     accepted = standing.accepted_at is not None
     start = standing.raised_at if standing.accepted_at is None else standing.accepted_at
     waited = _awake(silences, start, now)
@@ -85,6 +92,21 @@ def call(standing: Standing, now: float, ladder: Ladder) -> Call:
     if muted is not None:
         return Call(QUIET, calls, muted.end)
     return Call(level, calls, _when(silences, start, next_s + (ladder.attend_s if accepted else 0.0)))
+
+
+def _unseen(standing: Standing, silences: Sequence[Silence], ladder: Ladder) -> bool:
+    """Whether no board showed it in time, or none has yet. A board that comes later takes no call back."""
+    if not standing.needs_board or standing.accepted_at is not None:
+        return False
+    return (
+        standing.shown_at is None or _awake(silences, standing.raised_at, standing.shown_at) > ladder.unseen_s
+    )
+
+
+def _shortened(ladder: Ladder) -> Ladder:
+    """Every rung at once, as soon as it is known that no board shows the alert."""
+    rungs = {name: min(getattr(ladder, name), ladder.unseen_s) for name in ("buddy_s", "ward_s", "lead_s")}
+    return replace(ladder, **rungs)
 
 
 def _rung(waited: float, ladder: Ladder) -> tuple[int, int, float]:

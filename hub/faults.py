@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from edge.fields import checked
 
-LINK, MICROPHONE, CLOCK, DISK, CERTIFICATE, MODEL, HUB, CHAIN = (
+LINK, MICROPHONE, CLOCK, DISK, CERTIFICATE, MODEL, HUB, CHAIN, BOARD, SOUND, OUTSIDE = (
     "link",
     "microphone",
     "clock",
@@ -20,6 +20,9 @@ LINK, MICROPHONE, CLOCK, DISK, CERTIFICATE, MODEL, HUB, CHAIN = (
     "model",
     "hub",
     "chain",
+    "board",
+    "sound",
+    "outside",
 )
 DEAD_MICROPHONES = ("lost", "stalled", "silent")
 GOODBYES = {
@@ -56,6 +59,11 @@ CAUSES = {
     "model": (MODEL, "unknown model {model}"),
     "deaf": (HUB, "the hub hears no device: its broker or its ingest process is down"),
     "chain": (CHAIN, "no test message comes through broker, ingest and alert engine: alerts may not either"),
+    "unwatched": (BOARD, "nobody sees the board of ward {ward}: open one, or look why it is not live"),
+    "soundless": (SOUND, "no board of ward {ward} can sound: tap one to turn its sound on"),
+    "outside_failing": (OUTSIDE, "nobody outside could be reached ({names}): {error}"),
+    "outside_nobody": (OUTSIDE, "nobody has answered, and no phone outside is set up to be called"),
+    "outside_stopped": (OUTSIDE, "the process that calls people outside has stopped"),
 }
 """The code of each cause, its kind and English sentence; the board says `fault_CODE` of hub/static/lang."""
 
@@ -140,23 +148,17 @@ Key = tuple[Place, str]
 
 
 def device_faults(
-    device: DeviceHealth,
-    listening_since: float,
-    now: float,
-    limits: Limits,
-    known: Mapping[str, Fault] | None = None,
+    device: DeviceHealth, listening_since: float, now: float, limits: Limits
 ) -> tuple[Fault, ...]:
     """What is wrong with a device, none where all is well; of one that cannot be heard only that.
 
     `listening_since`: since when the hub has been able to hear; nobody is silent for longer than that.
-    `known`: what is shown as wrong with it already, by kind; it stays, without a delay, until it has gone.
     """
-    known = known or {}
-    lost = _link(device, listening_since, now, limits, known.get(LINK))
+    lost = _link(device, listening_since, now, limits)
     if lost is not None:
         return (lost,)
     found = (
-        _microphone(device, now, limits, MICROPHONE in known),
+        _microphone(device, now, limits),
         _since("clock", device.clock_off_at, limits.clock_s, now),
         _since("disk_refuses", device.storage_refused_at, limits.trouble_delay_s, now),
         _small(device, now, limits),
@@ -167,27 +169,24 @@ def device_faults(
     return tuple(reversed(by_kind.values()))
 
 
-def _link(
-    device: DeviceHealth, listening_since: float, now: float, limits: Limits, known: Fault | None
-) -> Fault | None:
-    delay_s = limits.trouble_delay_s if known is None else 0.0
-    if device.offline and now >= device.status_at + delay_s:
-        code = GOODBYES.get(device.reason)
-        if code is not None:
-            return cause(code, device.status_at)
-        return cause("offline", device.status_at, reason=device.reason)
+def _link(device: DeviceHealth, listening_since: float, now: float, limits: Limits) -> Fault | None:
+    if device.offline:
+        if now >= device.status_at + limits.trouble_delay_s:
+            code = GOODBYES.get(device.reason)
+            if code is not None:
+                return cause(code, device.status_at)
+            return cause("offline", device.status_at, reason=device.reason)
+        return None
     silent_since = max(device.heard_at, listening_since)
-    if known is not None and device.heard_at <= known.since:
-        silent_since = min(silent_since, known.since)  # the hub itself was deaf meanwhile: no sign of life
     if now >= silent_since + limits.stale_s:
         return cause("unheard", silent_since, seconds=limits.stale_s)
     return None
 
 
-def _microphone(device: DeviceHealth, now: float, limits: Limits, known: bool) -> Fault | None:  # noqa: FBT001
+def _microphone(device: DeviceHealth, now: float, limits: Limits) -> Fault | None:
     code = f"microphone_{device.microphone}"
     if device.microphone in DEAD_MICROPHONES:
-        return _since(code, device.microphone_at, 0.0 if known else limits.trouble_delay_s, now)
+        return _since(code, device.microphone_at, limits.trouble_delay_s, now)
     if device.microphone == "muted":
         return _since(code, device.microphone_at, limits.muted_s, now, hours=limits.muted_s / 3600)
     return None
@@ -230,14 +229,7 @@ def wanted(
     A ward that is lost as a whole is one fault, not one a bed. Of a device that cannot be heard all else
     stays as it was last known.
     """
-    shown: dict[int | None, dict[str, Fault]] = {}
-    for (place, kind), one in known.items():
-        shown.setdefault(place.device_id, {})[kind] = one
-    found = {}
-    for id_, device in devices.items():
-        of_ward = known.get((Place(ward=device.ward), LINK))
-        before = ({} if of_ward is None else {LINK: of_ward}) | shown.get(id_, {})
-        found[id_] = device_faults(device, listening_since, now, limits, before)
+    found = {id_: device_faults(device, listening_since, now, limits) for id_, device in devices.items()}
     lost = {id_ for id_, faults in found.items() if any(one.kind == LINK for one in faults)}
     result = {key: one for key, one in known.items() if key[0].device_id in lost and key[1] != LINK}
     sizes = Counter(device.ward for device in devices.values())
@@ -253,15 +245,8 @@ def wanted(
     return result
 
 
-def chain_fault(
-    heard_at: float | None, since: float, now: float, limits: Limits, known: Fault | None = None
-) -> Fault | None:
-    """Whether the canary has been missing for too long; `since`: from when on it could have been heard.
-
-    What is `known` to be wrong stays so until the canary is heard, also where the hub was away meanwhile.
-    """
-    if known is not None and (heard_at is None or heard_at <= known.since):
-        return known
+def chain_fault(heard_at: float | None, since: float, now: float, limits: Limits) -> Fault | None:
+    """Whether the canary has been missing for too long; `since`: from when on it could have been heard."""
     waiting_since = max(since, since if heard_at is None else heard_at)
     return _since("chain", waiting_since, limits.canary_s, now)
 

@@ -15,7 +15,7 @@ from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse
 from sqlalchemy import Connection, func, select, text
 
-from hub import __version__
+from hub import __version__, boards, deliveries
 from hub.board import is_open, signs_of_life
 from hub.config import Settings
 from hub.store import Store, counter
@@ -27,6 +27,9 @@ _COUNTERS = {
     "rejects": "Messages that broke the wire contract.",
     "dropped": "Live messages that a full inbox refused.",
     "given_up": "Durable messages that devices no longer had.",
+    "pushes_delivered": "Messages that people outside were sent and took.",
+    "pushes_failed": "Messages to people outside that were given up.",
+    "push_failures": "Attempts to reach people outside that failed.",
 }
 
 
@@ -72,6 +75,7 @@ def collect(connection: Connection, database_bytes: int | None, now: float) -> l
         ),
         _gauge("bedside_inbox", "Messages that wait in ingest.", ({}, float(counter(connection, "inbox")))),
     ]
+    found += _deliveries(connection, now)
     for name, words in _COUNTERS.items():
         value = float(counter(connection, name))
         found.append(Metric(f"bedside_{name}_total", "counter", words, (({}, value),)))
@@ -117,6 +121,23 @@ def _alerts(connection: Connection) -> tuple[tuple[Mapping[str, str], float], ..
         for priority, taken, number in rows
     )
     return tuple(sorted(samples, key=lambda sample: sorted(sample[0].items())))
+
+
+def _deliveries(connection: Connection, now: float) -> list[Metric]:
+    """Whether boards are seen and heard, and what waits to be told outside."""
+    seen, sounding = boards.counts(connection, now)
+    waiting, oldest_at = deliveries.waiting(connection)
+    age = 0.0 if oldest_at is None else max(0.0, now - oldest_at)
+    return [
+        _gauge("bedside_boards_seen", "Boards that are in front and live.", ({}, float(seen))),
+        _gauge("bedside_boards_sounding", "Boards whose sound is on.", ({}, float(sounding))),
+        _gauge(
+            "bedside_pushes_pending",
+            "Calls that people outside are still to be told of.",
+            ({}, float(waiting)),
+        ),
+        _gauge("bedside_pushes_oldest_seconds", "How long the oldest of these has waited.", ({}, age)),
+    ]
 
 
 def _calls(connection: Connection) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,10 @@ from typing import Any
 from edge.errors import ConfigError
 from hub import config
 from hub.authority import Authority
-from hub.service import Stop
+from hub.service import Stop, clock
 from hub.simulation import Plan
 
-VERBS = frozenset({"authority", "backup", "broker-config", "check", "restore", "simulate"})
+VERBS = frozenset({"authority", "backup", "broker-config", "check", "push-test", "restore", "simulate"})
 
 
 def add_verbs(verbs: Any) -> None:
@@ -21,6 +22,7 @@ def add_verbs(verbs: Any) -> None:
     _simulate(verbs)
     _authority(verbs)
     _verb(verbs, "check", "one screen: what is well, what is not, and what to do about it")
+    _verb(verbs, "push-test", "a test message to everybody outside, and what came back")
     verb = _verb(verbs, "backup", "the whole database into one file, also while the hub runs")
     verb.add_argument("--to", required=True, metavar="COPY", help="a file that does not exist yet")
     verb = _verb(verbs, "restore", "a backup into the place of the database; the hub must be stopped")
@@ -48,6 +50,12 @@ def run(options: argparse.Namespace) -> int:
     if options.verb == "broker-config":
         print(broker_files.write(settings, Path(options.out)))
         return 0
+    if options.verb == "push-test":
+        from hub import push  # noqa: PLC0415
+        from hub.store import open_store  # noqa: PLC0415
+
+        with contextlib.closing(open_store(settings)) as store:
+            return push.test(settings, store, clock)
     plan = _plan(options)
     stop = Stop()
     stop.listen()

@@ -172,7 +172,8 @@ def children(settings: Settings, config: Path) -> list[Child]:
     found = []
     if settings.broker.start:
         found.append(Child(BROKER, [_mosquitto(), "-c", str(_mosquitto_configuration(settings))]))
-    for verb in ("ingest", "alerts", "web"):
+    verbs = ["ingest", "alerts", "web", *(["push"] if settings.recipients else [])]
+    for verb in verbs:
         # -P: a folder named hub where we were started must not be taken for the package.
         command = [sys.executable, "-P", "-m", "hub.cli", verb, "--config", str(config)]
         found.append(Child(verb, command))

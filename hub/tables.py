@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, UniqueConstraint, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 CANARY = "hub.canary"
@@ -194,7 +194,59 @@ class AlertRow(Base):
     call_at: Mapped[float | None] = mapped_column(index=True)  # when the engine must look who is called next
     paused_until: Mapped[float | None]
     paused_by: Mapped[str | None]
+    shown_at: Mapped[float | None]  # when a board first told that it shows it
     revision: Mapped[int] = mapped_column(index=True)
+
+
+class DeliveryRow(Base):
+    """What one recipient is told of one alert: of a call, or that it is over (hub.delivery)."""
+
+    __tablename__ = "deliveries"
+    __table_args__ = (
+        UniqueConstraint("alert_id", "made_at", "channel", "recipient", "kind"),
+        Index("deliveries_open", "recipient", sqlite_where=text("open"), postgresql_where=text("open")),
+    )
+    id: Mapped[int] = mapped_column(primary_key=True)
+    alert_id: Mapped[int] = mapped_column(ForeignKey("alerts.id"))
+    call: Mapped[int]  # which call to the alert; one made again after a mute has the number again
+    level: Mapped[int]
+    kind: Mapped[str]  # call, over
+    channel: Mapped[str]  # board, push, mail
+    recipient: Mapped[str]  # the name in the configuration; of boards the ward
+    state: Mapped[str]  # pending, delivered, seen (by a board), failed, cancelled
+    open: Mapped[bool]  # hub.push still has to do with it
+    told: Mapped[bool]  # the recipient may have heard of the alert
+    made_at: Mapped[float]
+    due_at: Mapped[float | None]  # of the next attempt
+    attempts: Mapped[int]
+    message: Mapped[str | None]  # the idempotency key it was sent with
+    done_at: Mapped[float | None]
+    seen_by: Mapped[str | None]  # the board that first showed it
+    error: Mapped[str]  # why the last attempt failed
+
+
+class RecipientRow(Base):
+    """How it went with somebody outside lately."""
+
+    __tablename__ = "recipients"
+    channel: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    tried_at: Mapped[float]
+    reached_at: Mapped[float | None]
+    failing_since: Mapped[float | None]
+    error: Mapped[str]
+
+
+class BoardRow(Base):
+    """A page with a board, by a number it gives itself, and its last words (hub.boards)."""
+
+    __tablename__ = "boards"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]  # whose login it is, or its address
+    wards: Mapped[str]  # a JSON list of those it shows; empty for all
+    heard_at: Mapped[float]
+    shown_at: Mapped[float | None]  # when it last was in front, live
+    sounded_at: Mapped[float | None]  # when its sound last was on
 
 
 class MuteRow(Base):

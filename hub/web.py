@@ -30,6 +30,7 @@ from hub import (
     bed_page,
     board,
     enrolment,
+    health,
     login,
     metrics,
     own_account,
@@ -40,9 +41,12 @@ from hub import (
 from hub.accounts import ADMIN, LEAD, NAME
 from hub.alerts import OUTCOMES
 from hub.canary import Canary
-from hub.config import LOOPBACK, Settings
+from hub.config import Settings
 from hub.guard import Guard, refusal
+from hub.presence import Presence
+from hub.presence import router as present
 from hub.proofs import Proofs
+from hub.recipients import LOOPBACK
 from hub.refusals import RefusalError
 from hub.service import Pulse, Stop
 from hub.store import Store
@@ -67,15 +71,19 @@ def create_app(settings: Settings, store: Store, clock: Callable[[], float]) -> 
     stream: Stream | None = None
     guard = Guard(settings, store, clock)
     proofs = Proofs(store, clock, settings.tablets.pin_s)
+    presence = Presence(store, clock)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         nonlocal stream
         app.state.stream = stream = Stream(store, clock)
         watcher = asyncio.create_task(stream.watch(), name="watch the database")
+        writer = asyncio.create_task(presence.write(), name="write down what boards say")
         yield
+        presence.stop()
         await stream.close()
         await watcher
+        await writer
 
     app = FastAPI(title="bedside-ser hub", version=__version__, lifespan=lifespan, openapi_url=None)
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
@@ -138,6 +146,7 @@ def create_app(settings: Settings, store: Store, clock: Callable[[], float]) -> 
     app.include_router(actions.router(settings, store, clock, proofs))
     app.include_router(bed_page.router(settings, store, clock, templates))
     app.include_router(rejects_page.router(settings, store, clock, templates))
+    app.include_router(present(presence))
     app.include_router(login.pages(guard, store, templates))
     app.include_router(login.router(guard, store, clock, proofs))
     app.include_router(own_account.router(guard, store, clock, proofs, templates))
@@ -145,19 +154,7 @@ def create_app(settings: Settings, store: Store, clock: Callable[[], float]) -> 
     app.include_router(enrolment.router(settings, guard, store, clock))
     app.include_router(bed_names.router(settings, store, clock, proofs, templates))
     app.include_router(metrics.router(settings, store, clock))
-
-    @app.get("/healthz")
-    def health() -> JSONResponse:
-        with store.read() as connection:
-            signs = board.signs_of_life(connection)
-        now = clock()
-        processes = {
-            name: {"age_s": round(now - at, 1), "working": working and now - at <= SILENT_S}
-            for name, (at, working) in signs.items()
-        }
-        well = all(processes.get(name, {}).get("working", False) for name in ("ingest", "engine"))
-        body = {"ok": well, "version": __version__, "site": settings.site, "processes": processes}
-        return JSONResponse(body, 200 if well else 503)
+    app.include_router(health.router(settings, store, clock))
 
     return app
 

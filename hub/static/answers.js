@@ -63,6 +63,7 @@ class Card {
     this.word = el("strong", {});
     this.reason = el("p", { class: "reason" });
     this.since = el("p", { class: "since" });
+    this.calls = el("p", { class: "calls" });
     this.who = el("p", { class: "who" });
     this.accept = el("button", { type: "button", class: "accept", onclick: () => act.accept(id) });
     this.pause = el("button", { type: "button", class: "pause", onclick: () => act.pause(id) });
@@ -77,6 +78,7 @@ class Card {
       el("p", { class: "kind" }, this.sign, this.word),
       this.reason,
       this.since,
+      this.calls,
       this.who,
       this.closing,
       el("div", { class: "waiting-answers" }, this.accept, this.pause),
@@ -90,6 +92,7 @@ class Card {
     setText(this.word, words.alertWord(alert));
     setText(this.reason, words.reason(alert, now));
     setText(this.since, words.condition(alert, now));
+    setText(this.calls, words.called(alert));
     setText(this.who, accepted ? t("accepted_by", { name: words.person(alert.accepted_by), time: time(alert.accepted_at) }) : "");
     setText(this.accept, t("accept"));
     setText(this.pause, t("pause"));

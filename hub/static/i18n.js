@@ -90,6 +90,10 @@ export function quantity(value, unit) {
   return new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay, maximumFractionDigits: 1 }).format(value);
 }
 
+export function list(parts) {
+  return new Intl.ListFormat(locale, { type: "unit", style: "short" }).format(parts);
+}
+
 export function time(seconds) {
   return clock.format(new Date(seconds * 1000));
 }

@@ -6,6 +6,7 @@ import { Feed } from "./feed.js";
 import { span, t, time, useLanguage } from "./i18n.js";
 import { fit } from "./layout.js";
 import { People } from "./people.js";
+import { Presence } from "./presence.js";
 import { Settings } from "./settings.js";
 import { Sound } from "./sound.js";
 import { drawRecent, drawSummary } from "./summary.js";
@@ -25,6 +26,7 @@ const tiles = new Map();
 const announced = new Map();
 const people = new People();
 const sound = new Sound();
+const presence = new Presence();
 let live = { live: true, ready: false };
 
 const settings = new Settings(() => {
@@ -101,6 +103,7 @@ function draw() {
   answers.update(groups, now);
   announce(shown, now);
   drawSound(now);
+  presence.update(live.ready && live.live, sound.on, shown);
 }
 
 function arrange(groups) {

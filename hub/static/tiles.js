@@ -73,7 +73,8 @@ export class Tile {
     const reason = words.reason(alert, now);
     setText(this.reason, reason);
     if (this.reason.title !== reason) this.reason.title = reason;
-    setText(this.since, words.condition(alert, now));
+    const calls = words.called(alert, true);
+    setText(this.since, calls ? `${words.condition(alert, now)} · ${calls}` : words.condition(alert, now));
     setText(this.who, accepted ? t("accepted_by", { name: words.person(alert.accepted_by), time: time(alert.accepted_at) }) : "");
     this.since.hidden = accepted;
     this.who.hidden = !accepted;

@@ -1,6 +1,6 @@
 // What the board says of beds and alerts, put together from their fields so that every language can.
 
-import { ago, known, number, quantity, span, t, time } from "./i18n.js";
+import { ago, known, list, number, quantity, span, t, time } from "./i18n.js";
 
 const LOUD_DB = -25; // as the device counts: edge/episodes.py
 const QUIET_DB = -45;
@@ -14,6 +14,7 @@ const MICROPHONES = {
   lost: ["mic-off", "bad"],
 };
 const UNITS = { seconds: "second", hours: "hour", days: "day", megabytes: "megabyte" };
+const REACHED = ["delivered", "pending", "failed"];
 const CRITICAL = { high: 0, medium: 1, missed: 2, technical: 3 };
 
 export const OUTCOMES = ["distress", "other need", "false alarm", "could not tell"];
@@ -101,6 +102,20 @@ export function condition(alert, now) {
   if (alert.missed) return t("late", { time: time(alert.opened_at) });
   if (alert.condition !== "ended") return t("going_on");
   return t("ended", { ago: ago(now - alert.ended_at) });
+}
+
+// Who has been called to an alert that nobody has accepted: each level with its time, then what became of
+// the calls to people outside. `brief`: only the latest of both, for a tile.
+export function called(alert, brief = false) {
+  if (alert.state !== "waiting") return "";
+  const inside = alert.called.map(({ level, at }) => t(`called_${level}`, { time: time(at) }));
+  const told = [...alert.outside].sort((a, b) => REACHED.indexOf(a.state) - REACHED.indexOf(b.state));
+  const outside = told.filter(({ state }) => REACHED.includes(state)).map(({ state, name }) => t(`outside_${state}`, { name }));
+  const calls = brief ? inside.slice(-1) : inside;
+  const names = brief ? outside.slice(0, 1) : outside;
+  if (!calls.length && !names.length) return "";
+  if (!calls.length) return list(names);
+  return t("called", { list: names.length ? `${list(calls)} (${list(names)})` : list(calls) });
 }
 
 export function outcome(alert) {

@@ -71,6 +71,8 @@ def alert(number: int, device: int, priority: str = "medium", **more: Any) -> di
         "calls": 0,
         "paused_until": None,
         "paused_by": None,
+        "called": [],
+        "outside": [],
         "state": "waiting",
     } | more
 
@@ -91,6 +93,7 @@ def every_fault() -> list[dict[str, Any]]:
         "all": 9,
     }
     values |= {"days": 14.0, "megabytes": 200.0}
+    values |= {"ward": "3b", "names": "duty phone", "error": "gateway.example answered 503 Busy"}
     return [
         alert(
             number,

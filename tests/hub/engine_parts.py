@@ -8,11 +8,12 @@ from typing import Any
 from simulate import Device
 
 from edge.messages import Message, Receipt, to_json, utc_text
-from hub import board
+from hub import board, boards
 from hub.alerts import Timers
 from hub.arrivals import Accepted, Arrival, Rejected, check
+from hub.delivery import Delivery
 from hub.engine import Engine
-from hub.escalation import Ladder
+from hub.escalation import BED, Ladder
 from hub.faults import Limits
 from hub.intake import save, set_aside
 from hub.store import Store, beat, begin_work
@@ -64,14 +65,18 @@ class Clock:
 def engine(store: Store, clock: Clock, limits: Limits | None = None) -> Engine:
     with store.write() as connection:
         begin_work(connection, "ingest", clock.now)
-    return Engine(store, Timers(), limits or Limits(), Ladder(), clock)
+    boards_are_not_asked_for = Delivery(missing_s=86400)
+    return Engine(store, Timers(), limits or Limits(), Ladder(), clock, delivery=boards_are_not_asked_for)
 
 
 def raised(store: Store, device: Device, clock: Clock) -> int:
     device.episode("a" * 32, "onset", 6.0, send=False)
     put(store, arrival(device, device.sent[device.seq], clock.now))
     engine(store, clock).follow_episodes()
-    return int(alerts(store)[0]["id"])
+    alert = int(alerts(store)[0]["id"])
+    with store.write() as connection:
+        boards.confirm(connection, {alert: BED}, (), "a board", clock.now)
+    return alert
 
 
 def alerts(store: Store) -> list[dict[str, Any]]:

@@ -40,6 +40,14 @@ FORMAT = """([locale, name, value]) => {
 }"""
 
 
+CALLED = [{"level": level, "at": 1.8e9} for level in ("buddy", "ward", "lead")]
+
+
+def outside(*states: str) -> list[dict[str, Any]]:
+    """What became of a call to the ward's phone, once for each state."""
+    return [{"channel": "push", "name": "Amara Diallo", "state": state, "at": 1.8e9} for state in states]
+
+
 def strings(language: str) -> dict[str, str]:
     text = (STATIC / "lang" / f"{language}.js").read_text()
     return dict(json.loads(text.removeprefix("export default ").rstrip().removesuffix(";")))
@@ -62,14 +70,19 @@ def grammar(own: dict[str, str]) -> re.Pattern[str]:
 
     inner["span"] = filled("seconds", "minutes", "hours", "days")
     inner["ago"] = filled("now", "ago")
+    level, outside = filled("called_.*"), filled("outside_.*")
+    inner["list"] = f"(?:(?:{level})[,،、 ]*)+(?: ?\\((?:(?:{outside})[,،、 ]*)+\\))?"
     inner["emotion"] = filled("cause_.*", "emotion_.*")
     inner["word"] = filled("alert_.*")
     inner["reason"] = filled("reason.*", "fault_(?:ward|clock|microphone_lost)")
     inner["reason"] += "|" + filled("times")
     news = f"(?:(?:{filled('announce')}) ?)+"
+    how = filled("going_on", "paused", "ended", "since", "late")
+    waiting = f"(?:{how}) · (?:{filled('called')})"
     chips = f"{NUMBER} (?:{filled('p_.*')})"
     return re.compile(
-        f"{filled('(?!refused_|fault_).*')}|{inner['reason']}|{NAMES}|{news}|{chips}|{NUMBER}|[\\u2013: ]+"
+        f"{filled('(?!refused_|fault_).*')}|{inner['reason']}|{NAMES}|{waiting}"
+        f"|{news}|{chips}|{NUMBER}|[\\u2013: ]+"
     )
 
 
@@ -124,6 +137,8 @@ def test_no_english_is_left_on_the_page(chromium: Any, web_url: str, language: s
         alert(8, 1, state="closed", closed_by="Ben Ortiz", closed_at=1.8e9, outcome="could not tell"),
         alert(9, 2, "technical", state="resolved", ended_at=1.8e9, kind="clock", fault="clock"),
         alert(10, 8, paused_until=rows[0]["heard_at"] + 60),
+        alert(11, 10, "high", level=4, called=CALLED, outside=outside("delivered", "failed")),
+        alert(12, 13, level=4, called=CALLED[2:], outside=outside("pending")),
     ]
     own = strings(language)
     allowed = grammar(own)

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hub.delivery import Delivery, Recipient
 from hub.faults import CAUSES, DeviceHealth, Fault, Limits, Place, cause, chain_fault, device_faults, wanted
+from hub.reach import Reach, Sign, unreached, unwatched
 
 L = Limits()
 T0 = 1_700_000_000.0
@@ -51,26 +53,6 @@ def test_a_mute_that_seems_forgotten() -> None:
     hours = 4 * 3600
     assert at(hours - 1, heard_at=T0 + hours, microphone="muted") == []
     assert at(hours, heard_at=T0 + hours, microphone="muted") == ["microphone"]
-
-
-def test_what_is_shown_stays_until_it_has_gone_whatever_the_hub_goes_through() -> None:
-    shown = {"link": cause("unheard", T0 + 100, seconds=45), "microphone": cause("microphone_lost", T0)}
-
-    def still(seconds: float, listening: float = 0.0, **changes: object) -> list[str]:
-        device = replace(WELL, **changes)  # type: ignore[arg-type]
-        faults = device_faults(device, T0 + listening, T0 + seconds, L, shown)
-        return [fault.code for fault in faults]
-
-    assert still(201, listening=200) == ["unheard"], "ingest has only just come back"
-    assert still(201, status="offline", status_at=T0 + 200) == ["offline"], "the broker gives it up, too"
-    assert still(201, heard_at=T0 + 200) == []
-    stalled = {"microphone": "stalled", "microphone_at": T0 + 200}
-    assert still(201, heard_at=T0 + 200, **stalled) == ["microphone_stalled"]
-    lost = {(Place(ward="ward-1"), "link"): cause("ward", T0 + 100, lost=3, all=4)}
-    assert set(wanted(ward(4, 0), lost, T0 + 1000, T0 + 1001, L)) == set(lost)
-    chain = chain_fault(T0, T0, T0 + 150, L)
-    assert chain_fault(T0, T0 + 160, T0 + 161, L, chain) == chain
-    assert chain_fault(T0 + 155, T0 + 160, T0 + 161, L, chain) is None
 
 
 @pytest.mark.parametrize(
@@ -178,7 +160,25 @@ def test_every_cause_comes_of_something_with_its_code_and_values() -> None:
     chain = chain_fault(None, T0, T0 + 150, L)
     assert chain is not None
     found.append(chain)
+    found += told_to_nobody()
     assert {one.code for one in found} == set(CAUSES)
     for one in found:
         kind, sentence = CAUSES[one.code]
         assert (one.kind, one.reason) == (kind, sentence.format(**one.values))
+
+
+def told_to_nobody() -> list[Fault]:
+    """The causes of hub.reach: no board is seen, none has sound; nobody outside is there or answers."""
+    now, limits = T0 + 1000, Delivery()
+    lead = Recipient("push", "lead", (), 4)
+    sign = Sign((), now, None)
+    failing = {("push", "lead"): Reach(T0, "no route")}
+    found = [
+        *unwatched({"a": T0}, [], {}, T0, now, limits).values(),
+        *unwatched({"a": T0}, [sign], {}, T0, now, limits).values(),
+    ]
+    for recipients, calling, sending_at in (([], ["a"], now), ([lead], [], now), ([lead], [], T0)):
+        fault = unreached(recipients, failing, calling, sending_at, now, limits)
+        assert fault is not None
+        found.append(fault)
+    return found

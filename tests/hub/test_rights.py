@@ -42,6 +42,7 @@ TABLE: list[tuple[str, str, dict[str, Any] | None, str]] = [
     ("GET", "/join", None, PUBLIC),
     ("POST", "/api/login", {"name": "", "password": ""}, PUBLIC),
     ("POST", "/api/join", {"code": "", "password": ""}, PUBLIC),
+    ("POST", "/api/presence", {"board": "0" * 16, "shows": True, "sounds": False}, ALL),
     ("POST", "/api/alerts/{alert_id}/accept", {}, SEE),
     ("POST", "/api/alerts/{alert_id}/pause", {}, ACT),
     ("POST", "/api/alerts/{alert_id}/close", {"outcome": "distress"}, ACT),
