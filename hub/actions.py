@@ -68,9 +68,8 @@ def router(settings: Settings, store: Store, clock: Callable[[], float], proofs:
     @routes.post("/beds/{device_id}/mute")
     def mute(request: Request, device_id: int, body: Mute) -> dict[str, float]:
         who = actor(request, body, proofs)
-        longest = MUTE_MINUTES.get(who.role, max(mutes.MINUTES))
-        if body.minutes > longest:
-            raise RefusalError("mute_longest", role=who.role, minutes=longest)
+        if body.minutes > _longest(who.role):
+            raise RefusalError("mute_longest", role=who.role, minutes=_longest(who.role))
         with store.write() as connection:
             _see_bed(request, connection, device_id)
             silence = (body.minutes, body.reason)
@@ -94,6 +93,16 @@ def wards_of(request: Request) -> tuple[str, ...]:
     """The wards whoever asks may see, empty for all."""
     session: Session | None = request.state.session
     return () if session is None else session.wards
+
+
+def mute_minutes(session: Session | None) -> list[int]:
+    """For how long whoever has this session may mute a bed."""
+    longest = max(mutes.MINUTES) if session is None else _longest(session.role)
+    return [minutes for minutes in mutes.MINUTES if minutes <= longest]
+
+
+def _longest(role: str) -> int:
+    return MUTE_MINUTES.get(role, max(mutes.MINUTES))
 
 
 def _see_alert(request: Request, connection: Connection, alert_id: int) -> None:

@@ -120,6 +120,7 @@ def create_app(settings: Settings, store: Store, clock: Callable[[], float]) -> 
             "outcomes": OUTCOMES,
             "stale_s": settings.faults.stale_s,
             "silent_s": SILENT_S,
+            "mute_minutes": actions.mute_minutes(request.state.session),
             "version": __version__,
             "me": session,
             "sees_patients": guard.view(request.state.session).names == NAME,

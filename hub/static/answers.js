@@ -1,14 +1,22 @@
-// The dialog of one bed: each of its open alerts with what can be answered. Kept up to date while open.
+// The dialog of one bed: each of its open alerts with what can be answered, and its mute. Kept up to date
+// while open.
 
 import { byId, el, icon, setData, setIcon, setText } from "./dom.js";
 import { t, time } from "./i18n.js";
+import { Muting } from "./muting.js";
+import * as silences from "./silences.js";
 import * as words from "./words.js";
 
 export class Answers {
-  constructor(act) {
+  constructor(act, staleS) {
     this.act = act;
     this.dialog = byId("answers");
     this.list = byId("answers-list");
+    this.muting = new Muting(act);
+    this.device = new DeviceLine(byId("answers-device"), staleS);
+    this.link = byId("answers-page");
+    this.whole = false;
+    this.answered = false;
     this.cards = new Map();
     this.key = null;
     this.opener = null;
@@ -22,23 +30,39 @@ export class Answers {
     });
   }
 
-  open(key, opener) {
+  // `whole`: with the bed's mute too, not only its alerts.
+  open(key, opener, whole) {
     this.key = key;
     this.opener = opener;
+    this.whole = whole;
+    this.answered = false;
+    this.muting.reset();
     this.list.replaceChildren();
     this.cards.clear();
     this.dialog.showModal();
   }
 
-  // The open alerts of every bed, by tile; closes itself when those of its bed are over.
-  update(groups, now) {
+  close() {
+    if (this.dialog.open) this.dialog.close();
+  }
+
+  // The beds, and the open alerts of each by tile. Closes itself when the alerts it was about are over.
+  update(beds, groups, now) {
     if (!this.dialog.open) return;
+    const bed = beds.get(this.key) || null;
     const alerts = [...(groups.get(this.key) || [])].sort(words.byUrgency);
-    if (!alerts.length) {
+    if (!alerts.length && (this.answered || !this.whole || bed === null)) {
       this.dialog.close();
       return;
     }
-    setText(byId("answers-title"), words.place(alerts[0]));
+    this.answered = alerts.some((alert) => alert.state === "accepted");
+    setText(byId("answers-title"), bed ? bed.bed : words.place(alerts[0]));
+    byId("answers-none").hidden = alerts.length > 0;
+    this.muting.update(this.whole ? bed : null, now);
+    this.device.update(this.whole ? bed : null, now);
+    this.link.hidden = !(this.whole && bed);
+    if (bed) this.link.href = `/beds/${bed.id}`;
+    setData(this.dialog, "whole", this.whole && bed ? "yes" : "no");
     const seen = new Set(alerts.map((alert) => alert.id));
     for (const [id, card] of this.cards) {
       if (!seen.has(id)) {
@@ -52,8 +76,32 @@ export class Answers {
         this.cards.set(alert.id, card);
         this.list.append(card.node);
       }
-      this.cards.get(alert.id).update(alert, now);
+      this.cards.get(alert.id).update(alert, silences.isMuted(bed, now), now);
     }
+  }
+}
+
+// Microphone and link in words, which the tile has as icons.
+class DeviceLine {
+  constructor(node, staleS) {
+    this.node = node;
+    this.staleS = staleS;
+    this.parts = ["mic", "link"].map((name) => {
+      const sign = icon(name);
+      const word = el("span", {});
+      node.append(el("span", { class: "part" }, sign, word));
+      return { sign, word };
+    });
+  }
+
+  update(bed, now) {
+    this.node.hidden = bed === null;
+    if (bed === null) return;
+    const states = [words.microphone(bed.microphone), words.link(bed, now, this.staleS)];
+    this.parts.forEach(({ sign, word }, index) => {
+      setIcon(sign, states[index].icon);
+      setText(word, states[index].word);
+    });
   }
 }
 
@@ -65,6 +113,8 @@ class Card {
     this.since = el("p", { class: "since" });
     this.calls = el("p", { class: "calls" });
     this.who = el("p", { class: "who" });
+    this.hush = el("span", {});
+    this.paused = el("p", { class: "hush" }, icon("bell-off"), this.hush);
     this.accept = el("button", { type: "button", class: "accept", onclick: () => act.accept(id) });
     this.pause = el("button", { type: "button", class: "pause", onclick: () => act.pause(id) });
     this.ask = el("p", { class: "ask" });
@@ -80,12 +130,13 @@ class Card {
       this.since,
       this.calls,
       this.who,
+      this.paused,
       this.closing,
       el("div", { class: "waiting-answers" }, this.accept, this.pause),
     );
   }
 
-  update(alert, now) {
+  update(alert, muted, now) {
     const accepted = alert.state === "accepted";
     setData(this.node, "priority", words.rankName(alert));
     setIcon(this.sign, words.alertIcon(alert));
@@ -98,7 +149,11 @@ class Card {
     setText(this.pause, t("pause"));
     setText(this.ask, t("what_was_it"));
     this.outcomes.forEach((button) => setText(button, t(words.outcomeKey(button.dataset.outcome))));
-    this.accept.hidden = this.pause.hidden = accepted;
+    this.accept.hidden = accepted;
+    this.pause.hidden = muted || !silences.canPause(alert, now);
+    this.paused.hidden = !silences.isPaused(alert, now);
+    const values = { left: silences.left(alert.paused_until, now), name: alert.paused_by };
+    setText(this.hush, this.paused.hidden ? "" : t("paused_left", values));
     this.closing.hidden = !accepted;
   }
 }

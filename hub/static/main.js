@@ -1,5 +1,6 @@
 // The board: keeps what the stream says, and brings the page up to date with it.
 
+import { toast } from "./actions.js";
 import { Answers } from "./answers.js";
 import { byId, loadIcons, setText } from "./dom.js";
 import { Feed } from "./feed.js";
@@ -8,6 +9,7 @@ import { fit } from "./layout.js";
 import { People } from "./people.js";
 import { Presence } from "./presence.js";
 import { Settings } from "./settings.js";
+import { Silences, isMuted, isPaused } from "./silences.js";
 import { Sound } from "./sound.js";
 import { drawRecent, drawSummary } from "./summary.js";
 import { Tile } from "./tiles.js";
@@ -27,6 +29,7 @@ const announced = new Map();
 const people = new People();
 const sound = new Sound();
 const presence = new Presence();
+const silences = new Silences();
 let live = { live: true, ready: false };
 
 const settings = new Settings(() => {
@@ -36,20 +39,28 @@ const settings = new Settings(() => {
   drawLiveness();
 });
 
-function answer(id, verb, more = {}) {
-  return people.act(`/api/alerts/${id}/${verb}`, more, verb === "accept");
+// Whether it was recorded.
+function answer(what, verb, more = {}) {
+  return people.act(`/api/${what}/${verb}`, more, verb === "accept");
+}
+
+// What is silent now is told on the tile: its dialog has done its work.
+async function silence(what, verb, more) {
+  if (await answer(what, verb, more)) answers.close();
 }
 
 const act = {
-  accept: (id) => answer(id, "accept"),
-  pause: (id) => answer(id, "pause"),
-  close: (id, outcome) => answer(id, "close", { outcome }),
-  open(key, opener) {
-    answers.open(key, opener);
+  accept: (id) => answer(`alerts/${id}`, "accept"),
+  pause: (id) => silence(`alerts/${id}`, "pause"),
+  close: (id, outcome) => answer(`alerts/${id}`, "close", { outcome }),
+  mute: (id, minutes, reason) => silence(`beds/${id}`, "mute", { minutes, reason }),
+  unmute: (id) => silence(`beds/${id}`, "unmute"),
+  open(key, opener, whole) {
+    answers.open(key, opener, whole);
     draw();
   },
 };
-const answers = new Answers(act);
+const answers = new Answers(act, staleS);
 
 byId("recent-button").addEventListener("click", () => byId("recent").showModal());
 byId("recent-done").addEventListener("click", () => byId("recent").close());
@@ -100,8 +111,9 @@ function draw() {
   arrange(groups);
   drawSummary(shown, beds.size);
   drawRecent([...alerts.values()]);
-  answers.update(groups, now);
+  answers.update(beds, groups, now);
   announce(shown, now);
+  if (live.ready) announceSilences(now);
   drawSound(now);
   presence.update(live.ready && live.live, sound.on, shown);
 }
@@ -148,10 +160,17 @@ function announce(shown, now) {
   if (news.high.length + news.other.length) byId("room").scrollTop = 0;
 }
 
+// Whoever silenced something must not have to remember it: its end is shown and said.
+function announceSilences(now) {
+  const { begun, ended } = silences.news([...beds.values()], open(), now);
+  if (begun.length) setText(byId("announce"), begun.join(" "));
+  if (ended.length) toast(ended.join(" "));
+}
+
 // What should be heard: nothing that is accepted, missed, paused, or of a muted bed.
 function drawSound(now) {
-  const muted = (alert) => alert.priority !== "technical" && beds.get(alert.device_id)?.muted_until > now;
-  const loud = open().filter((alert) => alert.state === "waiting" && !alert.missed && !(alert.paused_until > now) && !muted(alert));
+  const muted = (alert) => alert.priority !== "technical" && isMuted(beds.get(alert.device_id) || null, now);
+  const loud = open().filter((alert) => alert.state === "waiting" && !alert.missed && !isPaused(alert, now) && !muted(alert));
   loud.sort(words.byUrgency);
   const dead = live.ready && !live.live;
   sound.want(dead ? "dead" : loud[0]?.priority || null, loud.map((alert) => alert.id));

@@ -3,6 +3,7 @@
 
 import { el, icon, setData, setIcon, setLabel, setText } from "./dom.js";
 import { ago, number, t, time, watch } from "./i18n.js";
+import * as silences from "./silences.js";
 import * as words from "./words.js";
 
 const QUIET_S = 12; // no speech for so long: the tile says quiet, and how long ago the last voice was
@@ -25,9 +26,13 @@ export class Tile {
     this.since = el("p", { class: "since" });
     this.who = el("p", { class: "who" });
     this.accept = el("button", { type: "button", class: "accept", onclick: () => act.accept(this.first.id) });
-    this.close = el("button", { type: "button", class: "close", "aria-haspopup": "dialog", onclick: () => act.open(key, this.close) });
-    this.more = el("button", { type: "button", class: "more", "aria-haspopup": "dialog", onclick: () => act.open(key, this.more) });
+    this.close = el("button", { type: "button", class: "close", "aria-haspopup": "dialog", onclick: () => act.open(key, this.close, false) });
+    this.more = el("button", { type: "button", class: "more", "aria-haspopup": "dialog", onclick: () => act.open(key, this.more, false) });
+    this.hushed = el("span", { class: "hush-words" });
+    this.hushLeft = el("span", { class: "hush-left", "aria-hidden": "true" }); // alone where there is little room
+    this.hush = el("p", { class: "hush" }, icon("bell-off"), this.hushed, this.hushLeft);
     this.alert = el("div", { class: "alert" }, this.reason, this.since, this.who);
+    this.open = el("button", { type: "button", class: "open", "aria-haspopup": "dialog", onclick: () => act.open(key, this.open, true) }); // the whole tile
     this.answers = el("div", { class: "answers" }, this.accept, this.close, this.more);
     this.face = icon("quiet");
     this.emotion = el("span", { class: "emotion" });
@@ -39,7 +44,7 @@ export class Tile {
     this.level = el("div", { class: "level" }, this.bar, this.number);
     this.live = el("div", { class: "live" }, this.mood, this.level);
     this.short = el("strong", { class: "short", "aria-hidden": "true" }); // the word again, where the head has no room
-    this.node = el("article", { class: "tile" }, this.head, this.alert, this.live, this.short, this.answers);
+    this.node = el("article", { class: "tile" }, this.head, this.alert, this.hush, this.live, this.short, this.answers, this.open);
   }
 
   // `bed` is null for a ward's or the hub's own alert; `alerts` are this tile's open ones.
@@ -54,6 +59,12 @@ export class Tile {
     setText(this.patient, patient);
     if (this.name.title !== whole) this.name.title = whole;
     setLabel(this.node, name);
+    setLabel(this.open, t("open_bed", { bed: name }));
+    const hush = silences.line(bed, first, now);
+    setText(this.hushed, hush ? hush.words : "");
+    setText(this.hushLeft, hush ? hush.left : "");
+    this.hush.hidden = !hush;
+    setData(this.node, "hushed", hush ? "yes" : "no");
     this.live.hidden = this.states.hidden = !bed;
     for (const node of [this.sign, this.word, this.waiting, this.alert, this.answers]) node.toggleAttribute("hidden", !first);
     setData(this.node, "priority", first ? words.rankName(first) : "none");
@@ -109,7 +120,6 @@ export class Tile {
       setText(this.emotion, cut ? link.word : deaf ? mic.word : t("quiet"));
       setText(this.fresh, deaf ? t("not_hearing") : heard ? t("last_voice", { emotion: heard.word, ago: ago(age) }) : t("no_voice"));
     }
-    if (bed.muted_until > now) setText(this.fresh, t("bed_muted", { time: time(bed.muted_until), name: bed.muted_by }));
     const level = speaking ? Math.round(bed.distress * 100) : 0;
     this.fill.style.transform = `scaleX(${level / 100})`;
     this.bar.setAttribute("aria-valuenow", String(level));

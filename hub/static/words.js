@@ -97,7 +97,6 @@ function measure(name, value) {
 }
 
 export function condition(alert, now) {
-  if (alert.paused_until > now) return t("paused", { time: time(alert.paused_until) });
   if (alert.priority === "technical") return t("since", { time: time(alert.opened_at) });
   if (alert.missed) return t("late", { time: time(alert.opened_at) });
   if (alert.condition !== "ended") return t("going_on");

@@ -16,6 +16,16 @@ WALL = (1920, 1080)
 LANGUAGES = ("en", "de", "fr", "es", "hi", "ar")
 EMOTIONS = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised")
 
+# Notes every fundamental and when it is to start; the real oscillator plays it.
+LISTEN = """
+window.tones = [];
+const start = OscillatorNode.prototype.start;
+OscillatorNode.prototype.start = function (at) {
+  window.tones.push({ frequency: this.frequency.value, at, state: this.context.state });
+  return start.call(this, at);
+};
+"""
+
 
 def bed(number: int, **more: Any) -> dict[str, Any]:
     """A bed as the hub's stream tells of it; heard now unless `more` says otherwise."""
@@ -130,6 +140,11 @@ def stream(
     ping = {"now": time.time(), "silent": silent}
     events = f"id: a.1\nevent: board\ndata: {json.dumps(board)}\n\nevent: ping\ndata: {json.dumps(ping)}\n\n"
     return f"retry: 1000\n{events}"
+
+
+def tile(page: Any, bed: str) -> Any:
+    """The tile of a bed by its name."""
+    return page.locator(".tile").filter(has=page.get_by_role("heading", name=bed, exact=True))
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from board_parts import tile
 from hub_parts import Broker, Hub, running_hub
 from playwright.sync_api import expect
 from simulate import Device, Line, hex_id
@@ -38,10 +39,6 @@ def page(chromium: Any, running: Hub) -> Iterator[Any]:
     yield page
     context.close()
     assert [error for error in errors if "net::ERR_" not in error] == []
-
-
-def tile(page: Any, bed: str) -> Any:
-    return page.locator(".tile").filter(has=page.get_by_role("heading", name=bed, exact=True))
 
 
 def test_a_bed_is_seen_then_heard_then_quiet(page: Any, line: Line) -> None:

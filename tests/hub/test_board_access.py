@@ -94,7 +94,7 @@ def test_the_keyboard_reaches_every_action_in_the_order_seen(chromium: Any, web_
     rows, alerts = ward(12)
     with board_page(chromium, web_url, rows, alerts) as page:
         reached = []
-        for _ in range(7):
+        for _ in range(11):
             page.keyboard.press("Tab")
             reached.append(page.evaluate("document.activeElement.id || document.activeElement.ariaLabel"))
             width = page.evaluate("getComputedStyle(document.activeElement).outlineWidth")

@@ -69,20 +69,20 @@ def grammar(own: dict[str, str]) -> re.Pattern[str]:
         )
 
     inner["span"] = filled("seconds", "minutes", "hours", "days")
+    inner["left"] = f"{NUMBER}|{filled('minutes')}|(?:{filled('hours')}) (?:{filled('minutes')})"
     inner["ago"] = filled("now", "ago")
     level, outside = filled("called_.*"), filled("outside_.*")
     inner["list"] = f"(?:(?:{level})[,،、 ]*)+(?: ?\\((?:(?:{outside})[,،、 ]*)+\\))?"
     inner["emotion"] = filled("cause_.*", "emotion_.*")
     inner["word"] = filled("alert_.*")
-    inner["reason"] = filled("reason.*", "fault_(?:ward|clock|microphone_lost)")
+    inner["reason"] = filled("reason.*", "fault_(?:ward|clock|microphone_lost)", "mute_(?:therapy|visitors)")
     inner["reason"] += "|" + filled("times")
     news = f"(?:(?:{filled('announce')}) ?)+"
-    how = filled("going_on", "paused", "ended", "since", "late")
+    how = filled("going_on", "ended", "since", "late")
     waiting = f"(?:{how}) · (?:{filled('called')})"
-    chips = f"{NUMBER} (?:{filled('p_.*')})"
+    chips = f"{NUMBER} (?:{filled('p_.*')})|{inner['left']}"
     return re.compile(
-        f"{filled('(?!refused_|fault_).*')}|{inner['reason']}|{NAMES}|{waiting}"
-        f"|{news}|{chips}|{NUMBER}|[\\u2013: ]+"
+        f"{filled('(?!refused_|fault_).*')}|{inner['reason']}|{NAMES}|{waiting}|{news}|{chips}|[\\u2013: ]+"
     )
 
 
@@ -129,14 +129,16 @@ def reason(page: Any, number: int) -> str:
 def test_no_english_is_left_on_the_page(chromium: Any, web_url: str, language: str) -> None:
     """Each text is one of the language's own, with numbers, times and names in its places."""
     rows, alerts = ward(14)
-    rows.append(bed(15, muted_until=rows[0]["heard_at"] + 900, muted_by="Amara Diallo", emotion_at=None))
+    until = rows[0]["heard_at"] + 900
+    rows.append(bed(15, muted_until=until, muted_by="Amara Diallo", muted_reason="therapy"))
+    rows.append(bed(16, muted_until=until + 9000, muted_by="Ben Ortiz", muted_reason="visitors"))
     alerts += [
         alert(5, 3, "technical", kind="link", fault="ward", fault_values={"lost": 2, "all": 3}),
         alert(6, 4, missed=True),
         accepted(alert(7, 6, "high", level_db=-60.0)),
         alert(8, 1, state="closed", closed_by="Ben Ortiz", closed_at=1.8e9, outcome="could not tell"),
         alert(9, 2, "technical", state="resolved", ended_at=1.8e9, kind="clock", fault="clock"),
-        alert(10, 8, paused_until=rows[0]["heard_at"] + 60),
+        alert(10, 8, paused_until=rows[0]["heard_at"] + 60, paused_by="Ben Ortiz"),
         alert(11, 10, "high", level=4, called=CALLED, outside=outside("delivered", "failed")),
         alert(12, 13, level=4, called=CALLED[2:], outside=outside("pending")),
     ]
@@ -146,6 +148,10 @@ def test_no_english_is_left_on_the_page(chromium: Any, web_url: str, language: s
         page.get_by_role("button", name=re.compile("^" + re.escape(own["close"]))).first.click()
         page.locator("#answers .outcome").first.wait_for()
         texts = page.evaluate(TEXTS)
+        for number in (15, 8, 1):  # muted, paused, calm
+            page.keyboard.press("Escape")
+            page.get_by_role("button", name=own["open_bed"].format(bed=f"Bed {number}"), exact=True).click()
+            texts += page.evaluate(TEXTS)
         assert page.evaluate("document.documentElement.dir") == ("rtl" if language == "ar" else "ltr")
         assert page.evaluate("document.documentElement.lang") == language
     assert len(texts) > 120

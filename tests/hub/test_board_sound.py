@@ -4,17 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from board_parts import alert, bed, board_page, stream
+from board_parts import LISTEN, alert, bed, board_page, stream
 
-# Notes every fundamental and when it is to start; the real oscillator plays it.
-LISTEN = """
-window.tones = [];
-const start = OscillatorNode.prototype.start;
-OscillatorNode.prototype.start = function (at) {
-  window.tones.push({ frequency: this.frequency.value, at, state: this.context.state });
-  return start.call(this, at);
-};
-"""
 HIGH = [880, 1760, 2640] * 10
 
 
