@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from hub.alerts import MEDIUM
 from hub.states import ONLINE, Change
 
 MOST_STATES = 200
@@ -55,7 +56,11 @@ def told(
 
 def _of_alert(alert: dict[str, Any], acts: Iterable[Act]) -> Iterator[dict[str, Any]]:
     """What the engine did; and what people did where the audit log does not tell of it, being younger."""
-    yield {"at": alert["raised_at"], "what": "raised", "alert": alert["id"]}
+    rose = alert["high_at"] is not None and alert["high_at"] > alert["raised_at"]
+    priority = MEDIUM if rose else alert["priority"]
+    yield {"at": alert["raised_at"], "what": "raised", "alert": alert["id"], "priority": priority}
+    if rose:
+        yield {"at": alert["high_at"], "what": "high", "alert": alert["id"]}
     if alert["state"] == "resolved":
         yield {"at": alert["ended_at"], "what": "resolved", "alert": alert["id"]}
     written = {one.action for one in acts if one.alert == alert["id"]}

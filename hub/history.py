@@ -123,7 +123,9 @@ def _alerts(connection: Connection, bed: dict[str, Any], start: float, end: floa
     resolved = and_(AlertRow.priority == TECHNICAL, AlertRow.condition == ENDED)
     over_at = case((AlertRow.closed_at.is_not(None), AlertRow.closed_at), (resolved, AlertRow.ended_at))
     within = (AlertRow.opened_at < end, or_(over_at.is_(None), over_at >= start))
-    query = select(*ALERT_COLUMNS, AlertRow.raised_at).where(whose, *within, AlertRow.merged_into.is_(None))
+    query = select(*ALERT_COLUMNS, AlertRow.raised_at, AlertRow.high_at).where(
+        whose, *within, AlertRow.merged_into.is_(None)
+    )
     rows = connection.execute(query.order_by(AlertRow.raised_at.desc()).limit(MOST)).all()
     return [told(row) for row in reversed(rows)]
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, and_, bindparam, func, insert, or_, select, u
 
 from edge import messages
 from edge.messages import from_json
-from hub.alerts import ENDED, Assessment, Distress, Episode, Shown, root
+from hub.alerts import ENDED, HIGH, Assessment, Distress, Episode, Shown, root
 from hub.store import beat, count, counter, next_revision, write_changes
 from hub.tables import CANARY, AlertRow, Device, EpisodeRow, Record
 
@@ -170,7 +170,7 @@ def write(
             wanted[alert.row] = _columns(alert)
         wanted |= {row: {"merged_into": alert.row} for row in alert.absorbed}
         wanted |= {row: {"condition": ENDED} for row in alert.settled}  # the other tells how it goes on
-    rewrite(connection, wanted)
+    rewrite(connection, wanted, now)
     new = _insert(connection, [(one, alert) for one, alert in alerts if alert.row is None], now)
     belongs = {
         (device_id, root(name)): {"alert_id": new.get((device_id, alert.anchor), alert.row)}
@@ -200,21 +200,28 @@ def _insert(
     at = {row.id: {"ward": row.ward, "bed": row.bed} for row in connection.execute(places)}
     rest = {"kind": "distress", "raised_at": now, "call_at": now, "revision": next_revision(connection)}
     rows = [
-        _columns(alert) | at[device_id] | rest | {"device_id": device_id, "anchor": alert.anchor}
+        {
+            **_columns(alert),
+            **at[device_id],
+            **rest,
+            "device_id": device_id,
+            "anchor": alert.anchor,
+            "high_at": now if alert.priority == HIGH else None,
+        }
         for device_id, alert in alerts
     ]
     added = insert(AlertRow).returning(AlertRow.device_id, AlertRow.anchor, AlertRow.id)
     return {(row.device_id, row.anchor): row.id for row in connection.execute(added, rows)}
 
 
-def rewrite(connection: Connection, wanted: Mapping[int, Mapping[str, Any]]) -> None:
+def rewrite(connection: Connection, wanted: Mapping[int, Mapping[str, Any]], now: float) -> None:
     """Writes of alerts, by row, only what differs, so that the board is told only of changes."""
     changes: dict[int, dict[str, Any]] = {}
     for row in connection.execute(select(AlertRow).where(AlertRow.id.in_(wanted))) if wanted else ():
         before = row._mapping  # noqa: SLF001  (its public name)
         changed = {name: value for name, value in wanted[row.id].items() if before[name] != value}
         if changed:
-            changes[row.id] = changed
+            changes[row.id] = changed | ({"high_at": now} if changed.get("priority") == HIGH else {})
         if changed.keys() & _MATTERS_TO_CALLS:
             changes[row.id]["call_at"] = row.raised_at
     if not changes:

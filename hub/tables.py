@@ -175,6 +175,7 @@ class AlertRow(Base):
     missed: Mapped[bool]
     opened_at: Mapped[float]
     raised_at: Mapped[float]
+    high_at: Mapped[float | None]  # from when on its priority was high
     ended_at: Mapped[float | None]
     episodes: Mapped[int]
     emotion: Mapped[str]

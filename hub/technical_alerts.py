@@ -69,7 +69,7 @@ def write(
     """
     ended = {"condition": ENDED, "ended_at": now}
     known = {rows[key]: fault for key, fault in changes.items() if key in rows}
-    rewrite(connection, {row: ended if fault is None else _told(fault) for row, fault in known.items()})
+    rewrite(connection, {row: ended if fault is None else _told(fault) for row, fault in known.items()}, now)
     new = {key: fault for key, fault in changes.items() if key not in rows and fault is not None}
     if not new:
         return {}

@@ -213,6 +213,21 @@ def test_a_night_with_an_alert_a_mute_and_an_absence(store: Store, device: Devic
     assert [one["link"] for one in found["states"]] == ["online", "offline", "online"]
 
 
+def test_since_when_an_alert_was_high_is_told(store: Store, device: Device) -> None:
+    clock = Clock()
+    put(store, state(device, T0))
+    alert = raised(store, device, clock)
+    clock.now = T0 + 70
+    device.episode("a" * 32, "update", 76.0, send=False)
+    put(store, arrival(device, device.sent[device.seq], clock.now))
+    engine(store, clock).follow_episodes()
+    told = [one for one in past(store, T0 + 100)["happenings"] if "alert" in one]
+    assert [(one["at"] - T0, one["what"], one.get("priority"), one["alert"]) for one in told] == [
+        (70, "high", None, alert),
+        (0, "raised", "medium", alert),
+    ]
+
+
 def test_a_device_silent_now_is_not_calm(store: Store, device: Device) -> None:
     put(store, state(device, T0), *listened(device, T0, 30))
     found = past(store, T0 + 3600, 1)

@@ -98,16 +98,35 @@ export function drawAlerts(chart, top) {
     const open = alert.state === "waiting" || alert.state === "accepted";
     const bar = { x, y: y + 8, width: Math.max(3, width), height: 5, class: `alert-bar ${kind}${open ? " open" : ""}` };
     titled(put(chart.root, "rect", bar), `${words.alertWord(alert)} · ${words.reason(alert, data.now)}`);
+    drawRise(chart, alert, y);
     if (alert.accepted_at !== null && alert.accepted_at >= data.from) {
       sign(chart.root, "person", chart.x(alert.accepted_at), y + 3, 15, "accepted-at");
     }
     if (alert.opened_at < data.from) continue;
     const at = Math.min(chart.width - 9, Math.max(9, chart.x(alert.opened_at)));
-    const mark = svg("g", { class: `alert-mark ${kind}` });
+    const first = rose(alert) ? "medium" : kind;
+    const mark = svg("g", { class: `alert-mark ${first}` });
     put(mark, "circle", { cx: at, cy: y + 10, r: 9.5 });
-    sign(mark, words.alertIcon(alert), at, y + 3, 14);
+    sign(mark, first, at, y + 3, 14);
     chart.root.append(titled(mark, `${time(alert.raised_at)} ${words.alertWord(alert)} · ${words.reason(alert, data.now)}`));
   }
+}
+
+function rose(alert) {
+  return alert.high_at !== null && alert.high_at > alert.raised_at && alert.priority === "high";
+}
+
+// Until it became high it was medium.
+function drawRise(chart, alert, y) {
+  if (!rose(alert)) return;
+  const { x, width } = chart.band(Math.max(alert.opened_at, chart.data.from), alert.high_at);
+  put(chart.root, "rect", { x, y: y + 8, width, height: 5, class: "alert-bar medium" });
+  if (alert.high_at < chart.data.from) return;
+  const at = Math.min(chart.width - 9, Math.max(9, chart.x(alert.high_at)));
+  const mark = svg("g", { class: "alert-mark high" });
+  put(mark, "circle", { cx: at, cy: y + 10, r: 9.5 });
+  sign(mark, "high", at, y + 3, 14);
+  chart.root.append(titled(mark, `${time(alert.high_at)} ${t("told_high", { word: words.alertWord(alert) })}`));
 }
 
 export function drawMutes(chart, top, height) {

@@ -27,10 +27,13 @@ function entry(one, alert, now) {
   switch (one.what) {
     case "raised": {
       const place = alert.device_id === null ? `${words.place(alert)}: ` : "";
-      const values = { word: which, reason: words.reason(alert, now) };
+      const first = { ...alert, priority: one.priority };
+      const values = { word: words.alertWord(first), reason: words.reason(alert, now) };
       const late = alert.missed ? ` ${t("told_missed", { time: time(alert.opened_at) })}` : "";
-      return { sign: words.alertIcon(alert), text: `${place}${t("told_raised", values)}${late}`, kind: words.rankName(alert) };
+      return { sign: words.alertIcon(first), text: `${place}${t("told_raised", values)}${late}`, kind: words.rankName(first) };
     }
+    case "high":
+      return { sign: "high", text: t("told_high", named), kind: "high" };
     case "resolved":
       return { sign: "check", text: t("told_resolved", named), kind: "plain" };
     case "close": {

@@ -55,6 +55,7 @@ export default {
   "heard_whole": "سُمع",
   "told_raised": "{word}: {reason}",
   "told_missed": "(في {time}، أُبلغ متأخرًا)",
+  "told_high": "أصبح: {word}",
   "told_resolved": "{word}: انتهى من تلقاء نفسه",
   "told_accept": "قبِل {name}: {word}",
   "told_close": "أغلق {name} {word}: {outcome}",

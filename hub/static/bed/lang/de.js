@@ -55,6 +55,7 @@ export default {
   "heard_whole": "gehört",
   "told_raised": "{word}: {reason}",
   "told_missed": "(um {time}, spät gemeldet)",
+  "told_high": "Wurde zu: {word}",
   "told_resolved": "{word}: von selbst vorbei",
   "told_accept": "{name} hat angenommen: {word}",
   "told_close": "{name} hat {word} beendet: {outcome}",

@@ -55,6 +55,7 @@ export default {
   "heard_whole": "heard",
   "told_raised": "{word}: {reason}",
   "told_missed": "(at {time}, reported late)",
+  "told_high": "Became {word}",
   "told_resolved": "{word}: over by itself",
   "told_accept": "{name} accepted: {word}",
   "told_close": "{name} closed {word}: {outcome}",

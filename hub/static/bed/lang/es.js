@@ -55,6 +55,7 @@ export default {
   "heard_whole": "se oyó",
   "told_raised": "{word}: {reason}",
   "told_missed": "(a las {time}, avisado tarde)",
+  "told_high": "Pasó a: {word}",
   "told_resolved": "{word}: terminó por sí solo",
   "told_accept": "{name} aceptó: {word}",
   "told_close": "{name} cerró {word}: {outcome}",

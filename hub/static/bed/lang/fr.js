@@ -55,6 +55,7 @@ export default {
   "heard_whole": "entendu",
   "told_raised": "{word} : {reason}",
   "told_missed": "(à {time}, signalé tard)",
+  "told_high": "Devenue : {word}",
   "told_resolved": "{word} : terminé de lui-même",
   "told_accept": "{name} a pris en charge : {word}",
   "told_close": "{name} a clos {word} : {outcome}",

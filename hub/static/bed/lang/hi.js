@@ -55,6 +55,7 @@ export default {
   "heard_whole": "सुना गया",
   "told_raised": "{word}: {reason}",
   "told_missed": "({time} पर, देर से पता चला)",
+  "told_high": "अब: {word}",
   "told_resolved": "{word}: अपने आप समाप्त",
   "told_accept": "{name} ने स्वीकार किया: {word}",
   "told_close": "{name} ने {word} बंद किया: {outcome}",
