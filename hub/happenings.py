@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 from hub.alerts import MEDIUM
+from hub.delivery import BOARD
+from hub.escalation import LEVELS
 from hub.states import ONLINE, Change
 
 MOST_STATES = 200
@@ -37,6 +39,7 @@ def act(at: float, person: str, action: str, about: str, details: str) -> Act:
 def told(
     alerts: Sequence[dict[str, Any]],
     acts: Sequence[Act],
+    calls: Sequence[dict[str, Any]],
     mutes: Sequence[dict[str, Any]],
     changes: Sequence[Change],
     episodes: Sequence[dict[str, Any]],
@@ -47,6 +50,7 @@ def told(
     found = [
         *(entry for alert in alerts for entry in _of_alert(alert, acts)),
         *(_of_act(one) for one in acts),
+        *_of_calls(calls, {alert["id"]: alert["accepted_at"] for alert in alerts}),
         *_of_mutes(mutes),
         *_of_changes(changes),
         *({**one, "at": one["onset_at"], "what": "episode"} for one in episodes if one["alert_id"] is None),
@@ -75,6 +79,26 @@ def _of_act(one: Act) -> dict[str, Any]:
     if one.alert is not None:
         deed["alert"] = one.alert
     return deed | {key: one.details[key] for key in ("outcome", "minutes", "reason") if key in one.details}
+
+
+def _of_calls(
+    calls: Iterable[dict[str, Any]], accepted: Mapping[int, float | None]
+) -> Iterator[dict[str, Any]]:
+    """Each level and each recipient outside once, and once more where somebody accepted and did not come."""
+    told = set()
+    for one in calls:
+        accepted_at = accepted.get(one["alert_id"])
+        anew = accepted_at is not None and one["made_at"] > accepted_at
+        inside = one["channel"] == BOARD
+        key = (one["alert_id"], one["level"] if inside else (one["channel"], one["recipient"]), anew)
+        if key in told:
+            continue
+        told.add(key)
+        entry = {"at": one["made_at"], "alert": one["alert_id"]}
+        if inside:
+            yield entry | {"what": "called", "level": LEVELS[one["level"]]}
+        else:
+            yield entry | {"what": "outside", "name": one["recipient"], "state": one["state"]}
 
 
 def _of_mutes(mutes: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:

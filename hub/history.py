@@ -15,8 +15,10 @@ from edge.messages import Summary
 from hub import happenings, timeline
 from hub.alerts import ENDED, TECHNICAL, Timers
 from hub.board import ALERT_COLUMNS, told
+from hub.delivery import BOARD, CALL
+from hub.escalation import BED
 from hub.states import ONLINE, SILENT, Change
-from hub.tables import AlertRow, AuditRow, Device, EpisodeRow, MuteRow, Record, StateRow
+from hub.tables import AlertRow, AuditRow, DeliveryRow, Device, EpisodeRow, MuteRow, Record, StateRow
 
 _DEVICE: tuple[Any, ...] = tuple(
     getattr(Device, name)
@@ -75,7 +77,9 @@ def past(
     alerts = _alerts(connection, bed, start, end)
     mutes = _rows(connection, _mutes(bed["id"], start, end))
     episodes = _episodes(connection, bed["id"], start, end, now, limits)
-    acts = _acts(connection, bed["id"], [alert["id"] for alert in alerts], start, end)
+    ids = [alert["id"] for alert in alerts]
+    acts = _acts(connection, bed["id"], ids, start, end)
+    calls = _calls(connection, ids)
     return {
         "now": now,
         "from": start,
@@ -88,7 +92,7 @@ def past(
         "episodes": episodes,
         "alerts": alerts,
         "mutes": mutes,
-        "happenings": happenings.told(alerts, acts, mutes, changes, episodes, start, min(end, now)),
+        "happenings": happenings.told(alerts, acts, calls, mutes, changes, episodes, start, min(end, now)),
         "states": [asdict(one) for one in reversed(_latest_states(connection, bed["id"]))],
     }
 
@@ -160,6 +164,18 @@ def _acts(
     where = (AuditRow.object.in_(about), AuditRow.at >= start, AuditRow.at < end)
     rows = connection.execute(select(*columns).where(*where).order_by(AuditRow.number.desc()).limit(MOST))
     return [happenings.act(*row) for row in rows][::-1]
+
+
+def _calls(connection: Connection, alerts: Sequence[int]) -> list[dict[str, Any]]:
+    """Who was called to these alerts, but for the bed's own board."""
+    columns = (DeliveryRow.alert_id, DeliveryRow.level, DeliveryRow.channel, DeliveryRow.recipient)
+    where = (
+        DeliveryRow.alert_id.in_(alerts),
+        DeliveryRow.kind == CALL,
+        or_(DeliveryRow.channel != BOARD, DeliveryRow.level > BED),
+    )
+    query = select(*columns, DeliveryRow.state, DeliveryRow.made_at).where(*where)
+    return _rows(connection, query.order_by(DeliveryRow.id.desc()).limit(MOST))[::-1]
 
 
 def _first_at(connection: Connection, device_id: int) -> float | None:

@@ -34,6 +34,12 @@ function entry(one, alert, now) {
     }
     case "high":
       return { sign: "high", text: t("told_high", named), kind: "high" };
+    case "called":
+      return { sign: "person", text: t(`told_called_${one.level}`, named), kind: "plain" };
+    case "outside": {
+      const key = known(`told_outside_${one.state}`) ? one.state : "pending";
+      return { sign: "person", text: t(`told_outside_${key}`, { name: one.name }), kind: one.state === "failed" ? "unheard" : "plain" };
+    }
     case "resolved":
       return { sign: "check", text: t("told_resolved", named), kind: "plain" };
     case "close": {
