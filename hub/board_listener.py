@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import logging
@@ -19,10 +20,14 @@ _START_S = 30.0  # the first event is the whole board
 
 
 class BoardListener:
-    """A thread that reads the stream from `start` to `stop`; `trouble` says why it cannot."""
+    """A thread that reads the stream from `start` to `stop`; `trouble` says why it cannot.
 
-    def __init__(self, web: Web) -> None:
-        self._web = web
+    `login` is a name and its password, where the hub has accounts.
+    """
+
+    def __init__(self, web: Web, login: tuple[str, str] | None = None) -> None:
+        self._web, self._login = web, login
+        self._headers = {"Accept": "text/event-stream", "X-Requested-With": "bedside"}
         self._lock = threading.Lock()
         self._heard: list[tuple[str, float, float]] = []
         self._alerts: dict[str, float] = {}
@@ -39,8 +44,12 @@ class BoardListener:
             self.trouble = f"it has not come within {_START_S:g} s"
 
     def stop(self) -> None:
-        """Ends at the next event; nobody waits for it."""
+        """Logs out and ends, at the next event at the latest; nobody waits for it."""
         self._closing = True
+        if "Cookie" in self._headers:
+            with contextlib.suppress(OSError, http.client.HTTPException), self._connect() as connection:
+                connection.request("POST", "/api/logout", headers=self._headers)
+                connection.getresponse().read()
 
     def take_heard(self) -> list[tuple[str, float, float]]:
         """Since the call before: a bed, when the hub heard it last, when that was here; since 1970."""
@@ -59,22 +68,38 @@ class BoardListener:
             return set(self._beds)
 
     def _run(self) -> None:
-        connection = http.client.HTTPConnection(
-            _EVERYWHERE.get(self._web.host, self._web.host), self._web.port, timeout=_WAIT_S
-        )
         try:
-            connection.request("GET", "/api/stream", headers={"Accept": "text/event-stream"})
-            response = connection.getresponse()
-            if response.status == 200:
-                self._read(response)
-            else:
-                self.trouble = f"it answers {response.status}: {response.reason}"
+            with self._connect() as connection:
+                if self._login is not None and not self._log_in(connection, *self._login):
+                    return
+                connection.request("GET", "/api/stream", headers=self._headers)
+                response = connection.getresponse()
+                if response.status == 200:
+                    self._read(response)
+                else:
+                    self.trouble = f"it answers {response.status}: {response.reason}"
         except (OSError, http.client.HTTPException) as error:
             if not self._closing:
                 self.trouble = str(error) or type(error).__name__
         finally:
             self._ready.set()
-            connection.close()
+
+    def _connect(self) -> contextlib.closing[http.client.HTTPConnection]:
+        host = _EVERYWHERE.get(self._web.host, self._web.host)
+        return contextlib.closing(http.client.HTTPConnection(host, self._web.port, timeout=_WAIT_S))
+
+    def _log_in(self, connection: http.client.HTTPConnection, name: str, password: str) -> bool:
+        body = json.dumps({"name": name, "password": password})
+        connection.request(
+            "POST", "/api/login", body, headers=self._headers | {"Content-Type": "application/json"}
+        )
+        response = connection.getresponse()
+        response.read()
+        if response.status != 200:
+            self.trouble = f"it refuses the login as {name}: {response.status} {response.reason}"
+            return False
+        self._headers["Cookie"] = response.getheader("Set-Cookie", "").partition(";")[0]
+        return True
 
     def _read(self, response: http.client.HTTPResponse) -> None:
         event = ""

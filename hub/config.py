@@ -27,7 +27,8 @@ def _path_field() -> str | None:
     return path
 
 
-def _password(key: str, path: str | None) -> str | None:
+def read_password(key: str, path: str | None) -> str | None:
+    """The first line of the file that `key` names, None where it names none. Raises ConfigError."""
     if path is None:
         return None
     try:
@@ -78,7 +79,7 @@ class Broker:
 
     def password(self) -> str | None:
         """The first line of the password file. Raises ConfigError where it cannot be read."""
-        return _password("broker.password_file", self.password_file)
+        return read_password("broker.password_file", self.password_file)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,7 @@ class Database:
 
     def password(self) -> str | None:
         """The first line of the password file. Raises ConfigError where it cannot be read."""
-        return _password("database.password_file", self.password_file)
+        return read_password("database.password_file", self.password_file)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import getpass
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
     plan = _plan(options)
     stop = Stop()
     stop.listen()
-    return simulate.run(settings, plan, stop)
+    return simulate.run(settings, plan, stop, _login(options))
 
 
 def _certify(authority: Authority, what: str, names: Sequence[str]) -> str:
@@ -84,6 +85,16 @@ def _plan(options: argparse.Namespace) -> Plan:
     if plan.beds < 1 or plan.seconds <= 0 or plan.rate <= 0 or plan.episodes < 0:
         raise ConfigError("--beds, --seconds and --rate must be above 0, --episodes at least 0")
     return plan
+
+
+def _login(options: argparse.Namespace) -> tuple[str, str] | None:
+    """A name, and its password from the file or, without one, from the terminal."""
+    if options.login is None:
+        if options.password_file is not None:
+            raise ConfigError("--password-file is given without --login; give both")
+        return None
+    password = config.read_password("--password-file", options.password_file)
+    return options.login, password or getpass.getpass(f"Password of {options.login}: ")
 
 
 def _verb(verbs: Any, name: str, text: str) -> argparse.ArgumentParser:
@@ -117,3 +128,5 @@ def _simulate(verbs: Any) -> None:
     verb.add_argument(
         "--alerts-at-once", action="store_true", help="every bed begins an episode at one moment, halfway"
     )
+    verb.add_argument("--login", metavar="NAME", help="watch the board as NAME, where the hub has accounts")
+    verb.add_argument("--password-file", metavar="FILE", help="its first line; else the terminal is asked")

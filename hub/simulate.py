@@ -86,14 +86,24 @@ class Line:
 
 
 class Simulation:
-    """Connects every device, follows the timetable, and counts."""
+    """Connects every device, follows the timetable, and counts.
 
-    def __init__(self, settings: Settings, plan: Plan, chance: random.Random | None = None) -> None:
+    `login`: the name and password with which the board is watched, where the hub has accounts.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        plan: Plan,
+        login: tuple[str, str] | None = None,
+        chance: random.Random | None = None,
+    ) -> None:
         self._settings, self._plan = settings, plan
         self._chance = chance or random.Random()
         self._selector = selectors.DefaultSelector()
         self._lines: list[Line] = []
-        self._board = BoardListener(settings.web)
+        self._board = BoardListener(settings.web, login)
+        self._must_see = login is not None
         self._published: dict[tuple[int, int], float] = {}
         self._unseen: defaultdict[str, list[float]] = defaultdict(list)
         self._onsets: dict[str, float] = {}
@@ -101,7 +111,7 @@ class Simulation:
         self._sweep_at = 0.0
 
     def run(self, stop: Stop) -> Report:
-        """Raises UnavailableError where the broker is not to be had."""
+        """Raises UnavailableError where the broker is not to be had, or with a login the board."""
         _allow_files(4 * self._plan.beds + 100)
         try:
             self._connect(stop)
@@ -142,6 +152,8 @@ class Simulation:
     def _settle(self, stop: Stop) -> None:
         """What is measured begins once every device is known: the first birth of each costs more."""
         self._board.start()
+        if self._must_see and self._board.trouble is not None:
+            raise UnavailableError(f"the board cannot be watched: {self._board.trouble}")
         until = time.monotonic() + _CONNECT_S
         wanted = {line.device.bed for line in self._lines}
         while not stop.is_set() and self._board.trouble is None and not wanted <= self._board.beds():
@@ -249,8 +261,8 @@ def _allow_files(wanted: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def run(settings: Settings, plan: Plan, stop: Stop) -> int:
+def run(settings: Settings, plan: Plan, stop: Stop, login: tuple[str, str] | None = None) -> int:
     """Prints the report; 0 where nothing was lost, else 69."""
-    report = Simulation(settings, plan).run(stop)
+    report = Simulation(settings, plan, login).run(stop)
     print(*report.lines(), sep="\n")
     return UnavailableError.exit_status if report.lost else 0

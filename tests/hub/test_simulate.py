@@ -9,11 +9,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from account_parts import PASSWORD, REQUIRED, Ward
 from hub_parts import ROOT, Broker, running_hub
 
 from edge.messages import Address, Receipt
+from hub import passwords
 from hub.simulated_device import SimulatedDevice
 from hub.simulation import HEALTH_S, SUMMARY_S, Plan, Task, Timetable, quantile
+from hub.store import Store
 
 COUNTS = r"(\d+) messages sent.*of (\d+) durable (\d+) receipted, (\d+) lost"
 KEPT = "SELECT count(*) FROM records JOIN devices ON devices.id = device_id WHERE name LIKE 'sim-%'"
@@ -46,6 +49,26 @@ def test_everything_is_receipted_and_every_bed_alerts(tmp_path: Path, broker: Br
         assert re.search(r"publish to board: p50 \d+ ms", result.stdout)
         states = hub.rows("SELECT DISTINCT status FROM devices WHERE name LIKE 'sim-%'")
         assert states == [("offline",)], "they say goodbye"
+
+
+def test_it_watches_a_board_with_accounts_as_somebody_and_logs_out(tmp_path: Path, broker: Broker) -> None:
+    with running_hub(tmp_path, broker.port, REQUIRED) as hub:
+        store = Store(hub.database)
+        Ward(hub, store, passwords.hashed(PASSWORD), {}, {}, {}).add("Amara", "lead")
+        store.close()
+        secret = tmp_path / "password"
+        arguments = ["--beds", "2", "--seconds", "2", "--rate", "10", "--login", "Amara"]
+        arguments += ["--password-file", str(secret)]
+        secret.write_text("wrong kettle on tuesday\n")
+        refused = simulate(hub.config, *arguments)
+        assert refused.returncode == 69
+        assert "it refuses the login as Amara: 401" in refused.stderr
+        secret.write_text(PASSWORD + "\n")
+        result = simulate(hub.config, *arguments)
+        assert result.returncode == 0, result.stderr
+        assert re.search(r"publish to board: p50 \d+ ms", result.stdout)
+        found = hub.rows("SELECT action FROM audit WHERE object = 'person Amara' ORDER BY number")
+        assert [row[0] for row in found][-3:] == ["login failed", "login", "logout"]
 
 
 def test_no_broker_is_one_sentence(tmp_path: Path) -> None:
