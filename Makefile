@@ -33,10 +33,11 @@ bench: $(VENV)/test.stamp
 bench-hub: $(VENV)/test.stamp
 	$(BIN)/python -m tests.bench.hub_load 300
 
-# Half an hour: two hundred kills of everything, a hundred of the hub under a ward's traffic and as many with
-# its broker, and a broker that comes and goes.
+# An hour: two hundred kills of everything, a hundred of the hub under a ward's traffic and as many with
+# its broker, a broker that comes and goes, and the alert engine whatever happens in whatever order.
 soak: $(VENV)/test.stamp
 	$(BIN)/python -m tests.resilience
+	$(BIN)/python -m tests.hub.engine_soak
 
 # Hours on two cores. MANIFEST is the manifest.csv of RAVDESS speech; finished folds are kept.
 model: $(VENV)/test.stamp
