@@ -21,7 +21,7 @@ from hub.escalation import Ladder, Standing, call
 PARTS = ("ingest", "alerts", "web")
 BEDS = 50
 LADDER = Ladder(buddy_s=5, ward_s=10, lead_s=15, repeat_s=30)
-_SETTLE_S = 180.0
+_SETTLE_S = 400.0
 # Each episode is an alert of its own, told at once; what nobody answers climbs within seconds.
 _SETTINGS = """
 [timers]
