@@ -15,7 +15,7 @@ from hub.config import Settings
 
 LEAST_FREE_MB = 500
 WHOLE = "bedside-hub.service"
-PARTS = tuple(f"bedside-hub@{name}.service" for name in ("ingest", "alerts", "web"))
+PARTS = tuple(f"bedside-hub@{name}.service" for name in ("ingest", "alerts", "web", "push"))
 _OTHERS = 0o007
 _SYSTEMCTL_S = 5.0
 _ASKED = "Id,LoadState,UnitFileState,ActiveState,StatusText"
@@ -64,6 +64,9 @@ def _secrets(settings: Settings) -> Iterator[tuple[str, str]]:
         ("broker.tls.key", None if tls is None else tls.key),
         ("database.password_file", settings.database.password_file),
         ("commands.master_key_file", settings.commands.master_key_file),
+        *((f"push.secret_file of {push.name!r}", push.secret_file) for push in settings.push),
+        *((f"push.token_file of {push.name!r}", push.token_file) for push in settings.push),
+        *((f"mail.password_file of {mail.name!r}", mail.password_file) for mail in settings.mail),
     ):
         if path is not None:
             yield key, path

@@ -8,7 +8,7 @@ from pathlib import Path
 from machine import CHECKOUT, ROOT
 
 WHOLE = "bedside-hub.service"
-PARTS = tuple(f"bedside-hub@{name}.service" for name in ("ingest", "alerts", "web"))
+PARTS = tuple(f"bedside-hub@{name}.service" for name in ("ingest", "alerts", "web", "push"))
 CONFIG = "/etc/bedside-ser/hub.toml"
 DATA = "/var/lib/bedside-hub"
 _VERBS = {WHOLE: "run", "bedside-hub@.service": "%i"}

@@ -2,11 +2,12 @@
 
 import subprocess
 import time
+from pathlib import Path
 
 import httpx
 import pytest
 from broker_parts import Broker
-from hub_service import CONFIG, PARTS, WHOLE, HubService, copy_as_instance, exposure, free_port
+from hub_service import CONFIG, DATA, PARTS, WHOLE, HubService, copy_as_instance, exposure, free_port
 from machine import ROOT
 
 HANG = """
@@ -109,7 +110,7 @@ def test_one_by_one(machine, service, until, tmp_path):
     machine.run("systemctl", "start", "--no-block", WHOLE)
     until(service.children, 20)
     machine.run("systemctl", "start", "--no-block", "bedside-hub.target")
-    ingest, alerts, web = PARTS
+    ingest, alerts, web, _push = PARTS
     try:
         until(lambda: "cannot be reached" in service.show(ingest, "StatusText"), 30)
         until(lambda: service.show(alerts, "ActiveState") == "active", 20)
@@ -174,3 +175,31 @@ def test_backup_and_restore(machine, service, make_broker, until):
     service.start(WHOLE)
     assert service.show(WHOLE, "ActiveState") == "active", "what root put back is the service's own"
     assert well(service)
+
+
+def test_postgresql_through_its_socket(machine, service, make_broker, until):
+    """Behind a fence with users of its own the server must still see who comes."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if not found:
+        pytest.skip("PostgreSQL is not installed: apt install postgresql")
+    programs, data = found[-1].parent, "/var/lib/postgresql/hub"
+    as_server = ("runuser", "-u", "postgres", "--")
+    machine.run("install", "-d", "-o", "postgres", "/var/run/postgresql")
+    machine.run(*as_server, f"{programs}/initdb", "-A", "peer", "-N", data)
+    options = "-c listen_addresses= -c unix_socket_directories=/var/run/postgresql"
+    machine.run(
+        *as_server, f"{programs}/pg_ctl", "-D", data, "-l", f"{data}.log", "-w", "-o", options, "start"
+    )
+    try:
+        machine.run(*as_server, "createuser", "-h", "/var/run/postgresql", "bedside-hub")
+        machine.run(*as_server, "createdb", "-h", "/var/run/postgresql", "-O", "bedside-hub", "bedside")
+        broker = make_broker()
+        url = "postgresql://bedside-hub@/bedside?host=/var/run/postgresql"
+        service.configure(f"port = {broker.port}", f'[database]\nurl = "{url}"')
+        service.start(WHOLE)
+        assert service.show(WHOLE, "ActiveState") == "active", machine.messages()[-10:]
+        until(lambda: well(service), 20)
+        assert machine.run("ls", DATA) == "", "nothing beside the server"
+    finally:
+        service.stop()
+        machine.run(*as_server, f"{programs}/pg_ctl", "-D", data, "-m", "immediate", "stop", check=False)
