@@ -88,7 +88,7 @@ export class Tablet {
     byId("sign-cancel").addEventListener("click", () => this.dialog.close());
     this.dialog.addEventListener("close", () => this.clear());
     this.dialog.addEventListener("pointerdown", () => this.wake());
-    this.dialog.addEventListener("keydown", (event) => this.type(event));
+    document.addEventListener("keydown", (event) => this.type(event)); // focus may be on no button of it
   }
 
   wake() {
@@ -149,8 +149,9 @@ export class Tablet {
   }
 
   type(event) {
+    if (!this.dialog.open) return;
     this.wake();
-    if (!this.person) return;
+    if (!this.person || event.altKey || event.ctrlKey || event.metaKey) return;
     if (/^[0-9]$/.test(event.key)) this.press(event.key);
     else if (event.key === "Backspace") this.press("");
     else if (event.key === "Enter" && this.pin.length >= LEAST && !event.target.closest("#sign-cancel, #sign-other, #sign-nameless")) this.give();
@@ -174,6 +175,7 @@ export class Tablet {
     if (!ok && (answer?.code === "busy" || answer?.code?.includes("pin"))) {
       this.say(refusal(answer));
       this.draw();
+      (this.person ? this.dialog.querySelector('[data-digit="1"]') : byId("sign-cancel")).focus();
       return;
     }
     this.resolve = null;

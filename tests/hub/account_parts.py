@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import time
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,10 @@ import httpx
 from hub_parts import Broker, Hub, running_hub, until
 from simulate import Device, Line, hex_id
 
-from hub import passwords, people, sessions, tablets
+from hub import config, passwords, people, sessions, tablets
 from hub.accounts import ADMIN, NURSE, Session
 from hub.store import Store
+from hub.web import create_app
 
 PASSWORD = "green kettle on tuesday"  # noqa: S105
 PIN = "4711"
@@ -68,6 +70,22 @@ class Ward:
         return self.browser(self.cookie(name))
 
 
+def answers(
+    ward: Ward, *requests: tuple[str, str, Any], cookies: dict[str, str] | None = None, **changes: Any
+) -> list[httpx.Response]:
+    """What a hub with other settings answers, over the same database; each request: method, path, body."""
+    settings = replace(config.load(ward.hub.config), **changes)
+    transport = httpx.ASGITransport(create_app(settings, ward.store, time.time))
+
+    async def ask() -> list[httpx.Response]:
+        async with httpx.AsyncClient(
+            transport=transport, base_url="http://hub", headers=OURS, cookies=cookies
+        ) as client:
+            return [await client.request(method, path, json=body) for method, path, body in requests]
+
+    return asyncio.run(ask())
+
+
 def raise_alert(line: Line, store: Store, ward: str) -> tuple[int, int]:
     """An alert and its bed in that ward."""
     device = Device(line, f"bed-{ward}", f"Bed {ward}", ward)
@@ -84,8 +102,8 @@ def raise_alert(line: Line, store: Store, ward: str) -> tuple[int, int]:
 
 
 @contextlib.contextmanager
-def guarded_ward(folder: Path, broker: Broker) -> Iterator[Ward]:
-    with running_hub(folder, broker.port, REQUIRED) as hub:
+def guarded_ward(folder: Path, broker: Broker, more: str = "") -> Iterator[Ward]:
+    with running_hub(folder, broker.port, REQUIRED + more) as hub:
         store = Store(hub.database)
         ward = Ward(hub, store, passwords.hashed(PASSWORD), {}, {}, {})
         with Line(broker.port, hub.site) as line:
