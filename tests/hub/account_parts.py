@@ -7,6 +7,7 @@ import contextlib
 import time
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -83,7 +84,8 @@ def answers(
         ) as client:
             return [await client.request(method, path, json=body) for method, path, body in requests]
 
-    return asyncio.run(ask())
+    with ThreadPoolExecutor(1) as elsewhere:  # Playwright keeps an event loop running in this thread
+        return elsewhere.submit(lambda: asyncio.run(ask())).result()
 
 
 def raise_alert(line: Line, store: Store, ward: str) -> tuple[int, int]:

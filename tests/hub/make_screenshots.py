@@ -10,7 +10,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from hub_parts import ROOT, Hub, free_port, until
+from account_parts import guarded_ward
+from hub_parts import ROOT, Broker, Hub, free_port, until
 from playwright.sync_api import sync_playwright
 from simulate import Device, Line, hex_id
 
@@ -98,10 +99,41 @@ def main() -> int:
             until(hub.well, 30, "the hub")
             with Line(port, hub.site) as line:
                 take(browser, hub, Ward(line), supervisor)
+            take_tablet(browser, Path(folder) / "tablet")
         finally:
             browser.close()
             hub.stop()
     return 0
+
+
+def take_tablet(browser: Any, folder: Path) -> None:
+    """Accepting on a ward's shared tablet, of a hub of its own that requires accounts."""
+    folder.mkdir()
+    broker = Broker(folder)
+    broker.start()
+    try:
+        with guarded_ward(folder, broker) as ward:
+            for name in ("Amara Diallo", "Ben Ortiz", "Chen Wei", "Dana Novak", "Fatima Benali"):
+                ward.add(name, "nurse", "a")
+                ward.set_pin(name)
+            ward.cookie("Amara Diallo")
+            ward.cookie("Chen Wei")
+            with ward.tablet("a", "Station 3b") as tablet:
+                cookie = {"name": "bedside", "value": tablet.cookies["bedside"], "url": ward.hub.url}
+            context = browser.new_context(viewport={"width": 1280, "height": 800})
+            context.add_cookies([cookie])
+            page = context.new_page()
+            page.add_init_script("localStorage.setItem('bedside.light', 'night')")
+            page.goto(ward.hub.url)
+            page.locator(".tile .accept").first.click()
+            page.locator("#sign .name").first.wait_for()
+            shot(page, "tablet-who")
+            page.locator("#sign .name").first.click()
+            page.keyboard.type("47")
+            shot(page, "tablet-pin")
+            context.close()
+    finally:
+        broker.stop()
 
 
 def take(browser: Any, hub: Hub, ward: Ward, supervisor: Any) -> None:

@@ -15,6 +15,7 @@ from sqlalchemy import text
 from test_board_access import serious
 from test_board_languages import TEXTS, grammar, strings
 
+expect.set_options(timeout=20_000)  # a page's modules may take long on a busy machine
 ACCEPT = re.compile("^Accept Bed")
 
 
