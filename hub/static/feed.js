@@ -1,6 +1,8 @@
 // The event stream, and whether it is alive. The browser resumes it by Last-Event-ID on its own;
 // where it gave up, or the line is dead without saying so, a new one starts and is sent everything.
 
+import { every } from "./every.js";
+
 const CHECK_MS = 500;
 const RENEW_S = 11; // two pings missed: this connection is dead, whatever it says
 const AGAIN_S = 2;
@@ -16,7 +18,7 @@ export class Feed {
     this.silentParts = [];
     this.ready = false;
     this.open();
-    setInterval(() => this.check(), CHECK_MS);
+    every(CHECK_MS, () => this.check());
     document.addEventListener("visibilitychange", () => this.check());
     window.addEventListener("online", () => this.check());
   }

@@ -3,6 +3,7 @@
 import { toast } from "./actions.js";
 import { Answers } from "./answers.js";
 import { byId, loadIcons, setText } from "./dom.js";
+import { every } from "./every.js";
 import { Feed } from "./feed.js";
 import { span, t, time, useLanguage } from "./i18n.js";
 import { fit } from "./layout.js";
@@ -126,7 +127,15 @@ function arrange(groups) {
   calm.sort((a, b) => bedName(a).localeCompare(bedName(b), undefined, { numeric: true }));
   place(byId("beds"), [...alarmed.map(([key]) => key), ...calm]);
   fit(byId("beds"), byId("room"), calm.length, alarmed.length);
+  keepInStep();
   byId("empty").hidden = !live.ready || tiles.size > 0;
+}
+
+// Beds that flash each in their own time would together flash more often than three times a second.
+function keepInStep() {
+  for (const one of document.getAnimations()) {
+    if (one.animationName === "flash" && one.playState !== "paused" && one.startTime !== 0) one.startTime = 0;
+  }
 }
 
 function bedName(key) {
@@ -195,7 +204,7 @@ function drawLiveness() {
   drawSound(now);
 }
 
-setInterval(() => {
+every(SECOND_MS, () => {
   draw();
   settings.showLight();
-}, SECOND_MS);
+});

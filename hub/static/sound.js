@@ -3,11 +3,14 @@
 // sound locked until somebody touches the page; until then the page says so in large letters.
 
 import { byId, icon } from "./dom.js";
+import { every } from "./every.js";
 import { t } from "./i18n.js";
 
+const TICK_MS = 250;
 const REPEAT_S = { high: 5, medium: 10, technical: Infinity, dead: 5 };
 const SOFT = { technical: 0.15, ready: 0.3 };
 const LOUD = 0.5;
+const FADE_S = 0.02;
 const PULSES = {
   // [start, frequency, length], in seconds and hertz
   high: [0, 0.2, 0.4, 0.75, 0.95, 1.4, 1.6, 1.8, 2.15, 2.35].map((at) => [at, 880, 0.13]),
@@ -21,6 +24,8 @@ export class Sound {
   constructor() {
     this.context = null;
     this.wanted = null;
+    this.pattern = null;
+    this.playing = null;
     this.alerts = [];
     this.lastAt = -Infinity;
     this.heard = new Set(); // alerts whose technical sound has been
@@ -37,7 +42,7 @@ export class Sound {
       document.addEventListener(name, () => this.unlock(), { capture: true });
     }
     this.create();
-    setInterval(() => this.tick(), 250);
+    every(TICK_MS, () => this.tick());
     this.show();
   }
 
@@ -70,12 +75,15 @@ export class Sound {
     if (kind === this.wanted) {
       const fresh = alerts.some((id) => !this.heard.has(id));
       if (kind === "technical" && fresh) this.lastAt = -Infinity;
+      this.tick();
       return;
     }
+    if (this.playing !== "ready") this.stop(); // who has accepted, paused or muted hears it at once
     const fresh = kind !== "technical" || alerts.some((id) => !this.heard.has(id));
     const louder = kind !== null && fresh && (this.wanted === null || REPEAT_S[kind] <= REPEAT_S[this.wanted]);
     this.wanted = kind;
     if (louder) this.lastAt = -Infinity;
+    this.tick();
   }
 
   tick() {
@@ -92,9 +100,13 @@ export class Sound {
     const loudness = SOFT[kind] || LOUD;
     this.button.dataset.played = kind;
     const start = this.context.currentTime + 0.03;
+    const all = this.context.createGain();
+    all.connect(this.context.destination);
+    this.pattern = all;
+    this.playing = kind;
     for (const [at, frequency, length] of PULSES[kind]) {
       const gain = this.context.createGain();
-      gain.connect(this.context.destination);
+      gain.connect(all);
       gain.gain.setValueAtTime(0, start + at);
       gain.gain.linearRampToValueAtTime(loudness, start + at + 0.02);
       gain.gain.setValueAtTime(loudness, start + at + length - 0.03);
@@ -109,6 +121,13 @@ export class Sound {
         tone.stop(start + at + length + 0.02);
       }
     }
+  }
+
+  // Whatever sounds now sounds no more; faded, so that it does not click.
+  stop() {
+    if (this.pattern) this.pattern.gain.setTargetAtTime(0, this.context.currentTime, FADE_S);
+    this.pattern = null;
+    this.playing = null;
   }
 
   show() {

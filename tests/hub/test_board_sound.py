@@ -5,8 +5,35 @@ from __future__ import annotations
 from typing import Any
 
 from board_parts import LISTEN, alert, bed, board_page, stream
+from hub_parts import until
 
 HIGH = [880, 1760, 2640] * 10
+
+# Notes when anything really reaches the loudspeaker: what goes to the destination goes to a meter, too.
+METER = """
+window.loud = [];
+const connect = AudioNode.prototype.connect;
+AudioNode.prototype.connect = function (target, ...more) {
+  const result = connect.call(this, target, ...more);
+  if (!(target instanceof AudioDestinationNode)) return result;
+  const { context } = this;
+  if (!context.meter) {
+    context.meter = context.createScriptProcessor(1024, 1, 1);
+    context.meter.onaudioprocess = (event) => {
+      const peak = Math.max(...event.inputBuffer.getChannelData(0).map(Math.abs));
+      if (peak > 0.02) window.loud.push(event.playbackTime);
+    };
+    connect.call(context.meter, context.destination);
+  }
+  connect.call(this, context.meter);
+  return result;
+};
+window.audible = () => {
+  const starts = [];
+  window.loud.forEach((at, i) => { if (i === 0 || at - window.loud[i - 1] > 1.5) starts.push(at); });
+  return starts;
+};
+"""
 
 
 def patterns(page: Any) -> list[list[float]]:
@@ -84,3 +111,45 @@ def test_not_live_has_a_sound_of_its_own(chromium: Any, web_url: str) -> None:
         page.locator("#not-live").wait_for(timeout=18_000)
         page.wait_for_timeout(800)
         assert patterns(page) == [[520, 1040, 1560, 330, 660, 990]]
+
+
+def test_what_reaches_the_loudspeaker_comes_at_its_times_and_stops_when_answered(
+    chromium: Any, web_url: str
+) -> None:
+    rows = [bed(1)]
+    alerts = [alert(1, 1)]  # the stream begins anew each second and tells what is in the lists then
+    with board_page(chromium, web_url, rows, alerts, script=METER) as page:
+        page.locator("#room").click(position={"x": 400, "y": 500})
+        until(lambda: page.evaluate("window.audible().length") == 2, 30, "the second sound")
+        first, second = page.evaluate("window.audible()")
+        assert 9.5 < second - first < 12
+        page.wait_for_timeout(1500)
+        alerts[0]["priority"] = "high"
+        until(lambda: page.evaluate("window.audible().length") == 4, 30, "the second high sound")
+        times = page.evaluate("window.audible()")
+        assert 4.5 < times[3] - times[2] < 7
+        alerts[0] |= {"state": "accepted", "accepted_by": "Ben Ortiz", "accepted_at": 1.8e9}
+        page.locator(".who:visible").wait_for()
+        page.wait_for_timeout(400)
+        heard = page.evaluate("window.loud.length")
+        page.wait_for_timeout(6500)
+        assert page.evaluate("window.loud.length") == heard
+
+
+def test_a_mute_and_a_pause_stop_a_sound_that_has_begun(chromium: Any, web_url: str) -> None:
+    silences = (
+        {"muted_until": 4e9, "muted_by": "A", "muted_reason": "x"},
+        {"paused_until": 4e9, "paused_by": "A"},
+    )
+    for muted, paused in ((silences[0], {}), ({}, silences[1])):
+        rows, alerts = [bed(1)], [alert(1, 1, "high")]
+        with board_page(chromium, web_url, rows, alerts, script=METER) as page:
+            page.locator("#room").click(position={"x": 400, "y": 500})
+            until(lambda: page.evaluate("window.loud.length"), 30, "a sound")
+            rows[0] |= muted
+            alerts[0] |= paused
+            page.locator(".hush:visible").wait_for()
+            page.wait_for_timeout(400)
+            heard = page.evaluate("window.loud.length")
+            page.wait_for_timeout(5500)
+            assert page.evaluate("window.loud.length") == heard
