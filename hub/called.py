@@ -22,15 +22,20 @@ def with_calls(connection: Connection, alerts: Iterable[Mapping[str, Any]]) -> l
     failed (and perhaps tried again). Both are empty where nobody is called now.
     """
     found = [dict(alert) | {"called": [], "outside": []} for alert in alerts]
-    by_id = {alert["id"]: alert for alert in found if alert["level"] > QUIET}
-    ids = sorted(by_id)
-    for start in range(0, len(ids), _BATCH):
-        for row in connection.execute(_query(ids[start : start + _BATCH])):
-            _add(by_id[row.alert_id], row)
+    waiting = {alert["id"]: alert for alert in found if alert["level"] > QUIET}
+    climbed = sorted(alert["id"] for alert in waiting.values() if alert["level"] > BED)
+    for start in range(0, len(climbed), _BATCH):
+        for row in connection.execute(_query(DeliveryRow.alert_id.in_(climbed[start : start + _BATCH]))):
+            _add(waiting[row.alert_id], row)
+    if len(climbed) < len(waiting):
+        # Of alerts that only the bed's own board was called to, few hubs tell anybody outside.
+        for row in connection.execute(_query(DeliveryRow.open.is_(True), AlertRow.level == BED)):
+            if row.alert_id in waiting:
+                _add(waiting[row.alert_id], row)
     return found
 
 
-def _query(ids: list[int]) -> Any:
+def _query(*which: Any) -> Any:
     return (
         select(
             DeliveryRow.alert_id,
@@ -44,7 +49,7 @@ def _query(ids: list[int]) -> Any:
         )
         .join(AlertRow, AlertRow.id == DeliveryRow.alert_id)
         .where(
-            DeliveryRow.alert_id.in_(ids),
+            *which,
             DeliveryRow.kind == CALL,
             or_(DeliveryRow.channel != BOARD, DeliveryRow.level > BED),
             or_(AlertRow.accepted_at.is_(None), DeliveryRow.made_at > AlertRow.accepted_at),

@@ -98,9 +98,9 @@ def _unseen(standing: Standing, silences: Sequence[Silence], ladder: Ladder) -> 
     """Whether no board showed it in time, or none has yet. A board that comes later takes no call back."""
     if not standing.needs_board or standing.accepted_at is not None:
         return False
-    return (
-        standing.shown_at is None or _awake(silences, standing.raised_at, standing.shown_at) > ladder.unseen_s
-    )
+    if standing.shown_at is None:
+        return True
+    return _awake(silences, standing.raised_at, standing.shown_at) >= ladder.unseen_s
 
 
 def _shortened(ladder: Ladder) -> Ladder:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 from sqlalchemy import func, select, update
 
-from hub import board, mutes
+from hub import board, boards, mutes
 from hub.mutes import PAUSE_S
 from hub.store import beat, begin_work
 from hub.tables import AlertRow, Device
@@ -95,6 +95,14 @@ class EngineMachine(Invariants):
         self.acted.add(alert["device_id"])
         del self.visible[alert["id"]]
         self.look()
+
+    @rule(which=WHICH)
+    def a_board_shows(self, which: int) -> None:
+        found = sorted(rows(self.store))
+        if found:
+            number = found[which % len(found)]
+            with self.store.write() as connection:
+                boards.confirm(connection, {number: 4}, (), "a board", self.clock.now)
 
     @precondition(lambda self: self.open())
     @rule(which=WHICH)

@@ -18,6 +18,7 @@ from sqlalchemy import URL, select
 from edge.messages import Message, to_json
 from hub.alerts import Timers
 from hub.arrivals import Arrival
+from hub.delivery import Delivery
 from hub.engine import Engine
 from hub.escalation import Ladder
 from hub.faults import Limits
@@ -31,6 +32,7 @@ RUNGS = (
     (300.0, 4),
 )  # the design's: seconds without an answer, who is called
 REPEAT_S, ATTEND_S, LATE_S = 120.0, 300.0, 300.0
+UNSEEN_S = 20.0  # what no board has shown for so long is called by everybody
 
 
 @dataclass(eq=False)
@@ -150,7 +152,8 @@ class PostgresHome:
 
 
 def new_engine(store: Store, clock: Clock) -> Engine:
-    return Engine(store, Timers(), Limits(), Ladder(), clock)
+    nobody_is_missed = Delivery(missing_s=86400.0)  # that no board is seen is no part of this world
+    return Engine(store, Timers(), Limits(), Ladder(), clock, delivery=nobody_is_missed)
 
 
 def look(engine: Engine) -> None:
@@ -183,10 +186,18 @@ def due_call(alert: dict[str, Any], bed: Bedside | None, now: float) -> tuple[in
     start = alert["raised_at"] if accepted_at is None else accepted_at
     counts = bed is not None and alert["kind"] == "distress"  # mutes are for distress only
     mutes = bed.mutes if counts and bed is not None else []
-    silent = sum(max(0.0, min(end, now) - max(begun, start)) for begun, end in mutes)
-    waited = now - start - silent - (0.0 if accepted_at is None else ATTEND_S)
-    passed = [level for after, level in RUNGS if waited >= after]
-    again = int((waited - RUNGS[-1][0]) // REPEAT_S) if len(passed) == len(RUNGS) else 0
+
+    def awake(until: float) -> float:
+        return until - start - sum(max(0.0, min(end, until) - max(begun, start)) for begun, end in mutes)
+
+    rungs = RUNGS
+    if alert["kind"] in ("distress", "hub", "chain") and accepted_at is None:
+        shown_at = alert["shown_at"]
+        if shown_at is None or awake(shown_at) >= UNSEEN_S:
+            rungs = tuple((min(after, UNSEEN_S), level) for after, level in RUNGS)
+    waited = awake(now) - (0.0 if accepted_at is None else ATTEND_S)
+    passed = [level for after, level in rungs if waited >= after]
+    again = int((waited - rungs[-1][0]) // REPEAT_S) if len(passed) == len(rungs) else 0
     muted = counts and bed is not None and bed.muted(now)
     return (0 if muted or not passed else passed[-1]), len(passed) + again
 
@@ -219,7 +230,7 @@ def is_open(alert: dict[str, Any]) -> bool:
 
 
 NOT_COMPARED = {"revision"}  # a number for each change seen: who looks more often sees more of them
-WHEN_RAISED = {"id", "raised_at", "call_at", "level", "calls"}
+WHEN_RAISED = {"id", "raised_at", "call_at", "level", "calls", "shown_at"}
 
 
 def shown_before(alerts: dict[int, dict[str, Any]], known: set[int]) -> list[dict[str, Any]]:

@@ -70,8 +70,11 @@ def standings(draw: st.DrawFn) -> Standing:
     """An open alert with any answers and any mutes, overlapping, empty and backwards ones too."""
     silences = draw(st.lists(st.tuples(SECONDS, SECONDS), max_size=5))
     accepted = draw(st.none() | SECONDS)
+    shown = draw(st.none() | SECONDS)
     return Standing(
         T0,
+        needs_board=draw(st.booleans()),
+        shown_at=None if shown is None else T0 + shown,
         accepted_at=None if accepted is None else T0 + accepted,
         silences=tuple(Silence(T0 + start, T0 + end) for start, end in silences),
     )
@@ -122,3 +125,34 @@ def test_a_hub_that_was_dead_goes_on_where_it_would_have_been(
     counts = [at(seconds, standing).calls for seconds in sorted([*looks, end])]
     if standing.accepted_at is None:
         assert counts == sorted(counts)
+
+
+@given(standings(), SECONDS)
+def test_a_board_that_shows_it_later_changes_nothing_before(standing: Standing, seconds: float) -> None:
+    """Who was called is known at the time, whenever a board then comes; and it takes no call back."""
+    if standing.shown_at is not None and T0 + seconds < standing.shown_at:
+        found, unknown = at(seconds, standing), at(seconds, replace(standing, shown_at=None))
+        assert (found.level, found.calls) == (unknown.level, unknown.calls)
+
+
+@pytest.mark.parametrize(
+    ("shown_s", "levels"),
+    [
+        (None, [BED, LEAD, LEAD, LEAD]),
+        (20.0, [BED, LEAD, LEAD, LEAD]),
+        (19.9, [BED, BED, BUDDY, WARD]),
+        (0.0, [BED, BED, BUDDY, WARD]),
+    ],
+)
+def test_what_no_board_shows_in_time_waits_for_no_rung(shown_s: float | None, levels: list[int]) -> None:
+    shown_at = None if shown_s is None else T0 + shown_s
+    unseen = Standing(T0, needs_board=True, shown_at=shown_at)
+    assert [at(seconds, unseen).level for seconds in (19.9, 20, 60, 120)] == levels
+    assert [at(seconds, replace(unseen, needs_board=False)).level for seconds in (19.9, 20, 60, 120)] == [
+        BED, BED, BUDDY, WARD,
+    ]  # fmt: skip
+
+
+def test_what_no_board_shows_is_called_again_and_again_too() -> None:
+    unseen = Standing(T0, needs_board=True)
+    assert [at(seconds, unseen).calls for seconds in (20, 139, 140, 260)] == [4, 4, 5, 6]
