@@ -17,6 +17,7 @@ from hub.alerts import ENDED, TECHNICAL, Timers
 from hub.board import ALERT_COLUMNS, told
 from hub.delivery import BOARD, CALL
 from hub.escalation import BED
+from hub.faults import CHAIN, HUB, LINK
 from hub.states import ONLINE, SILENT, Change
 from hub.tables import AlertRow, AuditRow, DeliveryRow, Device, EpisodeRow, MuteRow, Record, StateRow
 
@@ -119,10 +120,14 @@ def _latest_states(connection: Connection, device_id: int) -> list[Change]:
 
 
 def _alerts(connection: Connection, bed: dict[str, Any], start: float, end: float) -> list[dict[str, Any]]:
-    """The bed's alerts in that time, and those of its ward and of the hub as a whole."""
+    """The bed's alerts in that time, and those of its ward and of the hub that say why it was not heard."""
     whose = or_(
         AlertRow.device_id == bed["id"],
-        and_(AlertRow.device_id.is_(None), AlertRow.ward.in_((bed["ward"], ""))),
+        and_(
+            AlertRow.device_id.is_(None),
+            AlertRow.ward.in_((bed["ward"], "")),
+            AlertRow.kind.in_((LINK, HUB, CHAIN)),
+        ),
     )
     resolved = and_(AlertRow.priority == TECHNICAL, AlertRow.condition == ENDED)
     over_at = case((AlertRow.closed_at.is_not(None), AlertRow.closed_at), (resolved, AlertRow.ended_at))

@@ -6,6 +6,7 @@ import { EMOTIONS, between, emotionShares, isLate, pauses, shares, whyUnheard } 
 import { put, sign, svg, titled } from "./svg.js";
 
 const FACE = 18;
+const MARK = 20;
 const SCALE = [0.5, 1];
 const LETTER = 6.6; // about as wide as one is, in px, for what fits into a stretch
 
@@ -98,13 +99,13 @@ export function drawAlerts(chart, top) {
     const open = alert.state === "waiting" || alert.state === "accepted";
     const bar = { x, y: y + 8, width: Math.max(3, width), height: 5, class: `alert-bar ${kind}${open ? " open" : ""}` };
     titled(put(chart.root, "rect", bar), `${words.alertWord(alert)} · ${words.reason(alert, data.now)}`);
-    drawRise(chart, alert, y);
+    if (rose(alert)) drawRise(chart, alert, y);
     if (alert.accepted_at !== null && alert.accepted_at >= data.from) {
       sign(chart.root, "person", chart.x(alert.accepted_at), y + 3, 15, "accepted-at");
     }
     if (alert.opened_at < data.from) continue;
     const at = Math.min(chart.width - 9, Math.max(9, chart.x(alert.opened_at)));
-    const first = rose(alert) ? "medium" : kind;
+    const first = rose(alert) && isApart(chart, alert) ? "medium" : kind;
     const mark = svg("g", { class: `alert-mark ${first}` });
     put(mark, "circle", { cx: at, cy: y + 10, r: 9.5 });
     sign(mark, first, at, y + 3, 14);
@@ -116,12 +117,16 @@ function rose(alert) {
   return alert.high_at !== null && alert.high_at > alert.raised_at && alert.priority === "high";
 }
 
+// Whether both signs have room: where they have not, the one of the higher priority stands for both.
+function isApart(chart, alert) {
+  return Math.abs(chart.x(alert.high_at) - chart.x(alert.opened_at)) >= MARK;
+}
+
 // Until it became high it was medium.
 function drawRise(chart, alert, y) {
-  if (!rose(alert)) return;
   const { x, width } = chart.band(Math.max(alert.opened_at, chart.data.from), alert.high_at);
   put(chart.root, "rect", { x, y: y + 8, width, height: 5, class: "alert-bar medium" });
-  if (alert.high_at < chart.data.from) return;
+  if (alert.high_at < chart.data.from || !isApart(chart, alert)) return;
   const at = Math.min(chart.width - 9, Math.max(9, chart.x(alert.high_at)));
   const mark = svg("g", { class: "alert-mark high" });
   put(mark, "circle", { cx: at, cy: y + 10, r: 9.5 });

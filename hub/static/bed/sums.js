@@ -14,14 +14,21 @@ export function drawSums(data) {
   if (!cards.length) cards.push(card("check", "none", t("no_alerts_then")));
   const unheard = data.unheard.reduce((sum, one) => sum + (one.end - one.start), 0);
   if (unheard >= 60) {
-    const why = new Set(data.unheard.map((one) => whyUnheard(one.why)));
-    cards.push(card("mic-off", "unheard", t("unheard_for", { span: span(unheard), why: [...why].slice(0, 3).join(", ") })));
+    cards.push(card("mic-off", "unheard", t("unheard_for", { span: span(unheard), why: causes(data.unheard).join(", ") })));
   }
   const speech = data.slices.reduce((sum, one) => sum + one.speech_s, 0);
   cards.push(card("voice", "plain", speech >= 1 ? t("spoke", { span: span(speech) }) : t("no_speech")));
-  if (data.late.length) cards.push(card("missed", "plain", t("told_late")));
+  if (data.late.length) cards.push(card("missed", "plain", t("late_part")));
   byId("sums").replaceChildren(...cards);
   drawLegend(data);
+}
+
+// The two causes that took most of it.
+function causes(stretches) {
+  const sums = {};
+  for (const one of stretches) sums[one.why] = (sums[one.why] || 0) + one.end - one.start;
+  const most = Object.entries(sums).sort((a, b) => b[1] - a[1]);
+  return most.slice(0, 2).map(([why]) => whyUnheard(why));
 }
 
 function card(sign, kind, text) {

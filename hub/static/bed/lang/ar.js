@@ -35,6 +35,7 @@ export default {
   "why_no_report": "لا تقرير من الجهاز",
   "why_unknown": "لا شيء معروف",
   "told_late": "أُبلغ لاحقًا: لم يكن ممكنًا استدعاء أحد",
+  "late_part": "أُبلغ جزء متأخرًا",
   "spoke": "{span} من الكلام",
   "no_speech": "لا كلام",
   "distress_of": "الضيق {mean}، الذروة {peak}",

@@ -35,6 +35,7 @@ export default {
   "why_no_report": "kein Bericht vom Gerät",
   "why_unknown": "nichts bekannt",
   "told_late": "später gemeldet: damals konnte niemand gerufen werden",
+  "late_part": "Ein Teil kam spät",
   "spoke": "{span} Sprache",
   "no_speech": "Keine Sprache",
   "distress_of": "Not {mean}, Spitze {peak}",

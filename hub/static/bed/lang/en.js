@@ -35,6 +35,7 @@ export default {
   "why_no_report": "no report from the device",
   "why_unknown": "nothing known",
   "told_late": "told later: nobody could be called then",
+  "late_part": "Part was told late",
   "spoke": "{span} of speech",
   "no_speech": "No speech",
   "distress_of": "distress {mean}, peak {peak}",

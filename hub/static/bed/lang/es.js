@@ -35,6 +35,7 @@ export default {
   "why_no_report": "sin informe del dispositivo",
   "why_unknown": "no se sabe nada",
   "told_late": "avisado más tarde: no se pudo llamar a nadie",
+  "late_part": "Una parte llegó tarde",
   "spoke": "{span} de voz",
   "no_speech": "Sin voz",
   "distress_of": "angustia {mean}, pico {peak}",

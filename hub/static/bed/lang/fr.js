@@ -35,6 +35,7 @@ export default {
   "why_no_report": "aucun rapport de l’appareil",
   "why_unknown": "rien de connu",
   "told_late": "signalé plus tard : personne ne pouvait être appelé",
+  "late_part": "Une partie signalée tard",
   "spoke": "{span} de parole",
   "no_speech": "Aucune parole",
   "distress_of": "détresse {mean}, pic {peak}",

@@ -35,6 +35,7 @@ export default {
   "why_no_report": "उपकरण से कोई रिपोर्ट नहीं",
   "why_unknown": "कुछ ज्ञात नहीं",
   "told_late": "बाद में पता चला: तब किसी को बुलाया नहीं जा सका",
+  "late_part": "कुछ भाग देर से पता चला",
   "spoke": "{span} बातचीत",
   "no_speech": "कोई बातचीत नहीं",
   "distress_of": "कष्ट {mean}, शिखर {peak}",
