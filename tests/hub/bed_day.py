@@ -49,7 +49,9 @@ class Day:
             begin_work(connection, "ingest", self.now)
         self.told_at = self.now
         watched = Delivery(missing_s=86400)  # as if somebody had the board open all day
-        self.engine = Engine(self.store, Timers(), Limits(), Ladder(), lambda: self.now, delivery=watched)
+        self.engine = Engine(
+            self.store, Timers(), Limits(), Ladder(unseen_s=3600), lambda: self.now, delivery=watched
+        )
 
     def at(self, hours: float) -> float:
         self.now = self.start + hours * HOUR
