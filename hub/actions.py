@@ -15,6 +15,7 @@ from hub.accounts import MUTE_MINUTES, Session, may_see
 from hub.config import Settings
 from hub.proofs import Proofs
 from hub.refusals import RefusalError
+from hub.service import about
 from hub.signing import Named, actor
 from hub.store import Store
 
@@ -44,7 +45,7 @@ def router(settings: Settings, store: Store, clock: Callable[[], float], proofs:
         with store.write() as connection:
             _see_alert(request, connection, alert_id)
             board.accept(connection, alert_id, who.name, clock(), **who.proof)
-        log.info("alert #%d accepted by %s", alert_id, who.name)
+        about(log, alert_id).info("alert #%d accepted by %s", alert_id, who.name)
         return {"state": "accepted"}
 
     @routes.post("/alerts/{alert_id}/close")
@@ -53,7 +54,7 @@ def router(settings: Settings, store: Store, clock: Callable[[], float], proofs:
         with store.write() as connection:
             _see_alert(request, connection, alert_id)
             board.close(connection, alert_id, who.name, body.outcome, clock(), **who.proof)
-        log.info("alert #%d closed by %s: %s", alert_id, who.name, body.outcome)
+        about(log, alert_id).info("alert #%d closed by %s: %s", alert_id, who.name, body.outcome)
         return {"state": "closed"}
 
     @routes.post("/alerts/{alert_id}/pause")
@@ -62,7 +63,7 @@ def router(settings: Settings, store: Store, clock: Callable[[], float], proofs:
         with store.write() as connection:
             _see_alert(request, connection, alert_id)
             until = mutes.pause(connection, alert_id, who.name, clock(), **who.proof)
-        log.info("alert #%d paused by %s", alert_id, who.name)
+        about(log, alert_id).info("alert #%d paused by %s", alert_id, who.name)
         return {"until": until}
 
     @routes.post("/beds/{device_id}/mute")

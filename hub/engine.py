@@ -19,12 +19,13 @@ from hub.config import Settings
 from hub.delivery import Delivery, Recipient
 from hub.escalation import BED, Ladder
 from hub.faults import CHAIN, HUB, OUTSIDE, Fault, Key, Limits, Place, cause, chain_fault, wanted
-from hub.service import Pulse, Stop
+from hub.service import Pulse, Stop, about
 from hub.store import Store, beat
 
 log = logging.getLogger(__name__)
 
 TICK_S = 0.1
+NAMED = 10  # alerts raised at once, each in a line of its own
 TURN_S = 0.02  # SQLite has no queue of writers: who begins anew at once lets nobody in
 BEAT_S = 3.0
 ROUND_S = 1.0  # how often every device's liveness is looked at
@@ -100,7 +101,7 @@ class Engine:
             deliveries.write(connection, [row for row, _ in made], self._recipients, now)
         for row, level in made:
             if level > BED:
-                log.warning("alert #%d: nobody has answered; level %d is called", row, level)
+                about(log, row).warning("alert #%d: nobody has answered; level %d is called", row, level)
 
     def watch_devices(self) -> None:
         """Raises and ends technical alerts, and gives the engine's own sign of life."""
@@ -122,7 +123,7 @@ class Engine:
             rows = {key: row for key, (row, _) in shown.items()}
             new = technical_alerts.write(connection, rows, changes, now)
         for row, fault in new.items():
-            log.warning("technical alert #%d: %s", row, fault.reason)
+            about(log, row).warning("technical alert #%d: %s", row, fault.reason)
 
     def _wanted(self, connection: Connection, known: Mapping[Key, Fault], now: float) -> dict[Key, Fault]:
         """What should be wrong now. A deaf hub judges no device."""
@@ -161,8 +162,10 @@ class Engine:
             device_id: assess(bed.episodes, bed.shown, now, self._timers) for device_id, bed in known.items()
         }
         new = ledger.write(connection, results, known, now)
-        if new:
-            log.info("distress alerts raised: %s", ledger.alert_ids(new))
+        for row in new[:NAMED]:
+            about(log, row).info("distress alert #%d raised", row)
+        if len(new) > NAMED:
+            log.info("%d more distress alerts raised, up to #%d", len(new) - NAMED, max(new))
 
 
 def run(settings: Settings, store: Store, stop: Stop, clock: Callable[[], float]) -> None:

@@ -17,7 +17,6 @@ from hub.tables import CANARY, AlertRow, Device, EpisodeRow, Record
 BATCH = 500  # records in one transaction: other writers wait as long as that takes
 _NAME = 32  # characters of an episode's own name; an anchor may name a stretch of it (hub.alerts.root)
 MEMORY_S = 3600.0  # older episodes no longer count towards anything that can still change
-_NAMED = 10  # of many rows in a log line
 _MATTERS_TO_CALLS = frozenset({"condition", "missed", "merged_into"})  # of what the engine writes
 
 _EPISODE_FIELDS = tuple(one.name for one in fields(Episode))
@@ -236,9 +235,3 @@ def due(connection: Connection, now: float) -> list[int]:
     """Devices whose alerts the passing of time may have changed, at most `BATCH`, the longest due first."""
     query = select(Device.id).where(Device.due_at <= now).order_by(Device.due_at).limit(BATCH)
     return list(connection.scalars(query))
-
-
-def alert_ids(rows: Sequence[int]) -> str:
-    """Row numbers for a log line, the first few of many."""
-    named = ", ".join(f"#{row}" for row in rows[:_NAMED])
-    return named if len(rows) <= _NAMED else f"{named} and {len(rows) - _NAMED} more"

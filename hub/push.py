@@ -19,7 +19,7 @@ from hub.config import Settings
 from hub.delivery import Recipient
 from hub.mail import Mailer
 from hub.outbound import TEST, Message, Outcome
-from hub.service import Pulse, Stop
+from hub.service import Pulse, Stop, about
 from hub.store import Store, beat, begin_work
 from hub.webhook import Webhook
 
@@ -124,11 +124,14 @@ class Sender:
     def _settle(self, recipient: Recipient, message: Message, outcome: Outcome) -> None:
         with self._store.write() as connection:
             deliveries.settle(connection, recipient, message, outcome, self._clock(), self._limits)
-        about = ", ".join(f"#{one.alert}" for one in message.alerts)
-        if outcome.error:
-            log.warning("%s was not told of %s (%s): %s", recipient.name, about, message.kind, outcome.error)
-        else:
-            log.info("%s was told of %s (%s)", recipient.name, about, message.kind)
+        for one in message.alerts:
+            entry = about(log, one.alert)
+            if outcome.error:
+                entry.warning(
+                    "%s was not told of #%d (%s): %s", recipient.name, one.alert, message.kind, outcome.error
+                )
+            else:
+                entry.info("%s was told of #%d (%s)", recipient.name, one.alert, message.kind)
 
 
 def run(settings: Settings, store: Store, stop: Stop, clock: Callable[[], float]) -> None:

@@ -120,6 +120,11 @@ class Pulse:
             self._next_s = now + BEAT_S
 
 
+def about(logger: logging.Logger, alert: int) -> logging.LoggerAdapter[logging.Logger]:
+    """The logger with the journal field ALERT on what it writes: `journalctl ALERT=12`."""
+    return logging.LoggerAdapter(logger, {"ALERT": str(alert)})
+
+
 def start_logging(name: str, level: str, **fields: str) -> None:
     """To the journal, with PROCESS and these fields on every entry, or plain lines on stderr."""
     handler = journal_handler(f"bedside-hub-{name}", PROCESS=name, **fields)

@@ -26,8 +26,8 @@ IGNORED = 5  # each fifth alert nobody answers: it must climb the ladder
 class Bed:
     """A simulated device with its own connection, outbox and witness of all it ever sent."""
 
-    def __init__(self, number: int, site: str, port: int, dice: random.Random) -> None:
-        self._dice = dice
+    def __init__(self, number: int, site: str, port: int, dice: random.Random, every_s: float) -> None:
+        self._dice, self._every_s = dice, every_s
         self.device = SimulatedDevice(
             Address(site, "ward-1", f"bed-{number}"), f"Bed {number}", self._publish
         )
@@ -36,7 +36,7 @@ class Bed:
         self.busy = False
         self._lock = threading.RLock()
         self._sent_at: dict[int, float] = {}
-        self._next = time.monotonic() + dice.uniform(0.2, 4.0)
+        self._next = time.monotonic() + dice.uniform(0.2, every_s / 2)
         self._health_at = self._resend_at = time.monotonic() + dice.uniform(0.5, 3.0)
         self._onset = 0.0
         self._client = mqtt.Client(CallbackAPIVersion.VERSION2, f"{site}-{number}", protocol=mqtt.MQTTv5)
@@ -82,7 +82,7 @@ class Bed:
             self._tell("end", _ONSET_S + now - self._onset)
             self._record(self.device.summary())
             self.busy = False
-            self._next = now + _APART_S + self._dice.expovariate(1 / 8)
+            self._next = now + _APART_S + self._dice.expovariate(1 / self._every_s)
 
     def _tell(self, phase: str, duration: float) -> None:
         self._record(self.device.episode(self.episodes[-1], phase, duration))
@@ -115,9 +115,12 @@ class Bed:
 class Beds(threading.Thread):
     """Fifty of them, stepped by one thread."""
 
-    def __init__(self, count: int, site: str, port: int, dice: random.Random) -> None:
+    def __init__(self, count: int, site: str, port: int, dice: random.Random, every_s: float) -> None:
+        """`every_s`: from one episode of a bed to its next, on average."""
         super().__init__(name="beds", daemon=True)
-        self.all = [Bed(number, site, port, random.Random(dice.random())) for number in range(1, count + 1)]
+        self.all = [
+            Bed(number, site, port, random.Random(dice.random()), every_s) for number in range(1, count + 1)
+        ]
         self.may_begin = True
         self._stopping = threading.Event()
 
@@ -126,9 +129,9 @@ class Beds(threading.Thread):
             for bed in self.all:
                 bed.step(time.monotonic(), may_begin=self.may_begin)
 
-    def are_quiet(self) -> bool:
-        """Whether every episode has ended and every message has its receipt."""
-        return not any(bed.busy or bed.waiting() for bed in self.all)
+    def unsettled(self) -> int:
+        """Messages without a receipt and episodes that still go on."""
+        return sum(bed.busy + bed.waiting() for bed in self.all)
 
     def close(self) -> None:
         self._stopping.set()

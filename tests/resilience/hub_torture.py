@@ -7,7 +7,7 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ from hub.escalation import Ladder, Standing, call
 PARTS = ("ingest", "alerts", "web")
 BEDS = 50
 LADDER = Ladder(buddy_s=5, ward_s=10, lead_s=15, repeat_s=30)
-_SETTLE_S = 400.0
+_SETTLE_S, _STUCK_S = 400.0, 120.0
 # Each episode is an alert of its own, told at once; what nobody answers climbs within seconds.
 _SETTINGS = """
 [timers]
@@ -97,9 +97,11 @@ class Supervised:
 
 
 @contextmanager
-def _running(folder: Path, dice: random.Random) -> Iterator[tuple[Supervised, Beds, Nurse, Tablet]]:
+def _running(
+    folder: Path, dice: random.Random, every_s: float
+) -> Iterator[tuple[Supervised, Beds, Nurse, Tablet]]:
     supervised = Supervised(folder)
-    beds = Beds(BEDS, supervised.hub.site, supervised.port, dice)
+    beds = Beds(BEDS, supervised.hub.site, supervised.port, dice, every_s)
     nurse, tablet = Nurse(supervised.hub.url), Tablet(supervised.hub.url)
     helpers = (beds, nurse, tablet)
     try:
@@ -113,21 +115,40 @@ def _running(folder: Path, dice: random.Random) -> Iterator[tuple[Supervised, Be
 
 
 def torture(
-    folder: Path, kills: int, seed: int, kinds: Sequence[str] = PARTS, pause_s: float = 1.5
+    folder: Path,
+    kills: int,
+    seed: int,
+    kinds: Sequence[str] = PARTS,
+    pause_s: float = 1.5,
+    every_s: float = 30.0,
 ) -> Outcome:
-    """So many kills, `pause_s` apart on average; then everything runs on undisturbed and is looked at."""
+    """So many kills, `pause_s` apart on average; then everything runs on undisturbed and is looked at.
+
+    `every_s`: from one episode of a bed to its next, on average.
+    """
     dice = random.Random(seed)
     begun_s = time.monotonic()
-    with _running(folder, dice) as (supervised, beds, nurse, tablet):
+    with _running(folder, dice, every_s) as (supervised, beds, nurse, tablet):
         until(lambda: any(bed.episodes for bed in beds.all), 60, "the first episode")
         done = _kill(supervised, kills, dice, kinds, pause_s)
         beds.may_begin = False
         until(supervised.hub.well, _SETTLE_S, "the hub's recovery")
-        until(beds.are_quiet, _SETTLE_S, "a receipt for every message")
-        until(lambda: _open_for_the_nurse(supervised.hub) == 0, _SETTLE_S, "an answer to every alert")
+        _until_none(beds.unsettled, "a receipt for every message")
+        _until_none(lambda: _open_for_the_nurse(supervised.hub), "an answer to every alert")
         nurse.close()
         time.sleep(1.0)  # the tablet's stream, and the engine's next look
         return _judge(supervised.hub, beds, nurse, tablet, done, seed, time.monotonic() - begun_s)
+
+
+def _until_none(count: Callable[[], int], what: str) -> None:
+    """Waits for as long as it becomes fewer: however busy the machine, what is stuck stays."""
+    last, changed_at = count(), time.monotonic()
+    while last:
+        time.sleep(0.3)
+        now = count()
+        if now != last:
+            last, changed_at = now, time.monotonic()
+        assert time.monotonic() < changed_at + _STUCK_S, f"{what}: {last} stuck for {_STUCK_S:g} s"
 
 
 def _kill(

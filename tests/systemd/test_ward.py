@@ -95,6 +95,7 @@ def test_a_voice_in_distress_reaches_the_board(machine, service, port, configure
 
     [alert] = until(alerts, 60)
     assert alert["bed"] == "Bed 1"
+    assert [one["PROCESS"] for one in machine.journal(f"ALERT={alert['id']}")] == ["alerts"]
     for order in ((BROKER, WHOLE), (WHOLE, BROKER)):
         for unit in order:
             machine.run("systemctl", "restart", unit)
