@@ -56,7 +56,8 @@ export class Answers {
       return;
     }
     this.answered = alerts.some((alert) => alert.state === "accepted");
-    setText(byId("answers-title"), bed ? bed.bed : words.place(alerts[0]));
+    const place = bed ? bed.bed : words.place(alerts[0]);
+    setText(byId("answers-title"), bed?.patient ? `${place} · ${words.isolated(bed.patient)}` : place);
     byId("answers-none").hidden = alerts.length > 0;
     this.muting.update(this.whole ? bed : null, now);
     this.device.update(this.whole ? bed : null, now);

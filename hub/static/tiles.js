@@ -13,15 +13,14 @@ export class Tile {
     this.key = key;
     this.first = null;
     this.sign = icon("medium");
-    this.place = el("span", {});
-    this.patient = el("span", { class: "patient", dir: "auto" });
-    this.name = el("h2", { class: "bed", dir: "auto" }, this.place, this.patient);
+    this.name = el("h2", { class: "bed", dir: "auto" });
+    this.patient = el("p", { class: "patient", dir: "auto" });
     this.word = el("strong", { class: "word" });
     this.waiting = el("span", { class: "waiting" });
     this.mic = chip();
     this.link = chip();
     this.states = el("div", { class: "states" }, this.mic.node, this.link.node);
-    this.head = el("header", {}, this.sign, this.name, this.word, this.waiting, this.states);
+    this.head = el("header", {}, this.sign, this.name, this.patient, this.word, this.waiting, this.states);
     this.reason = el("p", { class: "reason" });
     this.since = el("p", { class: "since" });
     this.who = el("p", { class: "who" });
@@ -55,9 +54,9 @@ export class Tile {
     const name = bed ? (manyWards ? `${bed.bed} · ${bed.ward}` : bed.bed) : words.place(first);
     const patient = bed?.patient || ""; // only where the hub tells it to whoever looks
     const whole = patient ? `${name} · ${patient}` : name;
-    setText(this.place, name);
+    setText(this.name, name);
     setText(this.patient, patient);
-    if (this.name.title !== whole) this.name.title = whole;
+    if (this.name.title !== whole) this.name.title = this.patient.title = whole;
     setLabel(this.node, name);
     setLabel(this.open, t("open_bed", { bed: name }));
     const hush = silences.line(bed, first, now);
@@ -69,11 +68,11 @@ export class Tile {
     for (const node of [this.sign, this.word, this.waiting, this.alert, this.answers]) node.toggleAttribute("hidden", !first);
     setData(this.node, "priority", first ? words.rankName(first) : "none");
     setData(this.node, "state", first ? first.state : "calm");
-    if (first) this.updateAlert(first, sorted.length - 1, now, name);
+    if (first) this.updateAlert(first, bed, sorted.length - 1, now, name);
     if (bed) this.updateLive(bed, now, staleS);
   }
 
-  updateAlert(alert, others, now, name) {
+  updateAlert(alert, bed, others, now, name) {
     const accepted = alert.state === "accepted";
     const said = { bed: name, word: words.alertWord(alert) };
     setIcon(this.sign, words.alertIcon(alert));
@@ -85,8 +84,10 @@ export class Tile {
     setText(this.reason, reason);
     if (this.reason.title !== reason) this.reason.title = reason;
     const calls = words.called(alert, true);
-    setText(this.since, calls ? `${words.condition(alert, now)} · ${calls}` : words.condition(alert, now));
-    setText(this.who, accepted ? t("accepted_by", { name: words.person(alert.accepted_by), time: time(alert.accepted_at) }) : "");
+    const patient = bed?.patient ? words.isolated(bed.patient) : "";
+    const by = accepted ? t("accepted_by", { name: words.person(alert.accepted_by), time: time(alert.accepted_at) }) : "";
+    setText(this.since, [patient, words.condition(alert, now), calls].filter(Boolean).join(" · "));
+    setText(this.who, [patient, by].filter(Boolean).join(" · "));
     this.since.hidden = accepted;
     this.who.hidden = !accepted;
     this.accept.hidden = accepted;

@@ -58,6 +58,11 @@ export function alertIcon(alert) {
   return rankName(alert);
 }
 
+// A name in a text of whichever direction, which it must not change.
+export function isolated(name) {
+  return `\u2068${name}\u2069`;
+}
+
 // Who did something: a person, or somebody at a ward's tablet who gave no PIN.
 export function person(name) {
   const tablet = /^Tablet (.+), not identified$/.exec(name);

@@ -212,7 +212,7 @@ def test_a_nurse_sets_a_pin_and_enters_a_patient(ward: Ward, page: Any) -> None:
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("status")).to_have_text("Saved.")
     page.get_by_role("link", name="Back to the board").click()
-    expect(page.locator(".tile .patient").first).to_have_text("Otto Heide")
+    expect(page.locator(".tile .alert").first).to_contain_text("Otto Heide")
     page.goto(f"{ward.hub.url}/patients")
     page.get_by_role("button", name="Clear").click()
     expect(page.get_by_label("Patient in Bed a")).to_have_value("")

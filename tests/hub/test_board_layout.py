@@ -32,6 +32,19 @@ def test_all_beds_are_seen_at_once(
         assert page.evaluate(FLAWS) == []
 
 
+@pytest.mark.parametrize("language", ["en", "ar"])
+def test_patients_names_fit_too(chromium: Any, web_url: str, language: str) -> None:
+    """On a calm tile and on an alert's; a bed of which the hub tells no name shows none."""
+    rows, alerts = ward(30)
+    for number, row in enumerate(rows):
+        row["patient"] = ("Maria Schmidt", "Fatima Zahra Benali", None)[number % 3]
+    with board_page(chromium, web_url, rows, alerts, locale=language) as page:
+        assert page.evaluate(FLAWS) == []
+        shown = page.locator(".tile", has=page.get_by_text("Fatima Zahra Benali").locator("visible=true"))
+        assert shown.count() == 10
+        assert page.locator(".patient:visible").count() == 18  # two are in the words of an alert
+
+
 def test_few_beds_are_large(chromium: Any, web_url: str) -> None:
     rows, alerts = ward(12)
     with board_page(chromium, web_url, rows, alerts) as page:
