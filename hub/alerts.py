@@ -184,13 +184,13 @@ def _continued(
     found = []
     for group in groups:
         closings = _closings(group, shown)
-        for closing in closings:
-            closed_at = closing.closed_at or now
+        for closed_at, row in closings:
             again_at = closed_at + timers.again_s
             for episode in group:
-                stretch = f"{root(episode.id)}{_STRETCH}{closing.row}"
+                stretch = f"{root(episode.id)}{_STRETCH}{row}"
                 goes_on = episode.last_at > closed_at and episode.end(now, timers) >= again_at
-                if stretch not in known and ((goes_on and closing is closings[-1]) or stretch in anchors):
+                is_last = (closed_at, row) == closings[-1]
+                if stretch not in known and ((goes_on and is_last) or stretch in anchors):
                     found.append(replace(episode, id=stretch, onset_at=closed_at, received_at=again_at))
     return found
 
@@ -200,8 +200,7 @@ def _returns(
 ) -> Iterator[float]:
     """When what still goes on after its alert was closed will be an alert again."""
     for group in groups:
-        for closing in _closings(group, shown)[-1:]:
-            closed_at = closing.closed_at or now
+        for closed_at, _ in _closings(group, shown)[-1:]:
             if any(episode.last_at > closed_at and episode.going_on(now, timers) for episode in group):
                 yield closed_at + timers.again_s
 
@@ -219,18 +218,17 @@ def _same_alert(
 
 def _closed_at(group: Sequence[Episode], shown: Sequence[Shown]) -> float | None:
     closings = _closings(group, shown)
-    return closings[0].closed_at if closings else None
+    return closings[0][0] if closings else None
 
 
-def _closings(group: Sequence[Episode], shown: Sequence[Shown]) -> list[Shown]:
-    """The closed alerts that held any of these episodes, in the order of their closing."""
-    held = [
-        (alert.closed_at, alert.row, alert)
+def _closings(group: Sequence[Episode], shown: Sequence[Shown]) -> list[tuple[float, int]]:
+    """When each closed alert that held any of these episodes was closed, and its row; in that order."""
+    return sorted(
+        (alert.closed_at, alert.row)
         for alert in shown
         if alert.closed_at is not None
         and any(episode.id == alert.anchor or _went_on(episode, alert, shown) for episode in group)
-    ]
-    return [alert for _, _, alert in sorted(held)]
+    )
 
 
 def _went_on(episode: Episode, closed: Shown, shown: Sequence[Shown]) -> bool:
