@@ -131,7 +131,9 @@ class Engine:
         if since is not None:
             found = wanted(technical_alerts.devices(connection), known, since, now, self._limits)
             heard_at = technical_alerts.canary_heard_at(connection)
-            chain = chain_fault(heard_at, max(since, self._started_at), now, self._limits)
+            chain = chain_fault(
+                heard_at, max(since, self._started_at), now, self._limits, known.get((Place(), CHAIN))
+            )
             return found if chain is None else {**found, (Place(), CHAIN): chain}
         deaf = {HERE: cause("deaf", now)} if now >= self._started_at + DEAF_GRACE_S else {}
         return {**{key: fault for key, fault in known.items() if key[1] not in reach.KINDS}, **deaf}

@@ -148,17 +148,23 @@ Key = tuple[Place, str]
 
 
 def device_faults(
-    device: DeviceHealth, listening_since: float, now: float, limits: Limits
+    device: DeviceHealth,
+    listening_since: float,
+    now: float,
+    limits: Limits,
+    known: Mapping[str, Fault] | None = None,
 ) -> tuple[Fault, ...]:
     """What is wrong with a device, none where all is well; of one that cannot be heard only that.
 
     `listening_since`: since when the hub has been able to hear; nobody is silent for longer than that.
+    `known`: what is shown as wrong with it already, by kind; it stays, without a delay, until it has gone.
     """
-    lost = _link(device, listening_since, now, limits)
+    known = known or {}
+    lost = _link(device, listening_since, now, limits, known.get(LINK))
     if lost is not None:
         return (lost,)
     found = (
-        _microphone(device, now, limits),
+        _microphone(device, now, limits, MICROPHONE in known),
         _since("clock", device.clock_off_at, limits.clock_s, now),
         _since("disk_refuses", device.storage_refused_at, limits.trouble_delay_s, now),
         _small(device, now, limits),
@@ -169,24 +175,27 @@ def device_faults(
     return tuple(reversed(by_kind.values()))
 
 
-def _link(device: DeviceHealth, listening_since: float, now: float, limits: Limits) -> Fault | None:
-    if device.offline:
-        if now >= device.status_at + limits.trouble_delay_s:
-            code = GOODBYES.get(device.reason)
-            if code is not None:
-                return cause(code, device.status_at)
-            return cause("offline", device.status_at, reason=device.reason)
-        return None
+def _link(
+    device: DeviceHealth, listening_since: float, now: float, limits: Limits, known: Fault | None
+) -> Fault | None:
+    delay_s = limits.trouble_delay_s if known is None else 0.0
+    if device.offline and now >= device.status_at + delay_s:
+        code = GOODBYES.get(device.reason)
+        if code is not None:
+            return cause(code, device.status_at)
+        return cause("offline", device.status_at, reason=device.reason)
     silent_since = max(device.heard_at, listening_since)
+    if known is not None and device.heard_at <= known.since:
+        silent_since = min(silent_since, known.since)  # the hub itself was deaf meanwhile: no sign of life
     if now >= silent_since + limits.stale_s:
         return cause("unheard", silent_since, seconds=limits.stale_s)
     return None
 
 
-def _microphone(device: DeviceHealth, now: float, limits: Limits) -> Fault | None:
+def _microphone(device: DeviceHealth, now: float, limits: Limits, known: bool) -> Fault | None:  # noqa: FBT001
     code = f"microphone_{device.microphone}"
     if device.microphone in DEAD_MICROPHONES:
-        return _since(code, device.microphone_at, limits.trouble_delay_s, now)
+        return _since(code, device.microphone_at, 0.0 if known else limits.trouble_delay_s, now)
     if device.microphone == "muted":
         return _since(code, device.microphone_at, limits.muted_s, now, hours=limits.muted_s / 3600)
     return None
@@ -229,7 +238,14 @@ def wanted(
     A ward that is lost as a whole is one fault, not one a bed. Of a device that cannot be heard all else
     stays as it was last known.
     """
-    found = {id_: device_faults(device, listening_since, now, limits) for id_, device in devices.items()}
+    shown: dict[int | None, dict[str, Fault]] = {}
+    for (place, kind), one in known.items():
+        shown.setdefault(place.device_id, {})[kind] = one
+    found = {}
+    for id_, device in devices.items():
+        of_ward = known.get((Place(ward=device.ward), LINK))
+        before = ({} if of_ward is None else {LINK: of_ward}) | shown.get(id_, {})
+        found[id_] = device_faults(device, listening_since, now, limits, before)
     lost = {id_ for id_, faults in found.items() if any(one.kind == LINK for one in faults)}
     result = {key: one for key, one in known.items() if key[0].device_id in lost and key[1] != LINK}
     sizes = Counter(device.ward for device in devices.values())
@@ -245,8 +261,15 @@ def wanted(
     return result
 
 
-def chain_fault(heard_at: float | None, since: float, now: float, limits: Limits) -> Fault | None:
-    """Whether the canary has been missing for too long; `since`: from when on it could have been heard."""
+def chain_fault(
+    heard_at: float | None, since: float, now: float, limits: Limits, known: Fault | None = None
+) -> Fault | None:
+    """Whether the canary has been missing for too long; `since`: from when on it could have been heard.
+
+    What is `known` to be wrong stays so until the canary is heard, also where the hub was away meanwhile.
+    """
+    if known is not None and (heard_at is None or heard_at <= known.since):
+        return known
     waiting_since = max(since, since if heard_at is None else heard_at)
     return _since("chain", waiting_since, limits.canary_s, now)
 

@@ -55,6 +55,26 @@ def test_a_mute_that_seems_forgotten() -> None:
     assert at(hours, heard_at=T0 + hours, microphone="muted") == ["microphone"]
 
 
+def test_what_is_shown_stays_until_it_has_gone_whatever_the_hub_goes_through() -> None:
+    shown = {"link": cause("unheard", T0 + 100, seconds=45), "microphone": cause("microphone_lost", T0)}
+
+    def still(seconds: float, listening: float = 0.0, **changes: object) -> list[str]:
+        device = replace(WELL, **changes)  # type: ignore[arg-type]
+        faults = device_faults(device, T0 + listening, T0 + seconds, L, shown)
+        return [fault.code for fault in faults]
+
+    assert still(201, listening=200) == ["unheard"], "ingest has only just come back"
+    assert still(201, status="offline", status_at=T0 + 200) == ["offline"], "the broker gives it up, too"
+    assert still(201, heard_at=T0 + 200) == []
+    stalled = {"microphone": "stalled", "microphone_at": T0 + 200}
+    assert still(201, heard_at=T0 + 200, **stalled) == ["microphone_stalled"]
+    lost = {(Place(ward="ward-1"), "link"): cause("ward", T0 + 100, lost=3, all=4)}
+    assert set(wanted(ward(4, 0), lost, T0 + 1000, T0 + 1001, L)) == set(lost)
+    chain = chain_fault(T0, T0, T0 + 150, L)
+    assert chain_fault(T0, T0 + 160, T0 + 161, L, chain) == chain
+    assert chain_fault(T0 + 155, T0 + 160, T0 + 161, L, chain) is None
+
+
 @pytest.mark.parametrize(
     ("changes", "kinds"),
     [
