@@ -59,10 +59,6 @@ def nothing_is_late(patch: Patch) -> None:
     patch(alerts, "_alert", lambda *arguments: replace(alert(*arguments), missed=False))
 
 
-def late_no_more_and_still_not_called(patch: Patch) -> None:
-    patch(ledger, "_MATTERS_TO_CALLS", frozenset({"condition", "merged_into"}))
-
-
 def deadlines_of_beds_are_forgotten(patch: Patch) -> None:
     write = ledger.write_changes
     patch(ledger, "write_changes", lambda one, table, rows: table is Device or write(one, table, rows))
@@ -140,7 +136,6 @@ FAULTS = (
     mutes_do_not_count,
     what_came_late_is_called,
     nothing_is_late,
-    late_no_more_and_still_not_called,
     deadlines_of_beds_are_forgotten,
     the_last_to_arrive_is_believed,
     an_answer_swallows_the_unanswered,

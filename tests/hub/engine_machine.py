@@ -77,6 +77,13 @@ class EngineMachine(Invariants):
 
     # What people do
 
+    @precondition(lambda self: self.open())
+    @rule()
+    def a_board_shows_everything(self) -> None:
+        with self.store.write() as connection:
+            levels = {number: alert["level"] for number, alert in self.visible.items()}
+            boards.confirm(connection, levels, (), "b", self.clock.now)
+
     @precondition(lambda self: self.open(accepted=False))
     @rule(which=WHICH)
     def somebody_accepts(self, which: int) -> None:

@@ -32,6 +32,7 @@ RUNGS = (
     (300.0, 4),
 )  # the design's: seconds without an answer, who is called
 REPEAT_S, ATTEND_S, LATE_S = 120.0, 300.0, 300.0
+ON_A_BOARD = ("distress", "hub", "chain", "board", "sound", "outside")
 UNSEEN_S = 20.0  # what no board has shown for so long is called by everybody
 
 
@@ -191,7 +192,7 @@ def due_call(alert: dict[str, Any], bed: Bedside | None, now: float) -> tuple[in
         return until - start - sum(max(0.0, min(end, until) - max(begun, start)) for begun, end in mutes)
 
     rungs = RUNGS
-    if alert["kind"] in ("distress", "hub", "chain") and accepted_at is None:
+    if alert["kind"] in ON_A_BOARD and accepted_at is None:
         shown_at = alert["shown_at"]
         if shown_at is None or awake(shown_at) >= UNSEEN_S:
             rungs = tuple((min(after, UNSEEN_S), level) for after, level in RUNGS)
@@ -229,7 +230,8 @@ def is_open(alert: dict[str, Any]) -> bool:
     return not resolved and alert["closed_at"] is None and alert["merged_into"] is None
 
 
-NOT_COMPARED = {"revision"}  # a number for each change seen: who looks more often sees more of them
+# Who looks more often sees more changes, and sooner when one became high.
+NOT_COMPARED = {"revision", "high_at"}
 WHEN_RAISED = {"id", "raised_at", "call_at", "level", "calls", "shown_at"}
 
 

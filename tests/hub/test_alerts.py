@@ -208,6 +208,7 @@ def content(alert: Distress) -> tuple[object, ...]:
     )
 
 
+@settings(deadline=None)
 @given(deliveries(), st.data(), st.floats(0, 3000))
 def test_any_order_and_any_repeats_give_the_same_alerts(
     messages: list[Episode], data: st.DataObject, later: float
@@ -244,7 +245,7 @@ class Hub:
         self.known[message.id] = message if known is None else known.join(message)
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(deliveries(), st.data())
 def test_looking_in_between_changes_nothing_and_loses_nothing(
     messages: list[Episode], data: st.DataObject
@@ -266,7 +267,7 @@ def test_looking_in_between_changes_nothing_and_loses_nothing(
     assert {alert.row for alert in hub.last} == set(hub.rows)
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(deliveries(), st.data())
 def test_every_episode_stands_in_an_alert_a_person_has_seen_or_will_see(
     messages: list[Episode], data: st.DataObject
@@ -307,6 +308,7 @@ def test_every_episode_stands_in_an_alert_a_person_has_seen_or_will_see(
         assert still_open or not (reported_on and lasted)
 
 
+@settings(deadline=None)
 @given(deliveries(), st.floats(0, 2000), st.floats(0, 2000), st.data())
 def test_nothing_changes_by_itself_before_the_moment_it_is_due(
     messages: list[Episode], first: float, more: float, data: st.DataObject
