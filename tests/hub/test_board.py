@@ -70,7 +70,8 @@ def test_an_alert_is_accepted_by_a_named_person_and_closed_with_an_outcome(
     )
     expect(page.locator(".tile").first).to_contain_text("Bed 2")
     device.episode(episode, "end", 8.0, reason="frightened, loud, 8 s")
-    expect(mine.locator(".reason")).to_have_text("Frightened, loud, 8 s")
+    # It counts on until the hold-off is over, on a busy machine in leaps.
+    expect(mine.locator(".reason")).to_have_text(re.compile(r"^Frightened, loud, ([89]|[1-9]\d)\ss$"))
 
     mine.get_by_role("button", name=re.compile("^Accept")).click()
     page.get_by_role("button", name="Ben Ortiz").click()
