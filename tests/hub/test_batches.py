@@ -10,7 +10,7 @@ from simulate import Device
 from sqlalchemy import Engine, event, update
 
 from hub import board
-from hub.escalation import BED, BUDDY, LEAD
+from hub.escalation import BED, LEAD
 from hub.store import Store, revision
 from hub.tables import AlertRow
 
@@ -93,8 +93,8 @@ def test_rows_that_share_a_revision_are_all_after_the_one_before(store: Store) -
     with store.read() as connection:
         seen = revision(connection)
     tell(store, devices, "onset", 6.0, T0)
-    for step, level in ((keeper.follow_episodes, 0), (keeper.call_people, BED), (keeper.call_people, BUDDY)):
-        clock.now = T0 + 60.0 * (level == BUDDY)
+    for step, level in ((keeper.follow_episodes, 0), (keeper.call_people, BED), (keeper.call_people, LEAD)):
+        clock.now = T0 + 60.0 * (level == LEAD)
         step()
         with store.read() as connection:
             told = board.changes(connection, seen)
