@@ -2,7 +2,7 @@
 
 import { number, span, t, time } from "../i18n.js";
 import * as words from "../words.js";
-import { EMOTIONS, between, emotionShares, isLate, pauses, shares, whyUnheard } from "./said.js";
+import { EMOTIONS, absence, between, emotionShares, isLate, pauses, shares, whyUnheard } from "./said.js";
 import { put, sign, svg, titled } from "./svg.js";
 
 const FACE = 18;
@@ -35,7 +35,7 @@ export function drawFaces(chart, top) {
   const { data } = chart;
   const each = Math.max(1, Math.ceil((FACE + 6) / chart.band(data.from, data.from + data.slice_s).width));
   for (let first = 0; first < data.slices.length; first += each) {
-    const group = data.slices.slice(first, first + each);
+    const group = data.slices.slice(first, first + each).filter((slice) => isHeard(data, slice)); // no face where nothing was heard
     const sums = {};
     for (const slice of group) {
       for (const [name, count] of Object.entries(slice.emotions)) sums[name] = (sums[name] || 0) + count;
@@ -47,6 +47,10 @@ export function drawFaces(chart, top) {
     const node = sign(chart.root, face.icon, x + width / 2, top + 1, FACE, "face");
     titled(node, face.word);
   }
+}
+
+function isHeard(data, slice) {
+  return Object.keys(slice.emotions).length > 0 && absence(data, slice.at, slice.at + data.slice_s).seconds < data.slice_s / 2;
 }
 
 export function drawSpeech(chart, top, height) {
