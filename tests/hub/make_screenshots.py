@@ -71,6 +71,11 @@ def accept(page: Any, bed: str) -> None:
     tile(page, bed).get_by_role("button", name=re.compile("^Close")).wait_for()
 
 
+def mute(hub: Hub, bed: str, minutes: int, reason: str) -> None:
+    [number] = [one["id"] for one in hub.board()["beds"] if one["bed"] == bed]
+    hub.at_bed(number, "mute", person="Amara Diallo", minutes=minutes, reason=reason).raise_for_status()
+
+
 def scene(ward: Ward) -> None:
     """Bed 5 high, bed 9 medium, bed 11 accepted later, bed 12 without power."""
     beds = ward.devices
@@ -96,7 +101,7 @@ def main() -> int:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM)
         try:
             icons(browser)
-            until(hub.well, 30, "the hub")
+            until(hub.well, 90, "the hub")
             with Line(port, hub.site) as line:
                 take(browser, hub, Ward(line), supervisor)
             take_tablet(browser, Path(folder) / "tablet")
@@ -153,7 +158,12 @@ def take(browser: Any, hub: Hub, ward: Ward, supervisor: Any) -> None:
     until(lambda: len(hub.alerts("waiting")) == 4, 30, "the alerts")
     page.wait_for_timeout(1500)
     accept(page, "Bed 11")
+    mute(hub, "Bed 18", 30, "therapy")
     shot(page, "day")
+    page.get_by_role("button", name="Open Bed 20", exact=True).click()
+    page.get_by_role("button", name="Care in progress").click()
+    shot(page, "mute")
+    page.keyboard.press("Escape")
     tile(page, "Bed 11").get_by_role("button", name=re.compile("^Close")).click()
     shot(page, "close")
     page.keyboard.press("Escape")
