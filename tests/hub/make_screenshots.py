@@ -57,6 +57,7 @@ class Ward(threading.Thread):
 def shot(page: Any, name: str) -> None:
     page.wait_for_timeout(400)
     flashing = "document.getAnimations().forEach(a => { a.pause(); a.currentTime = 0; })"
+    page.mouse.move(0, 0)
     page.evaluate(flashing)  # at the bright half, whichever moment it is
     page.screenshot(path=PICTURES / f"{name}.png")
     print(PICTURES / f"{name}.png")

@@ -52,7 +52,7 @@ def test_a_bed_is_seen_then_heard_then_quiet(page: Any, line: Line) -> None:
     expect(mine.get_by_role("meter")).to_have_attribute("aria-valuenow", "7")
     expect(mine.locator(".chip").first).to_have_attribute("title", "Listening")
     device.health(microphone="muted")
-    expect(mine.locator(".chip").first).to_have_attribute("title", "Muted")
+    expect(mine.locator(".chip").first).to_have_attribute("title", "Mic muted")
 
 
 def test_an_alert_is_accepted_by_a_named_person_and_closed_with_an_outcome(

@@ -193,7 +193,7 @@ export default {
   "distress_level": "مستوى الضيق",
   "mic_healthy": "يستمع",
   "mic_file": "تسجيل",
-  "mic_muted": "مكتوم",
+  "mic_muted": "الميكروفون مكتوم",
   "mic_recovering": "الميكروفون يعود",
   "mic_silent": "ميكروفون بلا صوت",
   "mic_stalled": "الميكروفون متوقف",

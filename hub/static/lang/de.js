@@ -193,7 +193,7 @@ export default {
   "distress_level": "Stärke der Not",
   "mic_healthy": "Hört zu",
   "mic_file": "Aufnahme",
-  "mic_muted": "Stumm",
+  "mic_muted": "Mikro stumm",
   "mic_recovering": "Mikro startet neu",
   "mic_silent": "Mikro ohne Ton",
   "mic_stalled": "Mikro hängt",

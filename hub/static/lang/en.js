@@ -193,7 +193,7 @@ export default {
   "distress_level": "Distress level",
   "mic_healthy": "Listening",
   "mic_file": "Recording",
-  "mic_muted": "Muted",
+  "mic_muted": "Mic muted",
   "mic_recovering": "Mic recovering",
   "mic_silent": "Mic silent",
   "mic_stalled": "Mic stalled",

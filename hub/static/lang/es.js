@@ -193,7 +193,7 @@ export default {
   "distress_level": "Nivel de angustia",
   "mic_healthy": "Escuchando",
   "mic_file": "Grabación",
-  "mic_muted": "Silenciado",
+  "mic_muted": "Micro silenciado",
   "mic_recovering": "Micro reiniciando",
   "mic_silent": "Micro sin sonido",
   "mic_stalled": "Micro parado",

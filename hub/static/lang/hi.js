@@ -193,7 +193,7 @@ export default {
   "distress_level": "कष्ट का स्तर",
   "mic_healthy": "सुन रहा है",
   "mic_file": "रिकॉर्डिंग",
-  "mic_muted": "म्यूट",
+  "mic_muted": "माइक म्यूट",
   "mic_recovering": "माइक लौट रहा है",
   "mic_silent": "माइक में ध्वनि नहीं",
   "mic_stalled": "माइक अटका",
