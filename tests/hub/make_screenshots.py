@@ -83,7 +83,7 @@ def scene(ward: Ward) -> None:
     beds[5].episode(hex_id(), "onset", 71.0, distress=0.92)
     beds[9].episode(hex_id(), "onset", 12.0, emotion="sad", distress=0.66)
     beds[11].episode(hex_id(), "onset", 9.0, emotion="angry", distress=0.71)
-    beds[12].state("offline", "power lost or network down")
+    beds[12].state("offline", "connection lost")
     ward.gone.add(12)
     ward.voices |= {5: ("fearful", 0.92), 9: ("sad", 0.66), 11: ("angry", 0.58)}
 
