@@ -20,6 +20,7 @@ from test_board_languages import STATIC, TEXTS, places, strings
 
 from hub.store import Store
 
+expect.set_options(timeout=20_000)
 PAGES = {"bed": "bed.html", "rejects": "rejects.html"}
 NAMES = r"Bed 5|bed-05|3b|site-\w+|bedside-ser [\d.]+|Amara Diallo|Ben Ortiz|simulated 1|0\.1\.0"
 DASH = "\u2013"
@@ -53,6 +54,7 @@ def bed_page(
 ) -> Iterator[Any]:
     """The page with the hub's real past and a stream that lives."""
     context = chromium.new_context(viewport={"width": size[0], "height": size[1]}, **options)
+    context.set_default_timeout(60_000)  # two cores may have much else to do
     page = context.new_page()
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
