@@ -28,6 +28,7 @@ _SETTINGS = """
 condition_delay_s = 0
 end_holdoff_s = 0
 merge_s = 0
+late_s = 86400
 [ladder]
 buddy_s = 5
 ward_s = 10
@@ -167,11 +168,10 @@ def _kill(
 
 
 def _open_for_the_nurse(hub: Hub) -> int:
-    query = (
-        "SELECT count(*) FROM alerts WHERE kind = 'distress' AND merged_into IS NULL AND closed_at IS NULL"
-    )
-    [(count,)] = hub.rows(f"{query} AND id % {IGNORED} != 0")
-    return int(count)
+    """How many times a nurse still has to tap."""
+    query = "SELECT sum((closed_at IS NULL) + (accepted_at IS NULL)) FROM alerts WHERE kind = 'distress'"
+    [(count,)] = hub.rows(f"{query} AND merged_into IS NULL AND id % {IGNORED} != 0")
+    return int(count or 0)
 
 
 def _judge(
@@ -274,11 +274,12 @@ def _ladder(hub: Hub) -> Iterator[str]:
 def _technical(hub: Hub) -> Iterator[str]:
     """Alarms of devices and of the hub itself, raised while parts of it were dead, go by themselves."""
     rows: list[tuple[Any, ...]] = []
+    # Rightly there until the end: no board says that it is looked at, and nobody outside is set up.
+    query = "SELECT kind, reason FROM alerts WHERE condition != 'ended'"
+    query += " AND kind NOT IN ('distress', 'board', 'outside')"
 
     def over() -> bool:
-        rows[:] = hub.rows(
-            "SELECT kind, reason FROM alerts WHERE kind != 'distress' AND condition != 'ended'"
-        )
+        rows[:] = hub.rows(query)
         return not rows
 
     deadline = time.monotonic() + 90
