@@ -135,6 +135,7 @@ def torture(
         beds.may_begin = False
         until(supervised.hub.well, _SETTLE_S, "the hub's recovery")
         _until_none(beds.unsettled, "a receipt for every message")
+        _until_none(lambda: _not_raised(supervised.hub, beds), "an alert for every episode")
         _until_none(lambda: _open_for_the_nurse(supervised.hub), "an answer to every alert")
         nurse.close()
         time.sleep(1.0)  # the tablet's stream, and the engine's next look
@@ -165,6 +166,11 @@ def _kill(
             os.kill(running[kind], signal.SIGKILL)
             done[kind] += 1
     return done
+
+
+def _not_raised(hub: Hub, beds: Beds) -> int:
+    [(raised,)] = hub.rows("SELECT count(*) FROM alerts WHERE kind = 'distress'")
+    return max(0, sum(len(bed.episodes) for bed in beds.all) - int(raised))
 
 
 def _open_for_the_nurse(hub: Hub) -> int:
