@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, and_, delete, insert, select, update
 
 from hub import audit
+from hub.account_tables import PatientRow
 from hub.accounts import NAME, NOTHING
 from hub.refusals import RefusalError
 from hub.store import next_revision
-from hub.tables import CANARY, Device, PatientRow
+from hub.tables import CANARY, Device
 
 if TYPE_CHECKING:
     from hub.signing import Actor  # ingest does without a web server

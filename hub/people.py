@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from hub import audit
+from hub.account_tables import InvitationRow, PersonRow, SessionRow, TabletRow
 from hub.accounts import ADMIN, INVITATION_S, AccountError, Session, code_key, login_name, new_code
-from hub.tables import InvitationRow, PersonRow, SessionRow, TabletRow
 from hub.tablets import is_reserved
 
 COMMAND_LINE = "command line"

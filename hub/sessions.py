@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, insert, select, update
 
 from hub import audit
+from hub.account_tables import FailureRow, PersonRow, SessionRow
 from hub.accounts import (
     ABSOLUTE_S,
     FORGET_S,
@@ -21,7 +22,6 @@ from hub.accounts import (
     locked_until,
     login_name,
 )
-from hub.tables import FailureRow, PersonRow, SessionRow
 
 TOUCH_S = 60.0  # how exactly it is known when a session was last used
 

@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from hub import audit
+from hub.account_tables import PersonRow, SessionRow, TabletRow
 from hub.accounts import TABLET, AccountError, Session, is_tablet_over, key, login_name, may_see
-from hub.tables import PersonRow, SessionRow, TabletRow
 
 ON_DUTY_S = 12 * 3600.0
 """Whoever was seen within so long is offered first."""

@@ -2,6 +2,7 @@
 
 from alembic import context
 
+import hub.account_tables  # noqa: F401  (with it every table is known)
 from hub.tables import Base
 
 context.configure(

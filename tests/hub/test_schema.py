@@ -20,6 +20,7 @@ from hub_parts import ROOT, Hub, until
 from sqlalchemy import URL, inspect, text
 from sqlalchemy.exc import OperationalError
 
+import hub.account_tables  # noqa: F401  (with it every table is known)
 from edge.errors import StorageError
 from hub import board, databases, schema, technical_alerts
 from hub.faults import Fault, Place
