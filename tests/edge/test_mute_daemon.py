@@ -103,7 +103,7 @@ def test_muted_over_a_reload_and_a_kill_the_microphone_stays_closed(bed, noisy_m
     process.communicate()
     told = len(bed.hub.of("state"))
     process = bed.start()
-    until(lambda: len(bed.hub.of("state")) > told + 1, 20)  # the last words of the killed one, and its own
+    until(lambda: len(bed.hub.of("state")) > told + 1, 60)  # the last words of the killed one, and its own
     for _ in range(20):
         assert microphone.listeners() == 0
         time.sleep(0.1)

@@ -129,6 +129,7 @@ class EngineMachine(Invariants):
 
     @rule(which=st.sampled_from((0, 1)))
     def somebody_unmutes(self, which: int) -> None:
+        self.clock.now += 0.5  # nobody mutes and unmutes in one moment
         now, bed = self.clock.now, self.beds[which]
         if bed.muted(now):
             with self.store.write() as connection:

@@ -188,7 +188,7 @@ def test_hours_before_and_closer(chromium: Any, hub: Hub) -> None:
         page.get_by_role("button", name="1 h", exact=True).click()
         expect(slices.first).to_contain_text(re.compile(r"\d\d:\d\d"))
         expect(page.locator("[data-hours='1']")).to_have_attribute("aria-pressed", "true")
-        page.wait_for_function("document.querySelectorAll('#table tbody tr').length <= 62")
+        until(lambda: page.locator("#table tbody tr").count() <= 62, 20, "minutes instead of quarter hours")
         page.get_by_role("button", name="Earlier").click()
         expect(page.get_by_role("button", name="Up to now")).to_be_enabled()
         assert re.search(r"#hours=1&to=\d+$", page.url)

@@ -55,7 +55,7 @@ def test_what_a_board_shows_is_seen_and_climbs_the_ladder_only_when_it_is_in_fro
     context = chromium.new_context(viewport={"width": 1280, "height": 800})
     page = context.new_page()
     page.goto(running.url)
-    page.wait_for_function("document.querySelector('#pulse').dataset.live === 'yes'")
+    expect(page.locator("#pulse")).to_have_attribute("data-live", "yes")
     distress(line, "bed-1", "Bed 1")
     alert = alert_of(running, "Bed 1")["id"]
     until(lambda: seen(running, alert) == ["seen"], 15, "the board's word")
