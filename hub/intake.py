@@ -79,9 +79,9 @@ def _origins(
     for item in batch:
         key = ids[item.address], item.message.stamp.boot_id
         best[key] = min(best.get(key, item.at), item.at - item.message.stamp.mono_ms / 1000)
-    query = select(Boot.device_id, Boot.boot_id, Boot.origin).where(
-        Boot.boot_id.in_({key[1] for key in best})
-    )
+    devices, names = {device for device, _ in best}, {name for _, name in best}
+    where = (Boot.device_id.in_(devices), Boot.boot_id.in_(names))  # the key begins with the device
+    query = select(Boot.device_id, Boot.boot_id, Boot.origin).where(*where)
     known = {(row.device_id, row.boot_id): row.origin for row in connection.execute(query)}
     new, earlier = [], []
     for (device_id, boot_id), origin in best.items():
@@ -95,8 +95,8 @@ def _origins(
     if new:
         connection.execute(insert(Boot), new)
     if earlier:
-        where = (Boot.device_id == bindparam("of_device"), Boot.boot_id == bindparam("of_boot"))
-        connection.execute(update(Boot.__table__).where(*where), earlier)  # type: ignore[arg-type]
+        of_boot = (Boot.device_id == bindparam("of_device"), Boot.boot_id == bindparam("of_boot"))
+        connection.execute(update(Boot.__table__).where(*of_boot), earlier)  # type: ignore[arg-type]
     return best
 
 
@@ -120,7 +120,7 @@ def _keep(
             groups.setdefault((item.address, _boot_id(item.message)), []).append(item)
     if not groups:
         return []
-    held = _held(connection, {boot_id for _, boot_id in groups})
+    held = _held(connection, {(ids[address], boot_id) for address, boot_id in groups})
     answers: list[tuple[Address, Receipt]] = []
     records: list[dict[str, Any]] = []
     over: list[dict[str, Any]] = []
@@ -153,8 +153,10 @@ def _keep(
     return answers
 
 
-def _held(connection: Connection, boots: set[str]) -> dict[tuple[int, str], list[Range]]:
-    query = select(Held.device_id, Held.boot_id, Held.first, Held.last).where(Held.boot_id.in_(boots))
+def _held(connection: Connection, boots: set[tuple[int, str]]) -> dict[tuple[int, str], list[Range]]:
+    devices, names = {device for device, _ in boots}, {name for _, name in boots}
+    where = (Held.device_id.in_(devices), Held.boot_id.in_(names))  # the key begins with the device
+    query = select(Held.device_id, Held.boot_id, Held.first, Held.last).where(*where)
     found: dict[tuple[int, str], list[Range]] = {}
     for row in connection.execute(query.order_by(Held.first)):
         found.setdefault((row.device_id, row.boot_id), []).append((row.first, row.last))

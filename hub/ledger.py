@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, bindparam, func, insert, or_, select, update
 
 from edge import messages
-from edge.messages import from_json
+from edge.fields import decode
 from hub.alerts import ENDED, HIGH, Assessment, Distress, Episode, Shown, root
 from hub.store import beat, count, counter, next_revision, write_changes
 from hub.tables import CANARY, AlertRow, Device, EpisodeRow, Record
@@ -68,7 +69,7 @@ def take_in(connection: Connection) -> tuple[set[int], bool]:
 
 
 def _episode(body: str, made_at: float, received_at: float) -> Episode:
-    message = from_json(messages.Episode, body.encode())
+    message = decode(messages.Episode, json.loads(body))  # may be longer than on the wire (arrivals.text)
     return Episode(
         id=message.episode,
         onset_at=made_at - message.duration_s,

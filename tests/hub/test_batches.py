@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Iterator
 
-from engine_parts import T0, Clock, Loose, arrival, engine, hear, put
-from simulate import Device
+from engine_parts import T0, Clock, Loose, alerts, arrival, engine, hear, put, restamped
+from simulate import Device, hex_id
 from sqlalchemy import Engine, event, update
 
+from edge.messages import MAX_BYTES, to_json
 from hub import board
+from hub.arrivals import Arrival
 from hub.escalation import BED, LEAD
 from hub.store import Store, revision
 from hub.tables import AlertRow
@@ -101,3 +104,21 @@ def test_rows_that_share_a_revision_are_all_after_the_one_before(store: Store) -
             seen = told["revision"]
             assert board.changes(connection, seen)["alerts"] == []
         assert [alert["level"] for alert in told["alerts"]] == [level] * MANY
+
+
+def test_an_episode_as_long_as_the_wire_allows_stops_no_engine(store: Store) -> None:
+    """The hub writes 1 as 1.0, so what it keeps is longer than what came."""
+    clock = Clock()
+    [device] = add_beds(store, "3b", 1)
+    hear(store, clock)
+    number = device.episode(hex_id(), "onset", 10.0, send=False)
+    said = json.loads(to_json(restamped(device.sent[number], clock.now)))
+    said |= {"distress": 1, "peak": 1, "duration_s": 10, "level_db": -20, "reason": ""}
+    room = MAX_BYTES - len(json.dumps(said, separators=(",", ":")))
+    said["reason"] = "\x01" * (room // 6) + "x" * (room % 6)
+    payload = json.dumps(said, separators=(",", ":")).encode()
+    assert len(payload) == MAX_BYTES
+    topic = device.address.topic("episode")
+    assert put(store, Arrival(topic, payload, retained=False, at=clock.now))
+    engine(store, clock).follow_episodes()
+    assert [one["kind"] for one in alerts(store)] == ["distress"]
