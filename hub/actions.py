@@ -72,7 +72,7 @@ def router(settings: Settings, store: Store, clock: Callable[[], float], proofs:
         if body.minutes > _longest(who.role):
             raise RefusalError("mute_longest", role=who.role, minutes=_longest(who.role))
         with store.write() as connection:
-            _see_bed(request, connection, device_id)
+            see_bed(request, connection, device_id)
             silence = (body.minutes, body.reason)
             until = mutes.mute(connection, device_id, who.name, *silence, clock(), **who.proof)
         log.info("bed %d muted for %d min by %s: %s", device_id, body.minutes, who.name, body.reason)
@@ -82,7 +82,7 @@ def router(settings: Settings, store: Store, clock: Callable[[], float], proofs:
     def unmute(request: Request, device_id: int, body: Named) -> dict[str, bool]:
         who = actor(request, body, proofs)
         with store.write() as connection:
-            _see_bed(request, connection, device_id)
+            see_bed(request, connection, device_id)
             mutes.lift(connection, device_id, who.name, clock(), **who.proof)
         log.info("bed %d no longer muted: %s", device_id, who.name)
         return {"muted": False}
@@ -112,7 +112,8 @@ def _see_alert(request: Request, connection: Connection, alert_id: int) -> None:
         raise RefusalError("no_alert")
 
 
-def _see_bed(request: Request, connection: Connection, device_id: int) -> None:
+def see_bed(request: Request, connection: Connection, device_id: int) -> None:
+    """Raises RefusalError where there is no such bed in the wards of whoever asks."""
     ward = board.ward_of_bed(connection, device_id)
     if ward is None or not may_see(wards_of(request), ward):
         raise RefusalError("no_bed")

@@ -10,12 +10,12 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 from fastapi.templating import Jinja2Templates
 from pydantic import StringConstraints
-from sqlalchemy import Connection
 
 from edge.errors import BedsideError
 from edge.messages import Address
 from hub import audit, board, commands, patients
-from hub.accounts import LEAD, NURSE, Session, may_see
+from hub.accounts import LEAD, NURSE, Session
+from hub.actions import see_bed
 from hub.audit import UNPROVEN
 from hub.config import Settings
 from hub.proofs import Proofs
@@ -53,7 +53,7 @@ def router(
     def put(request: Request, device_id: int, body: Patient) -> dict[str, bool]:
         who = _carer(request, body)
         with store.write() as connection:
-            _see(request, connection, device_id)
+            see_bed(request, connection, device_id)
             patients.put(connection, device_id, " ".join(body.name.split()), who, clock())
         log.info("bed %d has a patient entered by %s", device_id, who.name)
         return {"entered": True, "may_forget": may_forget}
@@ -62,7 +62,7 @@ def router(
     def clear(request: Request, device_id: int, body: Named) -> dict[str, bool]:
         who = _carer(request, body)
         with store.write() as connection:
-            _see(request, connection, device_id)
+            see_bed(request, connection, device_id)
             patients.clear(connection, device_id, who, clock())
         log.info("bed %d has its patient cleared by %s", device_id, who.name)
         return {"entered": False, "may_forget": may_forget}
@@ -72,7 +72,7 @@ def router(
         """Has the device forget what it learnt of the last patient's voice, and waits for its answer."""
         who = _carer(request, body)
         with store.read() as connection:
-            _see(request, connection, device_id)
+            see_bed(request, connection, device_id)
             ward, device = board.name_of_bed(connection, device_id)
         try:
             address = Address(settings.site, ward, device)
@@ -104,10 +104,3 @@ def router(
             return patients.listed(connection, () if session is None else session.wards)
 
     return routes
-
-
-def _see(request: Request, connection: Connection, device_id: int) -> None:
-    session: Session | None = request.state.session
-    ward = board.ward_of_bed(connection, device_id)
-    if ward is None or not may_see(() if session is None else session.wards, ward):
-        raise RefusalError("no_bed")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,13 +11,13 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, upda
 
 from hub.accounts import may_see
 from hub.delivery import BOARD, PENDING, SEEN
-from hub.reach import FRESH_S, Sign
+from hub.reach import FRESH_S, Sign, is_fresh
+from hub.store import portions
 from hub.tables import CANARY, AlertRow, BoardRow, DeliveryRow, Device, Process
 
 FORGET_S = 86400.0
 """A page not heard for so long is gone; a browser that is opened again has a new number."""
 WEB = "web"
-_BATCH = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +58,9 @@ def confirm(
 
     No revision: it changes nothing on any board.
     """
-    ids = sorted(shown)
     mine: list[Any] = []
-    for start in range(0, len(ids), _BATCH):
-        some = AlertRow.id.in_(ids[start : start + _BATCH])
+    for ids in portions(shown):
+        some = AlertRow.id.in_(ids)
         rows = connection.execute(select(AlertRow.id, AlertRow.ward, AlertRow.shown_at).where(some))
         mine += [row for row in rows if may_see(wards, row.ward)]
     alerts: Any = AlertRow.__table__
@@ -113,8 +112,5 @@ def heard_of(connection: Connection, process: str) -> float:
 def counts(connection: Connection, now: float) -> tuple[int, int]:
     """How many boards are seen now, and how many can sound."""
     found = signs(connection)
-    return _fresh((sign.shown_at for sign in found), now), _fresh((sign.sounded_at for sign in found), now)
-
-
-def _fresh(times: Iterable[float | None], now: float) -> int:
-    return sum(at is not None and now < at + FRESH_S for at in times)
+    seen = sum(is_fresh(sign.shown_at, now) for sign in found)
+    return seen, sum(is_fresh(sign.sounded_at, now) for sign in found)

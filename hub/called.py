@@ -9,9 +9,8 @@ from sqlalchemy import Connection, or_, select
 
 from hub.delivery import BOARD, CALL, FAILED, PENDING
 from hub.escalation import BED, LEVELS, QUIET
+from hub.store import portions
 from hub.tables import AlertRow, DeliveryRow
-
-_BATCH = 500
 
 
 def with_calls(connection: Connection, alerts: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -23,9 +22,9 @@ def with_calls(connection: Connection, alerts: Iterable[Mapping[str, Any]]) -> l
     """
     found = [dict(alert) | {"called": [], "outside": []} for alert in alerts]
     waiting = {alert["id"]: alert for alert in found if alert["level"] > QUIET}
-    climbed = sorted(alert["id"] for alert in waiting.values() if alert["level"] > BED)
-    for start in range(0, len(climbed), _BATCH):
-        for row in connection.execute(_query(DeliveryRow.alert_id.in_(climbed[start : start + _BATCH]))):
+    climbed = [alert["id"] for alert in waiting.values() if alert["level"] > BED]
+    for ids in portions(climbed):
+        for row in connection.execute(_query(DeliveryRow.alert_id.in_(ids))):
             _add(waiting[row.alert_id], row)
     if len(climbed) < len(waiting):
         # Of alerts that only the bed's own board was called to, few hubs tell anybody outside.

@@ -33,11 +33,10 @@ from hub.delivery import (
 from hub.escalation import LEAD, QUIET
 from hub.outbound import About, Message, Outcome
 from hub.reach import Reach
-from hub.store import count, next_revision
+from hub.store import count, next_revision, portions
 from hub.tables import AlertRow, DeliveryRow, RecipientRow
 
 LEASE_S = 25.0  # longer than an attempt may take (hub.push)
-BATCH = 500  # values in one statement: both databases take more
 _ITEM: tuple[Any, ...] = (
     DeliveryRow.id,
     DeliveryRow.alert_id,
@@ -84,9 +83,8 @@ def _row(values: dict[str, Any], channel: str, recipient: str, due_at: float | N
 
 def _of(connection: Connection, query: Any, column: Any, values: Collection[int]) -> Iterable[Any]:
     """The rows whose column has one of these values, in as many queries as that takes."""
-    known = sorted(values)
-    for start in range(0, len(known), BATCH):
-        yield from connection.execute(query.where(column.in_(known[start : start + BATCH])))
+    for some in portions(values):
+        yield from connection.execute(query.where(column.in_(some)))
 
 
 def has_work(connection: Connection, recipient: Recipient, now: float) -> bool:
@@ -122,10 +120,8 @@ def _items(connection: Connection, recipient: Recipient) -> list[Item]:
 
 
 def _update(connection: Connection, ids: Collection[int], values: dict[str, Any]) -> None:
-    known = sorted(ids)
-    for start in range(0, len(known), BATCH):
-        some = DeliveryRow.id.in_(known[start : start + BATCH])
-        connection.execute(update(DeliveryRow).where(some).values(values))
+    for some in portions(ids):
+        connection.execute(update(DeliveryRow).where(DeliveryRow.id.in_(some)).values(values))
 
 
 def _write_over(connection: Connection, recipient: Recipient, alerts: Collection[int], now: float) -> None:
@@ -198,7 +194,7 @@ def settle(
         _fail(connection, rows, message, outcome, now, limits)
         if any(row.error == "" for row in rows):
             _tell(connection, message)
-    _remember(connection, recipient, outcome, now)
+    remember(connection, recipient, outcome, now)
 
 
 def _fail(
@@ -236,7 +232,8 @@ def _tell(connection: Connection, message: Message) -> None:
         connection.execute(changed.values(revision=next_revision(connection)))
 
 
-def _remember(connection: Connection, recipient: Recipient, outcome: Outcome, now: float) -> None:
+def remember(connection: Connection, recipient: Recipient, outcome: Outcome, now: float) -> None:
+    """How an attempt went, a test too: after one that arrived nobody is told any more that none does."""
     mine = (RecipientRow.channel == recipient.channel, RecipientRow.name == recipient.name)
     row = connection.execute(select(RecipientRow.failing_since).where(*mine)).one_or_none()
     values: dict[str, Any] = {"tried_at": now, "error": outcome.error}
@@ -249,11 +246,6 @@ def _remember(connection: Connection, recipient: Recipient, outcome: Outcome, no
         connection.execute(insert(RecipientRow).values({**named, **values}))
     else:
         connection.execute(update(RecipientRow).where(*mine).values(values))
-
-
-def remember_test(connection: Connection, recipient: Recipient, outcome: Outcome, now: float) -> None:
-    """How a test went: after one that arrived nobody needs to be told any more that none does."""
-    _remember(connection, recipient, outcome, now)
 
 
 def begin(connection: Connection, recipients: Collection[Recipient], now: float) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import smtplib
-import socket
 import ssl
 from email.message import EmailMessage
 from email.utils import format_datetime, localtime
@@ -49,7 +48,8 @@ class Mailer:
         except TimeoutError:
             return Outcome(f"{host} gave no answer within {DEADLINE_S:g} s", in_doubt=True)
         except (ssl.SSLError, smtplib.SMTPException, OSError) as error:
-            return Outcome(f"{host} did not take the mail: {_why(error)}", in_doubt=_may_have_it(error))
+            in_doubt = isinstance(error, smtplib.SMTPServerDisconnected)  # perhaps after it took the mail
+            return Outcome(f"{host} did not take the mail: {_why(error)}", in_doubt=in_doubt)
         return Outcome(f"{host} refused {', '.join(refused)}" if refused else "")
 
     def letter(self, message: Message) -> EmailMessage:
@@ -87,10 +87,3 @@ def _why(error: Exception) -> str:
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         return f"it refused {', '.join(error.recipients)}"
     return " ".join(str(error).split())[:200] or type(error).__name__
-
-
-def _may_have_it(error: Exception) -> bool:
-    """Whether the conversation broke off at a point where the mail may have been taken."""
-    return isinstance(error, (socket.timeout, smtplib.SMTPServerDisconnected)) and not isinstance(
-        error, smtplib.SMTPConnectError
-    )

@@ -25,7 +25,7 @@ def hashed(password: str) -> str:
 
 
 def fits(kept: str | None, password: str) -> bool:
-    """Whether this is the password; None is nobody's, which takes as long. Raises UnavailableError."""
+    """Whether this is the password; None is nobody's, which takes as long. Raises RefusalError."""
     with _turn():
         try:
             right = _hasher.verify(kept or NOBODY, password)

@@ -157,7 +157,7 @@ def test(settings: Settings, store: Store, clock: Callable[[], float]) -> int:
     failed = 0
     for channel, outcome in zip(found, asyncio.run(send_all(found)), strict=True):
         with store.write() as connection:
-            deliveries.remember_test(connection, channel.recipient, outcome, clock())
+            deliveries.remember(connection, channel.recipient, outcome, clock())
         failed += outcome.error != ""
         print(f"{channel.recipient.channel} {channel.recipient.name}: {outcome.error or 'delivered'}")
     return UnavailableError.exit_status if failed else 0

@@ -23,8 +23,8 @@ STOPPED_S = 60.0
 class Sign:
     """A board's last word; `wards` are those it shows, empty for all.
 
-    `shows`: it is in front, live and seen; `sounds`: its sound is on. `shown_at` and `sounded_at` are when it
-    last said so, None where it never has.
+    `shown_at` and `sounded_at` are when it last said that it is in front and live, and that its sound is on;
+    None where it never has.
     """
 
     wards: tuple[str, ...]
@@ -59,8 +59,8 @@ def unwatched(
         mine = [sign for sign in signs if not sign.wards or ward in sign.wards]
         shown_at = _latest((sign.shown_at for sign in mine), max(since, serving_since))
         sounded_at = _latest((sign.sounded_at for sign in mine), max(since, serving_since))
-        seen = any(_fresh(sign.shown_at, now) for sign in mine)
-        heard = any(_fresh(sign.sounded_at, now) for sign in mine)
+        seen = any(is_fresh(sign.shown_at, now) for sign in mine)
+        heard = any(is_fresh(sign.sounded_at, now) for sign in mine)
         place = Place(ward=ward)
         if not seen and ((place, BOARD) in known or now >= shown_at + limits.missing_s):
             found[place, BOARD] = cause("unwatched", shown_at, ward=ward)
@@ -99,7 +99,8 @@ def unreached(
     return None
 
 
-def _fresh(at: float | None, now: float) -> bool:
+def is_fresh(at: float | None, now: float) -> bool:
+    """Whether what a board said then of itself still counts."""
     return at is not None and now < at + FRESH_S
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from hub.tables import AlertRow, Counter, Device, Process
 
 log = logging.getLogger(__name__)
 
+_PORTION = 500
 RETRY_S = (0.5, 10.0)  # between two looks for a server that is away
 
 
@@ -98,6 +99,13 @@ def wait_for_store(settings: Settings, stop: Stop) -> Store | None:
         stop.wait(pause)
         pause = min(pause * 2, RETRY_S[1])
     return None
+
+
+def portions(values: Iterable[int]) -> Iterator[list[int]]:
+    """The values in order, as many at a time as any statement of either database may name."""
+    known = sorted(values)
+    for start in range(0, len(known), _PORTION):
+        yield known[start : start + _PORTION]
 
 
 def count(connection: Connection, name: str, by: int = 1) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,11 +49,12 @@ def enrol(connection: Connection, name: str, ward: str, by: Session, now: float)
     return cookie
 
 
-def listed(connection: Connection) -> list[dict[str, Any]]:
-    """Every tablet, by ward and name."""
+def listed(connection: Connection, wards: Collection[str]) -> list[dict[str, Any]]:
+    """The tablets of these wards, or of all where there is none, by ward and name."""
     columns = (TabletRow.id, TabletRow.name, TabletRow.ward, TabletRow.made_by, TabletRow.made_at)
     query = select(*columns, TabletRow.seen_at).order_by(TabletRow.ward, TabletRow.name)
-    return [dict(row._mapping) for row in connection.execute(query)]  # noqa: SLF001  (its public name)
+    rows = [dict(row._mapping) for row in connection.execute(query)]  # noqa: SLF001  (its public name)
+    return [row for row in rows if may_see(wards, row["ward"])]
 
 
 def ward_of(connection: Connection, tablet: int) -> str | None:

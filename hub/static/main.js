@@ -5,8 +5,9 @@ import { Answers } from "./answers.js";
 import { byId, loadIcons, setText } from "./dom.js";
 import { every } from "./every.js";
 import { Feed } from "./feed.js";
-import { span, t, time, useLanguage } from "./i18n.js";
+import { t, useLanguage } from "./i18n.js";
 import { fit } from "./layout.js";
+import { showLiveness } from "./liveness.js";
 import { People } from "./people.js";
 import { Presence } from "./presence.js";
 import { Settings } from "./settings.js";
@@ -187,20 +188,7 @@ function drawSound(now) {
 
 function drawLiveness() {
   const now = feed.now();
-  const cover = byId("not-live");
-  const dead = !live.live;
-  byId("app").inert = dead;
-  cover.hidden = !dead;
-  byId("pulse").dataset.live = live.ready && !dead ? "yes" : "no";
-  setText(byId("pulse-word"), t(dead ? "not_live_short" : live.ready ? "live" : "connecting"));
-  setText(byId("clock"), time(now));
-  if (dead) {
-    const values = { span: span(live.silence), time: time(live.heardAt) };
-    const parts = live.parts.filter((name) => name === "ingest" || name === "engine").map((name) => t(`not_live_${name}`));
-    const heard = live.silence < silentS && parts.length > 0;
-    setText(byId("not-live-why"), heard ? parts.join(" ") : t("not_live_silence", values));
-    for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close(); // they would lie above it
-  }
+  showLiveness(live, now, silentS);
   drawSound(now);
 }
 

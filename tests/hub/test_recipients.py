@@ -125,11 +125,11 @@ def test_check_and_metrics_tell_who_cannot_be_reached(store: Store, tmp_path: Pa
         [found] = check_delivery.outside(connection, settings)
         assert (found.kind, found.words) == ("note", ("told of calls: duty phone (never tried)",))
     with store.write() as connection:
-        deliveries.remember_test(connection, phone, Outcome("gateway.example answered 500"), T0)
+        deliveries.remember(connection, phone, Outcome("gateway.example answered 500"), T0)
         [found] = check_delivery.outside(connection, settings)
         assert (found.kind, found.status) == ("red", 69)
         assert "gateway.example answered 500" in found.words[0]
-        deliveries.remember_test(connection, phone, Outcome(), T0)
+        deliveries.remember(connection, phone, Outcome(), T0)
         assert check_delivery.outside(connection, settings)[0].kind == "well"
         boards.save(connection, {"0" * 16: Report("", (), T0, T0, None)}, T0)
         assert check_delivery.seen(connection, settings, T0 + 10).words[0].startswith("1 seen, 0 with sound")

@@ -2,7 +2,8 @@
 
 import { byId, el, icon, loadIcons, setText } from "../dom.js";
 import { Feed } from "../feed.js";
-import { addTexts, ago, day, number, span, t, time, useLanguage } from "../i18n.js";
+import { addTexts, ago, day, number, t, time, useLanguage } from "../i18n.js";
+import { showLiveness } from "../liveness.js";
 import { Settings } from "../settings.js";
 import * as words from "../words.js";
 import { Chart } from "./chart.js";
@@ -159,17 +160,7 @@ function drawNow() {
 }
 
 function drawLiveness() {
-  const dead = !live.live;
-  byId("app").inert = dead;
-  byId("not-live").hidden = !dead;
-  byId("pulse").dataset.live = live.ready && !dead ? "yes" : "no";
-  setText(byId("pulse-word"), t(dead ? "not_live_short" : live.ready ? "live" : "connecting"));
-  setText(byId("clock"), time(feed.now()));
-  if (!dead) return;
-  const parts = live.parts.filter((name) => name === "ingest" || name === "engine").map((name) => t(`not_live_${name}`));
-  const silence = t("not_live_silence", { span: span(live.silence), time: time(live.heardAt) });
-  setText(byId("not-live-why"), live.silence < silentS && parts.length ? parts.join(" ") : silence);
-  for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
+  showLiveness(live, feed.now(), silentS);
 }
 
 for (const button of document.querySelectorAll("[data-hours]")) {
