@@ -11,17 +11,12 @@ import time
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
+from ports import free_port
 from waiting import until
 
 from edge.messages import Address, HubState, Receipt, hub_topic, to_json, utc_text
 
 ADDRESS = Address("demo", "ward-1", "bed-1")
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Broker:

@@ -9,10 +9,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parents[1]))  # ports.py
+
 from account_parts import REQUIRED, Ward
 from bed_day import live_through
-from hub_parts import ROOT, Hub, free_port, until
+from hub_parts import ROOT, Hub, until
 from playwright.sync_api import sync_playwright
+from ports import free_port
 from simulate import Device, Line
 
 from edge.messages import to_json

@@ -16,15 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from ports import free_port
 from sqlalchemy import URL, NullPool, create_engine, text
 
 ROOT = Path(__file__).parents[2]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def until(condition: Callable[[], Any], seconds: float = 10.0, what: str = "it") -> Any:

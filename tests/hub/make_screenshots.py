@@ -10,9 +10,12 @@ import time
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parents[1]))  # ports.py
+
 from account_parts import guarded_ward
-from hub_parts import ROOT, Broker, Hub, free_port, until
+from hub_parts import ROOT, Broker, Hub, until
 from playwright.sync_api import sync_playwright
+from ports import free_port
 from simulate import Device, Line, hex_id
 
 PICTURES = ROOT / "hub" / "screenshots"

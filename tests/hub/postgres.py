@@ -14,7 +14,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from hub_parts import end, free_port, listens, until
+from hub_parts import end, listens, until
+from ports import free_port
 from sqlalchemy import URL
 
 PASSWORD = "correct horse"  # noqa: S105

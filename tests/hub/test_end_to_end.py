@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from hub_parts import ROOT, end, free_port, until
+from hub_parts import ROOT, end, until
 from playwright.sync_api import expect
+from ports import free_port
 
 SCENE = ROOT / "tests" / "data" / "scene.wav"
 

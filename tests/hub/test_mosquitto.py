@@ -15,8 +15,9 @@ from typing import Any
 
 import paho.mqtt.client as mqtt
 import pytest
-from hub_parts import Hub, end, free_port, listens, until
+from hub_parts import Hub, end, listens, until
 from paho.mqtt.enums import CallbackAPIVersion
+from ports import free_port
 
 from edge.messages import Address, Receipt, from_json
 from hub import broker_files, check_broker

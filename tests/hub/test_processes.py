@@ -11,7 +11,8 @@ import time
 from pathlib import Path
 
 import pytest
-from hub_parts import ROOT, Broker, Hub, end, free_port, listens, until
+from hub_parts import ROOT, Broker, Hub, end, listens, until
+from ports import free_port
 from simulate import Device, Line, hex_id
 
 from edge.errors import ConfigError

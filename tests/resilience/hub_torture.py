@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from busy_ward import IGNORED, Beds, Nurse, Tablet
-from hub_parts import Hub, end, free_port, until
+from hub_parts import Hub, end, until
+from ports import free_port
 
 from hub.escalation import Ladder, Standing, call
 

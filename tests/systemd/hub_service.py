@@ -1,23 +1,17 @@
 """The hub's units in a machine of our own."""
 
-import socket
 import subprocess
 import time
 from pathlib import Path
 
 from machine import CHECKOUT, ROOT
+from ports import free_port
 
 WHOLE = "bedside-hub.service"
 PARTS = tuple(f"bedside-hub@{name}.service" for name in ("ingest", "alerts", "web", "push"))
 CONFIG = "/etc/bedside-ser/hub.toml"
 DATA = "/var/lib/bedside-hub"
 _VERBS = {WHOLE: "run", "bedside-hub@.service": "%i"}
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class HubService:

@@ -7,8 +7,9 @@ from pathlib import Path
 import httpx
 import pytest
 from broker_parts import Broker
-from hub_service import CONFIG, DATA, PARTS, WHOLE, HubService, copy_as_instance, exposure, free_port
+from hub_service import CONFIG, DATA, PARTS, WHOLE, HubService, copy_as_instance, exposure
 from machine import ROOT
+from ports import free_port
 
 HANG = """
 import sys, time

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from hub_service import DATA, WHOLE, HubService, exposure, free_port
+from hub_service import DATA, WHOLE, HubService, exposure
 from machine import CHECKOUT, ROOT
+from ports import free_port
 
 from hub.authority import Authority
 
