@@ -18,6 +18,7 @@ from edge.fields import FieldError, decode
 from edge.messages import ACTIONS, Address
 from hub import __version__, audit, config, operation, people, supervisor
 from hub.accounts import ADMIN, INVITATION_S
+from hub.refusals import RefusalError
 from hub.service import Stop, clock, start_logging
 from hub.store import open_store, wait_for_store
 
@@ -46,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.verb == "admin":
             return _admin(options)
         return _run(options)
-    except FieldError as error:
+    except (FieldError, RefusalError) as error:
         parser.error(str(error))
     except BedsideError as error:
         print(f"bedside-hub {options.verb}: {error}", file=sys.stderr)
@@ -115,8 +116,18 @@ def _admin(options: Any) -> int:
     if not settings.accounts.required:
         raise ConfigError("accounts.required is false, so nobody logs in; set it to true first")
     with contextlib.closing(open_store(settings)) as store, store.write() as connection:
-        code = people.invite(connection, name, ADMIN, (), None, clock())
-    print(f"{name} becomes an admin with this code, once, within {INVITATION_S / 3600:.0f} hours:\n{code}")
+        known = people.find(connection, name)
+        if known is None:
+            code = people.invite(connection, name, ADMIN, (), None, clock())
+        elif people.is_admin(connection, known):
+            code, name = people.new_password(connection, known, None, clock())
+        else:
+            raise ConfigError(
+                f"{name!r} has an account that is no admin's or is disabled; have an admin change it on the"
+                " board, under People and tablets, or give the name of somebody new"
+            )
+    what = "becomes an admin" if known is None else "sets a new password"
+    print(f"{name} {what} with this code, once, within {INVITATION_S / 3600:.0f} hours:\n{code}")
     print(f"Open /join#{code} on the board and choose a password.")
     return 0
 

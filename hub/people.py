@@ -37,9 +37,15 @@ def listed(connection: Connection) -> list[dict[str, Any]]:
     ]
 
 
-def exists(connection: Connection, name: str) -> bool:
-    """Whether somebody of this name has an account."""
-    return connection.scalar(select(PersonRow.id).where(PersonRow.login == login_name(name))) is not None
+def find(connection: Connection, name: str) -> int | None:
+    """The number of the person with this name, however it is spelled; None where nobody has an account."""
+    return connection.scalar(select(PersonRow.id).where(PersonRow.login == login_name(name)))
+
+
+def is_admin(connection: Connection, person: int) -> bool:
+    """Whether somebody is an admin and may log in."""
+    where = (PersonRow.id == person, PersonRow.role == ADMIN, PersonRow.disabled_at.is_(None))
+    return connection.scalar(select(PersonRow.id).where(*where)) is not None
 
 
 def is_empty(connection: Connection) -> bool:
@@ -50,23 +56,45 @@ def is_empty(connection: Connection) -> bool:
 def invite(
     connection: Connection, name: str, role: str, wards: Sequence[str], by: Session | None, now: float
 ) -> str:
-    """A code with which `name` sets a password, once, within 72 hours; earlier codes for the name are void.
+    """A code with which somebody new becomes a person with this role and these wards. Raises AccountError.
 
-    Whoever has an account keeps it and gets this role and these wards with the new password. `by` is None
-    at the command line.
+    `by` is None at the command line.
     """
     if is_reserved(name):
         raise AccountError("reserved_name")
-    code = new_code()
     spelled = unicodedata.normalize("NFC", " ".join(name.split()))
+    if find(connection, name) is not None:
+        raise AccountError("has_account", name=spelled)
+    wards = sorted(set(wards))
+    audit.write(connection, now, *_who(by), "invite", f"person {spelled}", role=role, wards=wards)
+    return _new_code(connection, spelled, role, wards, now)
+
+
+def new_password(connection: Connection, person: int, by: Session | None, now: float) -> tuple[str, str]:
+    """A code with which somebody sets a new password, and nothing else; and the name. Raises AccountError.
+
+    `by` is None at the command line.
+    """
+    row = _person(connection, person)
+    if row.disabled_at is not None:
+        raise AccountError("disabled", name=row.name)
+    audit.write(connection, now, *_who(by), "new code", f"person {row.name}")
+    return _new_code(connection, row.name, row.role, json.loads(row.wards), now), row.name
+
+
+def _new_code(connection: Connection, name: str, role: str, wards: Sequence[str], now: float) -> str:
+    """A code that serves once, within 72 hours; earlier ones for the name are void."""
+    code = new_code()
     connection.execute(delete(InvitationRow).where(InvitationRow.login == login_name(name)))
     connection.execute(delete(InvitationRow).where(InvitationRow.end_at <= now))
-    values = {"key": code_key(code), "name": spelled, "login": login_name(name), "role": role}
-    values |= {"wards": json.dumps(sorted(set(wards)))}
+    values = {"key": code_key(code), "name": name, "login": login_name(name), "role": role}
+    values |= {"wards": json.dumps(wards)}
     connection.execute(insert(InvitationRow).values(**values, end_at=now + INVITATION_S))
-    who = (COMMAND_LINE, ADMIN) if by is None else (by.name, by.role)
-    audit.write(connection, now, *who, "invite", f"person {spelled}", role=role, wards=sorted(set(wards)))
     return code
+
+
+def _who(by: Session | None) -> tuple[str, str]:
+    return (COMMAND_LINE, ADMIN) if by is None else (by.name, by.role)
 
 
 def invited(connection: Connection, code: str, now: float) -> str:
@@ -75,20 +103,27 @@ def invited(connection: Connection, code: str, now: float) -> str:
 
 
 def join(connection: Connection, code: str, password: str, now: float) -> int:
-    """Uses up a code: the person, new or not, has this hashed password from now on. Raises AccountError."""
+    """Uses up a code: the person, new or not, has this hashed password from now on. Raises AccountError.
+
+    Role and wards are the invitation's only for somebody new: whoever is a person already may have been given
+    others since the code was made.
+    """
     row = _invitation(connection, code, now)
     connection.execute(delete(InvitationRow).where(InvitationRow.key == row.key))
-    values = {"name": row.name, "role": row.role, "wards": row.wards, "password": password}
-    person = connection.scalar(select(PersonRow.id).where(PersonRow.login == row.login))
-    if person is None:
-        new = insert(PersonRow).values(**values, login=row.login, made_at=now).returning(PersonRow.id)
-        person = connection.execute(new).scalar_one()
+    number = find(connection, row.login)
+    if number is None:
+        values = {"name": row.name, "login": row.login, "role": row.role, "wards": row.wards}
+        new = insert(PersonRow).values(**values, password=password, made_at=now).returning(PersonRow.id)
+        number = connection.execute(new).scalar_one()
     else:
-        values |= {"disabled_at": None, "pin": None}  # a code may have come into other hands
-        connection.execute(update(PersonRow).where(PersonRow.id == person).values(values))
-        _end_sessions(connection, person)
-    audit.write(connection, now, row.name, row.role, "join", f"person {row.name}")
-    return int(person)
+        secrets = {"password": password, "pin": None}  # a code may have come into other hands
+        connection.execute(update(PersonRow).where(PersonRow.id == number).values(secrets))
+        _end_sessions(connection, number)
+    person = _person(connection, number)
+    if person.disabled_at is not None:
+        raise AccountError("code")
+    audit.write(connection, now, person.name, person.role, "join", f"person {person.name}")
+    return number
 
 
 def _invitation(connection: Connection, code: str, now: float) -> Any:
@@ -140,12 +175,6 @@ def log_out(connection: Connection, person: int, by: Session, now: float) -> Non
     row = _person(connection, person)
     _end_sessions(connection, person)
     audit.write(connection, now, by.name, by.role, "end sessions", f"person {row.name}")
-
-
-def new_password(connection: Connection, person: int, by: Session, now: float) -> tuple[str, str]:
-    """A code with which somebody sets a new password, and the name. Raises AccountError."""
-    row = _person(connection, person)
-    return invite(connection, row.name, row.role, json.loads(row.wards), by, now), row.name
 
 
 def set_password(connection: Connection, own: Session, hashed: str, now: float) -> None:

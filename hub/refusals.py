@@ -53,7 +53,7 @@ REFUSALS = {
     "invite_wards": Refusal(403, "you can invite only to your own wards: {wards}"),
     "has_account": Refusal(409, "{name} has an account; only an admin can give a new password"),
     "no_person": Refusal(409, "there is no such person"),
-    "disabled": Refusal(409, "{name} is disabled already"),
+    "disabled": Refusal(409, "{name} is disabled"),
     "not_disabled": Refusal(409, "{name} is not disabled"),
     "only_admin": Refusal(409, "{name} is the only admin; make another one first"),
     "reserved_name": Refusal(422, "this name would be taken for a tablet; choose another"),

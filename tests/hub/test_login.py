@@ -163,15 +163,16 @@ def test_other_wards_from_now_on_are_sent_as_a_whole(ward: Ward) -> None:
 
 @pytest.mark.parametrize("how", ["disable", "logout-everywhere"])
 def test_the_stream_ends_with_the_session(ward: Ward, how: str) -> None:
-    number = ward.add("Leaver", "nurse")
-    with ward.logged_in("Leaver") as client, ward.logged_in("Root") as admin:
+    leaver = f"Leaver {how}"
+    number = ward.add(leaver, "nurse")
+    with ward.logged_in(leaver) as client, ward.logged_in("Root") as admin:
         with client.stream("GET", "/api/stream") as response:
             stream = events(response)
             next(stream)
             if how == "disable":
                 assert admin.post(f"/api/people/{number}/disable").status_code == 200
             else:
-                with ward.logged_in("Leaver") as other:
+                with ward.logged_in(leaver) as other:
                     assert other.post("/api/logout-everywhere").status_code == 200
             began = time.monotonic()
             assert len(list(stream)) <= 2
@@ -189,11 +190,13 @@ def test_what_is_done_is_recorded_under_the_sessions_person(ward: Ward) -> None:
     assert acted(ward) == [("Amara", "nurse", "accept")]
 
 
-def test_a_lead_gives_no_new_password_to_somebody_with_an_account(ward: Ward) -> None:
+def test_somebody_with_an_account_is_not_invited_again(ward: Ward) -> None:
+    """With the invitation would come a role; a new password is another thing, and an admin's to give."""
     ward.add("Lead", "lead")
-    with ward.logged_in("Lead") as lead, ward.logged_in("Root") as admin:
-        assert lead.post("/api/people/invite", json={"name": "AMARA"}).status_code == 409
-        assert admin.post("/api/people/invite", json={"name": "AMARA"}).status_code == 200
+    for name in ("Lead", "Root"):
+        with ward.logged_in(name) as client:
+            answer = client.post("/api/people/invite", json={"name": "AMARA"})
+            assert (answer.status_code, answer.json()["code"]) == (409, "has_account")
 
 
 def test_without_accounts_everything_is_as_before(tmp_path: Path, broker: Broker) -> None:
@@ -225,6 +228,15 @@ def test_the_command_line_refuses_what_cannot_be(tmp_path: Path) -> None:
     hub.config.write_text(hub.config.read_text().replace("required = false", "required = true"))
     assert admin(hub, "  ").returncode == 2
     assert admin(hub, "R\x1b").returncode == 2
+    reserved = admin(hub, "Tablet 3b, not identified")
+    assert (reserved.returncode, "taken for a tablet" in reserved.stderr) == (2, True)
+
+
+def test_the_command_line_gives_an_admin_a_new_password_and_nobody_a_new_role(ward: Ward) -> None:
+    known = admin(ward.hub, "ROOT")
+    assert known.stdout.startswith("Root sets a new password with this code")
+    refused = admin(ward.hub, "Amara")
+    assert (refused.returncode, "an account that is no admin's" in refused.stderr) == (78, True)
 
 
 def disable(page: Any, name: str) -> None:

@@ -133,9 +133,49 @@ def test_the_last_admin_stays(store: Store, hashed: str) -> None:
 def test_a_new_code_for_somebody_known_ends_their_sessions(store: Store, hashed: str) -> None:
     number = person(store, hashed)
     cookie = begin(store, number, hashed)
-    assert person(store, passwords.hashed("another few words"), "AMARA") == number
+    refuses(store, lambda one: people.invite(one, "AMARA", "nurse", [], None, T0), "has an account")
+    with store.write() as connection:
+        code, name = people.new_password(connection, number, None, T0)
+        assert people.join(connection, code, passwords.hashed("another few words"), T0) == number
+    assert name == "Amara"
     assert find(store, cookie) is None
     refuses(store, lambda one: sessions.begin(one, number, hashed, None, T0), "changed")
+
+
+def test_a_code_gives_back_no_role_that_was_taken_meanwhile(store: Store, hashed: str) -> None:
+    admin, number = person(store, hashed, "Root", ADMIN), person(store, hashed, "Ben", ADMIN)
+    me = find(store, begin(store, admin, hashed))
+    assert me is not None
+    with store.write() as connection:
+        code, _ = people.new_password(connection, number, me, T0)
+        people.change(connection, number, "nurse", ["a"], me, T0)
+        people.join(connection, code, hashed, T0)
+    found = find(store, begin(store, number, hashed))
+    assert found is not None
+    assert (found.role, found.wards) == ("nurse", ("a",))
+
+
+def test_a_code_of_an_older_version_takes_no_role_from_the_only_admin(store: Store, hashed: str) -> None:
+    """There an invitation could be made for somebody with an account."""
+    admin = person(store, hashed, "Root", ADMIN)
+    with store.write() as connection:
+        code, _ = people.new_password(connection, admin, None, T0)
+        connection.execute(text("UPDATE invitations SET role = 'nurse', wards = '[\"a\"]'"))
+        people.join(connection, code, hashed, T0)
+    with store.read() as connection:
+        assert people.is_admin(connection, admin)
+        assert people.listed(connection)[0]["wards"] == []
+
+
+def test_a_code_lets_nobody_in_who_is_disabled(store: Store, hashed: str) -> None:
+    admin, number = person(store, hashed, "Root", ADMIN), person(store, hashed)
+    me = find(store, begin(store, admin, hashed))
+    assert me is not None
+    with store.write() as connection:
+        code, _ = people.new_password(connection, number, me, T0)
+        people.disable(connection, number, me, T0)
+    refuses(store, lambda one: people.join(one, code, hashed, T0), "wrong, was used")
+    refuses(store, lambda one: people.new_password(one, number, me, T0), "Amara is disabled")
 
 
 def attempts(store: Store, name: str, address: str, times: int, now: float = T0) -> None:

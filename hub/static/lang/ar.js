@@ -259,7 +259,7 @@ export default {
   "refused_invite_wards": "يمكنك الدعوة إلى أقسامك فقط: {wards}.",
   "refused_has_account": "لدى {name} حساب. المشرف وحده يعطي كلمة مرور جديدة.",
   "refused_no_person": "لا يوجد شخص كهذا.",
-  "refused_disabled": "{name} معطّل بالفعل.",
+  "refused_disabled": "{name} معطّل.",
   "refused_not_disabled": "{name} غير معطّل.",
   "refused_only_admin": "{name} هو المشرف الوحيد. عيّن مشرفًا آخر أولًا.",
   "refused_reserved_name": "سيُظن هذا الاسم جهازًا لوحيًا. اختر غيره.",

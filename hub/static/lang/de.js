@@ -259,7 +259,7 @@ export default {
   "refused_invite_wards": "Sie können nur zu Ihren eigenen Stationen einladen: {wards}.",
   "refused_has_account": "{name} hat ein Konto. Ein neues Passwort kann nur ein Administrator geben.",
   "refused_no_person": "Diese Person gibt es nicht.",
-  "refused_disabled": "{name} ist schon gesperrt.",
+  "refused_disabled": "{name} ist gesperrt.",
   "refused_not_disabled": "{name} ist nicht gesperrt.",
   "refused_only_admin": "{name} ist der einzige Administrator. Zuerst einen weiteren ernennen.",
   "refused_reserved_name": "Dieser Name würde für ein Tablet gehalten. Wählen Sie einen anderen.",

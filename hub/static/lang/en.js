@@ -259,7 +259,7 @@ export default {
   "refused_invite_wards": "You can invite only to your own wards: {wards}.",
   "refused_has_account": "{name} has an account. Only an admin can give a new password.",
   "refused_no_person": "There is no such person.",
-  "refused_disabled": "{name} is disabled already.",
+  "refused_disabled": "{name} is disabled.",
   "refused_not_disabled": "{name} is not disabled.",
   "refused_only_admin": "{name} is the only admin. Make another one first.",
   "refused_reserved_name": "This name would be taken for a tablet. Choose another.",

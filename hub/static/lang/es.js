@@ -259,7 +259,7 @@ export default {
   "refused_invite_wards": "Solo puede invitar a sus propias unidades: {wards}.",
   "refused_has_account": "{name} tiene una cuenta. Solo un administrador puede dar una contraseña nueva.",
   "refused_no_person": "Esta persona no existe.",
-  "refused_disabled": "{name} ya está desactivado.",
+  "refused_disabled": "{name} está desactivado.",
   "refused_not_disabled": "{name} no está desactivado.",
   "refused_only_admin": "{name} es el único administrador. Nombre primero a otro.",
   "refused_reserved_name": "Este nombre se confundiría con una tableta. Elija otro.",

@@ -259,7 +259,7 @@ export default {
   "refused_invite_wards": "Vous ne pouvez inviter que dans vos propres services : {wards}.",
   "refused_has_account": "{name} a un compte. Seul un administrateur peut donner un nouveau mot de passe.",
   "refused_no_person": "Cette personne n’existe pas.",
-  "refused_disabled": "{name} est déjà désactivé.",
+  "refused_disabled": "{name} est désactivé.",
   "refused_not_disabled": "{name} n’est pas désactivé.",
   "refused_only_admin": "{name} est le seul administrateur. Nommez-en d’abord un autre.",
   "refused_reserved_name": "Ce nom serait pris pour une tablette. Choisissez-en un autre.",

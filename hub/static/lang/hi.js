@@ -259,7 +259,7 @@ export default {
   "refused_invite_wards": "आप केवल अपने वार्डों में आमंत्रित कर सकते हैं: {wards}।",
   "refused_has_account": "{name} का खाता है। नया पासवर्ड केवल प्रशासक दे सकते हैं।",
   "refused_no_person": "ऐसा कोई व्यक्ति नहीं है।",
-  "refused_disabled": "{name} पहले से निष्क्रिय है।",
+  "refused_disabled": "{name} निष्क्रिय है।",
   "refused_not_disabled": "{name} निष्क्रिय नहीं है।",
   "refused_only_admin": "{name} एकमात्र प्रशासक हैं। पहले किसी और को बनाएँ।",
   "refused_reserved_name": "यह नाम टैबलेट समझा जाएगा। दूसरा चुनें।",
