@@ -15,7 +15,7 @@ from hub.audit import UNPROVEN
 from hub.called import with_calls
 from hub.refusals import RefusalError
 from hub.store import next_revision, revision
-from hub.tables import CANARY, ActionRow, AlertRow, Device, Process
+from hub.tables import ALIVE, CANARY, ActionRow, AlertRow, Device, Process
 
 RECENT = 20
 ALERT_COLUMNS: tuple[Any, ...] = (
@@ -208,8 +208,7 @@ def _in(wards: Collection[str]) -> tuple[Any, Any]:
 
 def is_open() -> Any:
     """The condition for alerts that wait for somebody: not resolved, not closed, not part of another."""
-    resolved = (AlertRow.priority == TECHNICAL) & (AlertRow.condition == ENDED)
-    return ~or_(resolved, AlertRow.closed_at.is_not(None), AlertRow.merged_into.is_not(None))
+    return ALIVE & AlertRow.closed_at.is_(None)
 
 
 def _beds(connection: Connection, query: Select[Any], names: str) -> list[dict[str, Any]]:

@@ -47,7 +47,8 @@ def make(connection: Connection, ladder: Ladder, now: float) -> list[tuple[int, 
     silences = _silences(connection, now)
     changes: dict[int, dict[str, Any]] = {}
     told, made = [], []
-    for row in connection.execute(select(*_COLUMNS).where(AlertRow.call_at <= now).order_by(AlertRow.id)):
+    due = connection.execute(select(*_COLUMNS).where(AlertRow.call_at <= now)).all()
+    for row in sorted(due, key=lambda one: one.id):  # SQLite would read all alerts for the sake of the order
         found = call(_standing(row, silences.get(row.id, ())), now, ladder)
         changes[row.id] = {"call_at": found.due_at}
         if (found.level, found.calls) != (row.level, row.calls):

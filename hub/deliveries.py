@@ -277,7 +277,7 @@ def reaches(connection: Connection) -> dict[tuple[str, str], Reach]:
 
 def called_wards(connection: Connection) -> set[str]:
     """The wards of distress to which whoever leads has been called, and nobody has answered."""
-    waiting = (AlertRow.level >= LEAD, AlertRow.priority != TECHNICAL)
+    waiting = (board.is_open(), AlertRow.level >= LEAD, AlertRow.priority != TECHNICAL)
     return set(connection.scalars(select(AlertRow.ward).where(*waiting).distinct()))
 
 

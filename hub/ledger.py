@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, func, insert, select, union, update
 
 from edge import messages
 from edge.fields import decode
 from hub.alerts import ENDED, HIGH, Assessment, Distress, Episode, Shown, root
-from hub.store import beat, count, counter, next_revision, write_changes
-from hub.tables import CANARY, AlertRow, Device, EpisodeRow, Record
+from hub.store import beat, count, counter, next_revision, portions, write_changes
+from hub.tables import ALIVE, CANARY, EPISODE_OF_ANCHOR, AlertRow, Device, EpisodeRow, Record
 
 BATCH = 500  # records in one transaction: other writers wait as long as that takes
-_NAME = 32  # characters of an episode's own name; an anchor may name a stretch of it (hub.alerts.root)
 MEMORY_S = 3600.0  # older episodes no longer count towards anything that can still change
 _MATTERS_TO_CALLS = frozenset({"condition", "missed", "merged_into"})  # of what the engine writes
 
 _EPISODE_FIELDS = tuple(one.name for one in fields(Episode))
 _EPISODE_COLUMNS: tuple[Any, ...] = tuple(getattr(EpisodeRow, name) for name in _EPISODE_FIELDS)
+_DISTRESS = AlertRow.kind == "distress"
 _ALERT_FIELDS = tuple(
     one.name for one in fields(Distress) if one.name not in ("row", "absorbed", "settled", "episodes")
 )
@@ -122,38 +122,41 @@ def _write_episodes(connection: Connection, changes: Mapping[tuple[int, str], Ma
 def beds(connection: Connection, devices: Collection[int], now: float) -> dict[int, Bed]:
     """Of each of these devices' beds what can still change an alert."""
     found: dict[int, Bed] = {device_id: Bed() for device_id in devices}
-    recent = _recent(devices, now)
-    query = select(EpisodeRow.device_id, EpisodeRow.alert_id, *_EPISODE_COLUMNS).where(recent)
-    for row in connection.execute(query):
-        bed = found[row[0]]
-        bed.episodes.append(Episode(*row[2:]))
-        bed.alert_of[row.id] = row.alert_id
-    of_anchor = (
-        EpisodeRow.device_id == AlertRow.device_id,
-        EpisodeRow.id == func.substr(AlertRow.anchor, 1, _NAME),
-    )
+    shown: set[int] = set()
     columns = (AlertRow.device_id, AlertRow.id, AlertRow.anchor, AlertRow.accepted_at, AlertRow.closed_at)
-    shown = select(*columns).join(EpisodeRow, and_(*of_anchor))
-    for row in connection.execute(
-        shown.where(AlertRow.kind == "distress", AlertRow.merged_into.is_(None), recent)
-    ):
-        found[row.device_id].shown.append(Shown(*row[1:]))
+    for recent in _recent(connection, devices, now):
+        same = and_(EpisodeRow.device_id == recent.c.device_id, EpisodeRow.id == recent.c.id)
+        episodes = select(EpisodeRow.device_id, EpisodeRow.alert_id, *_EPISODE_COLUMNS).join(recent, same)
+        for row in connection.execute(episodes):
+            bed = found[row[0]]
+            if row.id not in bed.alert_of:
+                bed.episodes.append(Episode(*row[2:]))
+                bed.alert_of[row.id] = row.alert_id
+        anchored = and_(AlertRow.device_id == recent.c.device_id, recent.c.id == EPISODE_OF_ANCHOR)
+        alerts = select(*columns).join(recent, anchored).where(_DISTRESS, AlertRow.merged_into.is_(None))
+        for row in connection.execute(alerts):
+            if row.id not in shown:
+                shown.add(row.id)
+                found[row.device_id].shown.append(Shown(*row[1:]))
     return found
 
 
-def _recent(devices: Collection[int], now: float) -> Any:
-    """Episodes of these devices that can still change an alert."""
-    open_alerts = select(AlertRow.id).where(AlertRow.device_id.in_(devices), _alive())
-    return EpisodeRow.device_id.in_(devices) & or_(
-        EpisodeRow.last_at >= now - MEMORY_S,
-        EpisodeRow.received_at >= now - MEMORY_S,
-        EpisodeRow.alert_id.in_(open_alerts),
+def _recent(connection: Connection, devices: Collection[int], now: float) -> Iterator[Any]:
+    """Keys of these devices' episodes that can still change an alert, in as many parts as that takes.
+
+    Each kind is found by an index of its own. Living alerts are looked for first: how few there are among
+    all, PostgreSQL would not guess and read every episode.
+    """
+    mine = EpisodeRow.device_id.in_(devices)
+    keys = select(EpisodeRow.device_id, EpisodeRow.id)
+    by_time = (
+        keys.where(mine, EpisodeRow.last_at >= now - MEMORY_S),
+        keys.where(mine, EpisodeRow.received_at >= now - MEMORY_S),
     )
-
-
-def _alive() -> Any:
-    """Alerts that are open, or closed while their condition goes on."""
-    return AlertRow.merged_into.is_(None) & or_(AlertRow.closed_at.is_(None), AlertRow.condition != ENDED)
+    yield union(*by_time).subquery()
+    living = select(AlertRow.id).where(AlertRow.device_id.in_(devices), ALIVE, _DISTRESS)
+    for some in portions(connection.scalars(living)):
+        yield keys.where(EpisodeRow.alert_id.in_(some)).subquery()
 
 
 def write(

@@ -6,10 +6,23 @@ number, so "all that changed since number N" is one query, also after a reload o
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, UniqueConstraint, text
+from sqlalchemy import (
+    BigInteger,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    UniqueConstraint,
+    func,
+    literal,
+    or_,
+    true,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from hub.alerts import ENDED, TECHNICAL
 
 CANARY = "hub.canary"
 """Ward and name of the hub's own device (hub.canary), which is on no board; no other may have that ward."""
@@ -144,6 +157,10 @@ class EpisodeRow(Base):
     """The join of an episode's messages (hub.alerts.Episode) and the alert it belongs to."""
 
     __tablename__ = "episodes"
+    __table_args__ = (
+        Index("episodes_by_end", "device_id", "last_at"),
+        Index("episodes_by_arrival", "device_id", "received_at"),
+    )
     device_id: Mapped[int] = mapped_column(ForeignKey("devices.id"), primary_key=True)
     id: Mapped[str] = mapped_column(primary_key=True)
     onset_at: Mapped[float]
@@ -199,14 +216,27 @@ class AlertRow(Base):
     revision: Mapped[int] = mapped_column(index=True)
 
 
+def _fixed(value: int | str) -> Any:
+    """A value that stands in the statement itself: with a parameter no partial index would be used."""
+    return literal(value, literal_execute=True)
+
+
+ALIVE = AlertRow.merged_into.is_(None) & or_(
+    AlertRow.condition != _fixed(ENDED),
+    AlertRow.closed_at.is_(None) & (AlertRow.priority != _fixed(TECHNICAL)),
+)
+"""Alerts that wait for somebody, or whose condition goes on; found by it among all that are over."""
+EPISODE_OF_ANCHOR = func.substr(AlertRow.anchor, _fixed(1), _fixed(32))
+"""The episode of an alert's anchor, which may name a stretch of it (hub.alerts.root)."""
+Index("alerts_alive", AlertRow.device_id, sqlite_where=ALIVE, postgresql_where=ALIVE)
+Index("alerts_by_anchor", AlertRow.device_id, EPISODE_OF_ANCHOR)
+
+
 class DeliveryRow(Base):
     """What one recipient is told of one alert: of a call, or that it is over (hub.delivery)."""
 
     __tablename__ = "deliveries"
-    __table_args__ = (
-        UniqueConstraint("alert_id", "made_at", "channel", "recipient", "kind"),
-        Index("deliveries_open", "recipient", sqlite_where=text("open"), postgresql_where=text("open")),
-    )
+    __table_args__ = (UniqueConstraint("alert_id", "made_at", "channel", "recipient", "kind"),)
     id: Mapped[int] = mapped_column(primary_key=True)
     alert_id: Mapped[int] = mapped_column(ForeignKey("alerts.id"))
     call: Mapped[int]  # which call to the alert; one made again after a mute has the number again
@@ -224,6 +254,10 @@ class DeliveryRow(Base):
     done_at: Mapped[float | None]
     seen_by: Mapped[str | None]  # the board that first showed it
     error: Mapped[str]  # why the last attempt failed
+
+
+_STILL_OPEN = DeliveryRow.open.is_(true())
+Index("deliveries_open", DeliveryRow.recipient, sqlite_where=_STILL_OPEN, postgresql_where=_STILL_OPEN)
 
 
 class RecipientRow(Base):

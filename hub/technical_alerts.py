@@ -13,7 +13,7 @@ from hub.alerts import ENDED, PRESENT, TECHNICAL
 from hub.faults import DeviceHealth, Fault, Key, Place
 from hub.ledger import rewrite
 from hub.store import next_revision
-from hub.tables import CANARY, AlertRow, Device, Process
+from hub.tables import ALIVE, CANARY, AlertRow, Device, Process
 
 _DEVICE_COLUMNS: tuple[Any, ...] = tuple(
     Device.status_reason if field.name == "reason" else getattr(Device, field.name)
@@ -47,7 +47,7 @@ def shown(connection: Connection) -> dict[Key, tuple[int, Fault]]:
     columns = (AlertRow.kind, AlertRow.opened_at, AlertRow.reason, AlertRow.fault, AlertRow.fault_values)
     rows = connection.execute(
         select(AlertRow.device_id, AlertRow.ward, AlertRow.id, *columns).where(
-            AlertRow.priority == TECHNICAL, AlertRow.condition == PRESENT
+            ALIVE, AlertRow.priority == TECHNICAL, AlertRow.condition == PRESENT
         )
     )
     return {
