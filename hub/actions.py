@@ -18,6 +18,7 @@ from hub.refusals import RefusalError
 from hub.service import about
 from hub.signing import Named, actor
 from hub.store import Store
+from hub.values import Id, Text
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +33,7 @@ class Mute(Named):
     """Who mutes a bed, for how long and why."""
 
     minutes: Literal[15, 30, 60, 120, 240]
-    reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)]
+    reason: Annotated[Text, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)]
 
 
 def router(settings: Settings, store: Store, clock: Callable[[], float], proofs: Proofs) -> APIRouter:
@@ -40,7 +41,7 @@ def router(settings: Settings, store: Store, clock: Callable[[], float], proofs:
     routes = APIRouter(prefix="/api")
 
     @routes.post("/alerts/{alert_id}/accept")
-    def accept(request: Request, alert_id: int, body: Named) -> dict[str, str]:
+    def accept(request: Request, alert_id: Id, body: Named) -> dict[str, str]:
         who = actor(request, body, proofs, nameless=settings.tablets.nameless)
         with store.write() as connection:
             _see_alert(request, connection, alert_id)
@@ -49,7 +50,7 @@ def router(settings: Settings, store: Store, clock: Callable[[], float], proofs:
         return {"state": "accepted"}
 
     @routes.post("/alerts/{alert_id}/close")
-    def close(request: Request, alert_id: int, body: Close) -> dict[str, str]:
+    def close(request: Request, alert_id: Id, body: Close) -> dict[str, str]:
         who = actor(request, body, proofs)
         with store.write() as connection:
             _see_alert(request, connection, alert_id)
@@ -58,7 +59,7 @@ def router(settings: Settings, store: Store, clock: Callable[[], float], proofs:
         return {"state": "closed"}
 
     @routes.post("/alerts/{alert_id}/pause")
-    def pause(request: Request, alert_id: int, body: Named) -> dict[str, float]:
+    def pause(request: Request, alert_id: Id, body: Named) -> dict[str, float]:
         who = actor(request, body, proofs)
         with store.write() as connection:
             _see_alert(request, connection, alert_id)
@@ -67,7 +68,7 @@ def router(settings: Settings, store: Store, clock: Callable[[], float], proofs:
         return {"until": until}
 
     @routes.post("/beds/{device_id}/mute")
-    def mute(request: Request, device_id: int, body: Mute) -> dict[str, float]:
+    def mute(request: Request, device_id: Id, body: Mute) -> dict[str, float]:
         who = actor(request, body, proofs)
         if body.minutes > _longest(who.role):
             raise RefusalError("mute_longest", role=who.role, minutes=_longest(who.role))
@@ -79,7 +80,7 @@ def router(settings: Settings, store: Store, clock: Callable[[], float], proofs:
         return {"until": until}
 
     @routes.post("/beds/{device_id}/unmute")
-    def unmute(request: Request, device_id: int, body: Named) -> dict[str, bool]:
+    def unmute(request: Request, device_id: Id, body: Named) -> dict[str, bool]:
         who = actor(request, body, proofs)
         with store.write() as connection:
             see_bed(request, connection, device_id)

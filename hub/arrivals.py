@@ -26,6 +26,7 @@ from edge.messages import (
 DeviceMessage = State | Emotion | Episode | Summary | Health | Dropped
 FROM_DEVICES = ("state", "emotion", "episode", "summary", "health", "dropped")
 _LONGEST_S = 30 * 86400.0
+_MOST_GONE = 10_000_000  # numbers that one message may give up: a device makes as many in years
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +71,15 @@ def check(arrival: Arrival) -> Accepted | Rejected:
 
 
 def _storable(message: DeviceMessage) -> None:
-    """Refuses what the schema lets through and the hub cannot use: NUL in a text, an episode of months."""
+    """Refuses what the schema lets through and the hub cannot use: NUL in a text, what lasts for months."""
     if "\\u0000" in text(message):
         raise MessageError("a text holds the character NUL")
     if isinstance(message, Episode) and message.duration_s > _LONGEST_S:
         raise MessageError(f"duration_s is {message.duration_s:g}; an episode lasts at most {_LONGEST_S:g} s")
     if isinstance(message, Dropped) and any(len(r) != 2 or r[0] > r[1] for r in message.ranges):
         raise MessageError("ranges holds one that ends before it begins")
+    if isinstance(message, Dropped) and sum(r[1] - r[0] + 1 for r in message.ranges) > _MOST_GONE:
+        raise MessageError(f"ranges gives up more than {_MOST_GONE} messages; no device has that many")
 
 
 def text(message: DeviceMessage) -> str:

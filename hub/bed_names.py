@@ -22,6 +22,7 @@ from hub.proofs import Proofs
 from hub.refusals import RefusalError
 from hub.signing import Actor, Named, actor
 from hub.store import Store
+from hub.values import Id, Text
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +30,7 @@ log = logging.getLogger(__name__)
 class Patient(Named):
     """Who lies there."""
 
-    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=patients.LONGEST)]
+    name: Annotated[Text, StringConstraints(strip_whitespace=True, min_length=1, max_length=patients.LONGEST)]
 
 
 def router(
@@ -50,7 +51,7 @@ def router(
         return _listed(_reader(request))
 
     @routes.post("/api/patients/{device_id}")
-    def put(request: Request, device_id: int, body: Patient) -> dict[str, bool]:
+    def put(request: Request, device_id: Id, body: Patient) -> dict[str, bool]:
         who = _carer(request, body)
         with store.write() as connection:
             see_bed(request, connection, device_id)
@@ -59,7 +60,7 @@ def router(
         return {"entered": True, "may_forget": may_forget}
 
     @routes.post("/api/patients/{device_id}/clear")
-    def clear(request: Request, device_id: int, body: Named) -> dict[str, bool]:
+    def clear(request: Request, device_id: Id, body: Named) -> dict[str, bool]:
         who = _carer(request, body)
         with store.write() as connection:
             see_bed(request, connection, device_id)
@@ -68,7 +69,7 @@ def router(
         return {"entered": False, "may_forget": may_forget}
 
     @routes.post("/api/patients/{device_id}/forget")
-    def forget(request: Request, device_id: int, body: Named) -> dict[str, bool]:
+    def forget(request: Request, device_id: Id, body: Named) -> dict[str, bool]:
         """Has the device forget what it learnt of the last patient's voice, and waits for its answer."""
         who = _carer(request, body)
         with store.read() as connection:

@@ -16,10 +16,11 @@ from hub.config import Settings
 from hub.guard import Guard, lead_of
 from hub.refusals import RefusalError
 from hub.store import Store
+from hub.values import Id, Text
 
 log = logging.getLogger(__name__)
 
-Label = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=40)]
+Label = Annotated[Text, StringConstraints(strip_whitespace=True, min_length=1, max_length=40)]
 
 
 class Enrolment(BaseModel):
@@ -54,7 +55,7 @@ def router(settings: Settings, guard: Guard, store: Store, clock: Callable[[], f
         return response
 
     @routes.post("/api/tablets/{tablet}/revoke")
-    def revoke(request: Request, tablet: int) -> dict[str, bool]:
+    def revoke(request: Request, tablet: Id) -> dict[str, bool]:
         session = lead_of(request)
         with store.write() as connection:
             ward = tablets.ward_of(connection, tablet)

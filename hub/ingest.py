@@ -14,12 +14,12 @@ from collections.abc import Callable, Sequence
 from edge.errors import StorageError
 from edge.messages import Address, HubState, Receipt, to_json, utc_text
 from hub import __version__
-from hub.arrivals import Accepted, Arrival, Rejected, check
+from hub.arrivals import Accepted, Arrival, Rejected, check, printable
 from hub.broker import Connection
 from hub.config import Settings
 from hub.intake import save, set_aside
 from hub.service import Pulse, Stop
-from hub.store import Store, beat, begin_work, count, put
+from hub.store import Store, UnfitError, beat, begin_work, count, put
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +28,7 @@ LIVE_WAIT_S = 0.25
 BATCH = 1000
 QUEUE = 20_000
 BEAT_S = 2.0
+_UNFIT = (UnfitError, ValueError, TypeError, LookupError, ArithmeticError)
 
 
 class Ingest:
@@ -38,7 +39,8 @@ class Ingest:
         self._clock = clock
         self._site = settings.site
         self._inbox: queue.Queue[Arrival] = queue.Queue(QUEUE)
-        self._dropped = 0
+        self._dropped = 0  # ever, written by the broker's thread alone
+        self._counted = 0  # of these on disk, written by the committing loop alone
         self._closing = False
         self._was_connected = False
         self._pulse = Pulse()
@@ -67,16 +69,29 @@ class Ingest:
             self._connection.stop(to_json(self._state("offline")))
 
     def commit(self, batch: Sequence[Arrival]) -> list[tuple[Address, Receipt]]:
-        """Writes a batch in one transaction; the receipts it returns are true from then on."""
+        """Writes a batch in one transaction; the receipts it returns are true from then on.
+
+        Where a message keeps the contract and yet cannot be written, it is found by halves and set aside:
+        it must not keep all others out.
+        """
         checked = [check(arrival) for arrival in batch]
+        try:
+            return self._write(checked)
+        except _UNFIT as error:
+            if len(batch) > 1:
+                middle = len(batch) // 2
+                return self.commit(batch[:middle]) + self.commit(batch[middle:])
+            return self._write([Rejected(batch[0], printable(f"cannot be written: {error}"))])
+
+    def _write(self, checked: Sequence[Accepted | Rejected]) -> list[tuple[Address, Receipt]]:
         rejects = [item for item in checked if isinstance(item, Rejected)]
         dropped = self._dropped
         with self._store.write() as connection:
             answers = save(connection, [item for item in checked if isinstance(item, Accepted)])
             set_aside(connection, rejects)
-            if dropped:
-                count(connection, "dropped", dropped)
-        self._dropped -= dropped  # counted only now that it is on disk
+            if dropped > self._counted:
+                count(connection, "dropped", dropped - self._counted)
+        self._counted = dropped
         for item in rejects[:3]:
             log.warning("a message on %.120r is set aside: %s", item.arrival.topic, item.reason)
         if len(rejects) > 3:

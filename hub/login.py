@@ -16,10 +16,11 @@ from hub.accounts import TABLET, AccountError, Session
 from hub.guard import Guard, address_of, person_of
 from hub.proofs import Proofs
 from hub.store import Store
+from hub.values import Text
 
 log = logging.getLogger(__name__)
 
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60)]
+Name = Annotated[Text, StringConstraints(strip_whitespace=True, min_length=1, max_length=60)]
 Password = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 
 

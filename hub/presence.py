@@ -19,6 +19,7 @@ from hub import boards
 from hub.actions import wards_of
 from hub.boards import WEB, Report
 from hub.store import Store, beat, begin_work
+from hub.values import Id
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +31,6 @@ MOST_BOARDS = 1000  # between two writings
 MOST_KNOWN = 20_000  # confirmations remembered, so that they are written once
 
 Level = Annotated[int, Field(ge=0, le=4)]
-Alert = Annotated[int, Field(ge=1, lt=2**53)]
 Number = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
 
 
@@ -41,7 +41,7 @@ class Present(BaseModel):
     board: Number
     shows: bool
     sounds: bool
-    alerts: Annotated[list[tuple[Alert, Level]], Field(max_length=MOST_SHOWN)] = []
+    alerts: Annotated[list[tuple[Id, Level]], Field(max_length=MOST_SHOWN)] = []
 
 
 class Presence:

@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from typing import Annotated, TypedDict
 
 from fastapi import Request
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from hub import pins, tablets
 from hub.accounts import TABLET, AccountError, Session, login_name
 from hub.audit import UNPROVEN
 from hub.proofs import Proofs
 from hub.refusals import RefusalError
+from hub.values import Id, Text
 
-Person = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60)]
+Person = Annotated[Text, StringConstraints(strip_whitespace=True, min_length=1, max_length=60)]
 Pin = Annotated[str, StringConstraints(pattern=f"^{pins.PATTERN}$")]
 
 
@@ -23,7 +24,7 @@ class Named(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     person: Person | None = None
-    by: Annotated[int, Field(ge=1, le=2**53)] | None = None
+    by: Id | None = None
     pin: Pin | None = None  # none while the one given a moment ago still serves
 
 

@@ -15,8 +15,9 @@ from hub.accounts import ADMIN, NURSE, Session
 from hub.guard import admin_of, lead_of
 from hub.login import Name
 from hub.store import Store
+from hub.values import Id, Text
 
-Ward = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=40)]
+Ward = Annotated[Text, StringConstraints(strip_whitespace=True, min_length=1, max_length=40)]
 Wards = Annotated[list[Ward], Field(max_length=100)]
 HOURS = int(accounts.INVITATION_S / 3600)
 
@@ -69,35 +70,35 @@ def router(store: Store, clock: Callable[[], float], templates: Jinja2Templates)
         return {"code": code, "name": body.name, "hours": HOURS}
 
     @routes.post("/api/people/{person}/disable")
-    def disable(request: Request, person: int) -> dict[str, bool]:
+    def disable(request: Request, person: Id) -> dict[str, bool]:
         session = admin_of(request)
         with store.write() as connection:
             people.disable(connection, person, session, clock())
         return {"disabled": True}
 
     @routes.post("/api/people/{person}/enable")
-    def enable(request: Request, person: int) -> dict[str, bool]:
+    def enable(request: Request, person: Id) -> dict[str, bool]:
         session = admin_of(request)
         with store.write() as connection:
             people.enable(connection, person, session, clock())
         return {"disabled": False}
 
     @routes.post("/api/people/{person}/logout")
-    def log_out(request: Request, person: int) -> dict[str, int]:
+    def log_out(request: Request, person: Id) -> dict[str, int]:
         session = admin_of(request)
         with store.write() as connection:
             people.log_out(connection, person, session, clock())
         return {"sessions": 0}
 
     @routes.post("/api/people/{person}/code")
-    def new_password(request: Request, person: int) -> dict[str, Any]:
+    def new_password(request: Request, person: Id) -> dict[str, Any]:
         session = admin_of(request)
         with store.write() as connection:
             code, name = people.new_password(connection, person, session, clock())
         return {"code": code, "name": name, "hours": HOURS}
 
     @routes.post("/api/people/{person}/role")
-    def change(request: Request, person: int, body: Change) -> dict[str, str]:
+    def change(request: Request, person: Id, body: Change) -> dict[str, str]:
         session = admin_of(request)
         with store.write() as connection:
             people.change(connection, person, body.role, body.wards, session, clock())

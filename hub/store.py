@@ -23,6 +23,10 @@ _PORTION = 500
 RETRY_S = (0.5, 10.0)  # between two looks for a server that is away
 
 
+class UnfitError(StorageError):
+    """The database can be used and does not take these values, now or later."""
+
+
 class Store:
     """One process's way into the database: a Path is an SQLite file, a URL is PostgreSQL's.
 
@@ -67,7 +71,8 @@ class Store:
                 yield connection
         except (errors.DBAPIError, errors.TimeoutError) as error:
             why = " ".join(str(getattr(error, "orig", error)).split())  # PostgreSQL's sentences have lines
-            raise StorageError(f"the database {self._database.name} cannot be used: {why}") from error
+            kind = UnfitError if isinstance(error, errors.DataError | errors.IntegrityError) else StorageError
+            raise kind(f"the database {self._database.name} cannot be used: {why}") from error
 
 
 def open_store(settings: Settings) -> Store:

@@ -193,3 +193,20 @@ def test_the_pages_obey_the_policy(ward: Ward) -> None:
                 assert forbidden not in response.text
     static = Path(__file__).parents[2] / "hub" / "static"
     assert not [file.name for file in static.rglob("*.js") if "innerHTML" in file.read_text()]
+
+
+def test_what_no_database_takes_is_not_understood(ward: Ward) -> None:
+    """Numbers beyond 64 bits, and the character NUL, which PostgreSQL takes in no text."""
+    numbers = {"alert_id": 2**63, "device_id": 2**63, "person": 2**63, "tablet": 2**63}
+    places = {"alert_id": ward.alerts["a"], "device_id": ward.beds["a"], "person": 1, "tablet": 1}
+    tried = [(row[0], row[1].format(**numbers), row[2]) for row in TABLE if "{" in row[1]]
+    tried += [
+        (method, path.format(**places), {**(body or {}), name: "a\0b"})
+        for method, path, body, _ in TABLE
+        for name in {"name", "ward", "person", "reason"} & (body or {}).keys()
+    ]
+    assert len(tried) > 20
+    with browser(ward, "admin") as client:
+        for method, path, body in tried:
+            answer = client.request(method, path, json=body)
+            assert answer.status_code in (404, 422), (method, path, body, answer.text)

@@ -56,8 +56,9 @@ def test_the_hub_asks_no_more_for_what_a_device_no_longer_has(store: Store, devi
     with store.read() as connection:
         assert counter(connection, "given_up") == 3
     assert scalar(store, select(func.count(Record.id))) == 2
-    wrong = arrival(device, Dropped(boot_id=device.boot_id, ranges=((4, 1),), stamp=stamp))
-    assert isinstance(check(wrong), Rejected)
+    for ranges in ((4, 1),), ((1, 2**53 - 1),), ((1, 6_000_000), (1, 6_000_000)):
+        wrong = arrival(device, Dropped(boot_id=device.boot_id, ranges=ranges, stamp=stamp))
+        assert isinstance(check(wrong), Rejected)
 
 
 def test_a_receipt_after_a_restart_comes_from_the_disk(place: Path | URL, device: Device) -> None:
