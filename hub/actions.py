@@ -45,7 +45,7 @@ def router(settings: Settings, store: Store, clock: Callable[[], float], proofs:
         who = actor(request, body, proofs, nameless=settings.tablets.nameless)
         with store.write() as connection:
             _see_alert(request, connection, alert_id)
-            board.accept(connection, alert_id, who.name, clock(), **who.proof)
+            board.accept(connection, alert_id, who, clock())
         about(log, alert_id).info("alert #%d accepted by %s", alert_id, who.name)
         return {"state": "accepted"}
 
@@ -54,7 +54,7 @@ def router(settings: Settings, store: Store, clock: Callable[[], float], proofs:
         who = actor(request, body, proofs)
         with store.write() as connection:
             _see_alert(request, connection, alert_id)
-            board.close(connection, alert_id, who.name, body.outcome, clock(), **who.proof)
+            board.close(connection, alert_id, who, body.outcome, clock())
         about(log, alert_id).info("alert #%d closed by %s: %s", alert_id, who.name, body.outcome)
         return {"state": "closed"}
 
@@ -63,7 +63,7 @@ def router(settings: Settings, store: Store, clock: Callable[[], float], proofs:
         who = actor(request, body, proofs)
         with store.write() as connection:
             _see_alert(request, connection, alert_id)
-            until = mutes.pause(connection, alert_id, who.name, clock(), **who.proof)
+            until = mutes.pause(connection, alert_id, who, clock())
         about(log, alert_id).info("alert #%d paused by %s", alert_id, who.name)
         return {"until": until}
 
@@ -74,8 +74,7 @@ def router(settings: Settings, store: Store, clock: Callable[[], float], proofs:
             raise RefusalError("mute_longest", role=who.role, minutes=_longest(who.role))
         with store.write() as connection:
             see_bed(request, connection, device_id)
-            silence = (body.minutes, body.reason)
-            until = mutes.mute(connection, device_id, who.name, *silence, clock(), **who.proof)
+            until = mutes.mute(connection, device_id, who, body.minutes, body.reason, clock())
         log.info("bed %d muted for %d min by %s: %s", device_id, body.minutes, who.name, body.reason)
         return {"until": until}
 
@@ -84,7 +83,7 @@ def router(settings: Settings, store: Store, clock: Callable[[], float], proofs:
         who = actor(request, body, proofs)
         with store.write() as connection:
             see_bed(request, connection, device_id)
-            mutes.lift(connection, device_id, who.name, clock(), **who.proof)
+            mutes.lift(connection, device_id, who, clock())
         log.info("bed %d no longer muted: %s", device_id, who.name)
         return {"muted": False}
 

@@ -23,6 +23,16 @@ from hub.tables import AuditRow
 UNPROVEN = "unproven"
 """The role of a person who was named and not asked for a password."""
 
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who does something, as it is written down; `tablet` is the name of the one it was done on, if any."""
+
+    name: str
+    role: str = UNPROVEN
+    tablet: str | None = None
+
+
 START = "0" * 64
 _AT_ONCE = 1000
 

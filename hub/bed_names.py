@@ -16,11 +16,11 @@ from edge.messages import Address
 from hub import audit, board, commands, patients
 from hub.accounts import LEAD, NURSE, Session
 from hub.actions import see_bed
-from hub.audit import UNPROVEN
+from hub.audit import UNPROVEN, Actor
 from hub.config import Settings
 from hub.proofs import Proofs
 from hub.refusals import RefusalError
-from hub.signing import Actor, Named, actor
+from hub.signing import Named, actor
 from hub.store import Store
 from hub.values import Id, Text
 

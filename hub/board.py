@@ -11,11 +11,13 @@ from sqlalchemy import Connection, Select, insert, or_, select, true, update
 from hub import audit, patients
 from hub.accounts import NOTHING
 from hub.alerts import ENDED, TECHNICAL
-from hub.audit import UNPROVEN
+from hub.audit import Actor
 from hub.called import with_calls
+from hub.escalation import QUIET
 from hub.refusals import RefusalError
 from hub.store import next_revision, revision
 from hub.tables import ALIVE, CANARY, ActionRow, AlertRow, Device, Process
+from hub.tablets import is_reserved
 
 RECENT = 20
 ALERT_COLUMNS: tuple[Any, ...] = (
@@ -130,42 +132,32 @@ def signs_of_life(connection: Connection) -> dict[str, tuple[float, bool]]:
     return {row.name: (row.at, row.working) for row in rows}
 
 
-def accept(
-    connection: Connection,
-    alert_id: int,
-    person: str,
-    now: float,
-    *,
-    role: str = UNPROVEN,
-    tablet: str | None = None,
-) -> None:
-    """A named person takes an alert on. Raises ActionError where it is taken or over."""
-    row = _alert(connection, alert_id)
-    if row.accepted_by is not None:
+def accept(connection: Connection, alert_id: int, who: Actor, now: float) -> None:
+    """Somebody takes an alert on. Raises ActionError where it is taken or over.
+
+    Taken over may be what was accepted and not attended, once people are called to it anew, and, by somebody
+    with a name, what a tablet accepted for nobody named.
+    """
+    row = open_alert(connection, alert_id)
+    named = row.accepted_by is None or not is_reserved(row.accepted_by)
+    if state_of(row) == "accepted" and (named or is_reserved(who.name)):
         raise ActionError("taken", name=row.accepted_by)
-    values = {"accepted_by": person, "accepted_at": now}
-    _act(connection, row, person, (role, tablet), now, "accept", None, values)
+    # Quiet at once, or until the engine looks it would wait for somebody still.
+    values = {"accepted_by": who.name, "accepted_at": now, "level": QUIET}
+    _act(connection, row, who, now, "accept", values, instead_of=row.accepted_by)
 
 
-def close(
-    connection: Connection,
-    alert_id: int,
-    person: str,
-    outcome: str,
-    now: float,
-    *,
-    role: str = UNPROVEN,
-    tablet: str | None = None,
-) -> None:
+def close(connection: Connection, alert_id: int, who: Actor, outcome: str, now: float) -> None:
     """A named person ends an accepted alert with its outcome. Raises ActionError where that cannot be."""
-    row = _alert(connection, alert_id)
+    row = open_alert(connection, alert_id)
     if row.accepted_by is None:
         raise ActionError("not_accepted")
-    values = {"closed_by": person, "closed_at": now, "outcome": outcome}
-    _act(connection, row, person, (role, tablet), now, "close", outcome, values)
+    values = {"closed_by": who.name, "closed_at": now, "outcome": outcome}
+    _act(connection, row, who, now, "close", values, outcome=outcome)
 
 
-def _alert(connection: Connection, alert_id: int) -> Any:
+def open_alert(connection: Connection, alert_id: int) -> Any:
+    """The ALERT_COLUMNS of an alert that something can be done about. Raises ActionError."""
     row = connection.execute(select(*ALERT_COLUMNS).where(AlertRow.id == alert_id)).one_or_none()
     if row is None:
         raise ActionError("no_alert")
@@ -181,20 +173,17 @@ def _alert(connection: Connection, alert_id: int) -> Any:
 def _act(
     connection: Connection,
     row: Any,
-    person: str,
-    proof: tuple[str, str | None],  # role and tablet
+    who: Actor,
     now: float,
     action: str,
-    outcome: str | None,
     values: dict[str, Any],
+    **details: str | None,
 ) -> None:
     """Record the action, and write what it changes of the alert."""
-    connection.execute(
-        insert(ActionRow).values(alert_id=row.id, at=now, person=person, action=action, outcome=outcome)
-    )
-    role, tablet = proof
-    details = {"ward": row.ward, "bed": row.bed, "outcome": outcome, "tablet": tablet}
-    audit.write(connection, now, person, role, action, f"alert {row.id}", **details)
+    done = {"alert_id": row.id, "at": now, "person": who.name, "action": action}
+    connection.execute(insert(ActionRow).values(**done, outcome=details.get("outcome")))
+    details |= {"ward": row.ward, "bed": row.bed, "tablet": who.tablet}
+    audit.write(connection, now, who.name, who.role, action, f"alert {row.id}", **details)
     values = values | {"revision": next_revision(connection), "call_at": now}
     connection.execute(update(AlertRow).where(AlertRow.id == row.id).values(values))
 
@@ -231,11 +220,14 @@ def told(row: Any) -> dict[str, Any]:
 
 
 def state_of(row: Any) -> str:
-    """Where an alert stands, in one word: waiting, accepted, closed, resolved or merged."""
+    """Where an alert stands, in one word: waiting, accepted, closed, resolved or merged.
+
+    What was accepted waits again once people are called to it anew: nobody has come.
+    """
     if row.merged_into is not None:
         return "merged"
     if row.closed_at is not None:
         return "closed"
     if row.priority == TECHNICAL and row.condition == ENDED:
         return "resolved"
-    return "waiting" if row.accepted_at is None else "accepted"
+    return "waiting" if row.accepted_at is None or row.level > QUIET else "accepted"

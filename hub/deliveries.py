@@ -51,7 +51,7 @@ _ITEM: tuple[Any, ...] = (
 _ABOUT: tuple[Any, ...] = tuple(
     getattr(AlertRow, name)
     for name in (
-        "id", "ward", "bed", "kind", "priority", "condition",
+        "id", "ward", "bed", "kind", "priority", "condition", "level",
         "opened_at", "accepted_at", "closed_at", "merged_into",
     )
 )  # fmt: skip

@@ -7,19 +7,17 @@ no move of a device, wanted or mistaken, shows a name at a bed it was not entere
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import Connection, and_, delete, insert, select, update
 
 from hub import audit
 from hub.account_tables import PatientRow
 from hub.accounts import NAME, NOTHING
+from hub.audit import Actor
 from hub.refusals import RefusalError
 from hub.store import next_revision
 from hub.tables import CANARY, Device
-
-if TYPE_CHECKING:
-    from hub.signing import Actor  # ingest does without a web server
 
 LONGEST = 60
 HERE = and_(PatientRow.device_id == Device.id, PatientRow.bed == Device.bed)

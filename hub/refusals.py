@@ -19,11 +19,11 @@ class Refusal:
 REFUSALS = {
     # the board
     "no_alert": Refusal(409, "there is no such alert"),
-    "not_open": Refusal(409, "there is no such open alert"),
     "taken": Refusal(409, "{name} has already accepted this alert"),
     "closed": Refusal(409, "{name} has already closed this alert: {outcome}"),
     "merged": Refusal(409, "this alert has become part of another one of the same bed"),
     "resolved": Refusal(409, "this technical alert is over: its cause has gone"),
+    "silent": Refusal(409, "this alert makes no sound that could be paused"),
     "not_accepted": Refusal(409, "nobody has accepted this alert yet; accept it first"),
     "no_bed": Refusal(409, "there is no such bed"),
     "not_muted": Refusal(409, "this bed is not muted"),

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated, TypedDict
+from typing import Annotated
 
 from fastapi import Request
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from hub import pins, tablets
 from hub.accounts import TABLET, AccountError, Session, login_name
-from hub.audit import UNPROVEN
+from hub.audit import Actor
 from hub.proofs import Proofs
 from hub.refusals import RefusalError
 from hub.values import Id, Text
@@ -28,25 +27,6 @@ class Named(BaseModel):
     pin: Pin | None = None  # none while the one given a moment ago still serves
 
 
-class _Proof(TypedDict):
-    role: str
-    tablet: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Actor:
-    """Name and role as they are written down; `tablet` is the name of the one it was done on, if any."""
-
-    name: str
-    role: str
-    tablet: str | None = None
-
-    @property
-    def proof(self) -> _Proof:
-        """What is written down beside the name."""
-        return {"role": self.role, "tablet": self.tablet}
-
-
 def actor(request: Request, body: Named, proofs: Proofs, *, nameless: bool = False) -> Actor:
     """Who acts. Raises RefusalError; nobody who has logged in answers in another's name.
 
@@ -57,7 +37,7 @@ def actor(request: Request, body: Named, proofs: Proofs, *, nameless: bool = Fal
     if session is None:
         if body.person is None:
             raise RefusalError("nobody")
-        return Actor(body.person, UNPROVEN)
+        return Actor(body.person)
     if body.person is not None and login_name(body.person) != login_name(session.name):
         raise RefusalError("other_name", name=session.name)
     if session.role != TABLET:

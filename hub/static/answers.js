@@ -2,7 +2,7 @@
 // while open.
 
 import { byId, el, icon, setData, setIcon, setText } from "./dom.js";
-import { t, time } from "./i18n.js";
+import { t } from "./i18n.js";
 import { Muting } from "./muting.js";
 import * as silences from "./silences.js";
 import * as words from "./words.js";
@@ -145,16 +145,16 @@ class Card {
     setText(this.reason, words.reason(alert, now));
     setText(this.since, words.condition(alert, now));
     setText(this.calls, words.called(alert));
-    setText(this.who, accepted ? t("accepted_by", { name: words.person(alert.accepted_by), time: time(alert.accepted_at) }) : "");
+    setText(this.who, words.accepted(alert));
     setText(this.accept, t("accept"));
     setText(this.pause, t("pause"));
     setText(this.ask, t("what_was_it"));
     this.outcomes.forEach((button) => setText(button, t(words.outcomeKey(button.dataset.outcome))));
-    this.accept.hidden = accepted;
+    this.accept.hidden = accepted && words.isNamed(alert.accepted_by); // else a colleague takes it over
     this.pause.hidden = muted || !silences.canPause(alert, now);
     this.paused.hidden = !silences.isPaused(alert, now);
     const values = { left: silences.left(alert.paused_until, now), name: alert.paused_by };
     setText(this.hush, this.paused.hidden ? "" : t("paused_left", values));
-    this.closing.hidden = !accepted;
+    this.closing.hidden = !alert.accepted_by;
   }
 }

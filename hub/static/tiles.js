@@ -2,7 +2,7 @@
 // changes under a finger and keyboard focus stays where it is.
 
 import { el, icon, setData, setIcon, setLabel, setText } from "./dom.js";
-import { ago, number, t, time, watch } from "./i18n.js";
+import { ago, number, t, watch } from "./i18n.js";
 import * as silences from "./silences.js";
 import * as words from "./words.js";
 
@@ -85,8 +85,8 @@ export class Tile {
     if (this.reason.title !== reason) this.reason.title = reason;
     const calls = words.called(alert, true);
     const patient = bed?.patient ? words.isolated(bed.patient) : "";
-    const by = accepted ? t("accepted_by", { name: words.person(alert.accepted_by), time: time(alert.accepted_at) }) : "";
-    setText(this.since, [patient, words.condition(alert, now), calls].filter(Boolean).join(" · "));
+    const by = words.accepted(alert);
+    setText(this.since, [patient, by || words.condition(alert, now), calls].filter(Boolean).join(" · "));
     setText(this.who, [patient, by].filter(Boolean).join(" · "));
     this.since.hidden = accepted;
     this.who.hidden = !accepted;

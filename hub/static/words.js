@@ -63,10 +63,22 @@ export function isolated(name) {
   return `\u2068${name}\u2069`;
 }
 
+const UNNAMED = /^Tablet (.+), not identified$/;
+
 // Who did something: a person, or somebody at a ward's tablet who gave no PIN.
 export function person(name) {
-  const tablet = /^Tablet (.+), not identified$/.exec(name);
+  const tablet = UNNAMED.exec(name);
   return tablet ? t("tablet_unidentified", { name: tablet[1] }) : name;
+}
+
+export function isNamed(name) {
+  return !UNNAMED.test(name);
+}
+
+// Who accepted it last, and when; an alert that waits again has been accepted and nobody has come.
+export function accepted(alert) {
+  if (!alert.accepted_by) return "";
+  return t("accepted_by", { name: person(alert.accepted_by), time: time(alert.accepted_at) });
 }
 
 // Who the alert is about: a bed, a whole ward, or the hub.

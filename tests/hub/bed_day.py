@@ -15,6 +15,7 @@ from edge.messages import Message, Summary, to_json, utc_text
 from hub import board, mutes
 from hub.alerts import Timers
 from hub.arrivals import Accepted, Arrival, check
+from hub.audit import Actor
 from hub.delivery import Delivery
 from hub.engine import Engine
 from hub.escalation import Ladder
@@ -154,20 +155,20 @@ class Day:
         self.look()
         with self.store.write() as connection:
             if outcome is None:
-                board.accept(connection, self.newest(), person, self.now, role="nurse")
+                board.accept(connection, self.newest(), Actor(person, "nurse"), self.now)
             else:
-                board.close(connection, self.newest(), person, outcome, self.now, role="nurse")
+                board.close(connection, self.newest(), Actor(person, "nurse"), outcome, self.now)
         self.look()
 
     def pause(self, hours: float, person: str) -> None:
         self.at(hours)
         with self.store.write() as connection:
-            mutes.pause(connection, self.newest(), person, self.now, role="nurse")
+            mutes.pause(connection, self.newest(), Actor(person, "nurse"), self.now)
 
     def mute(self, hours: float, person: str, minutes: int, reason: str) -> None:
         self.at(hours)
         with self.store.write() as connection:
-            mutes.mute(connection, 1, person, minutes, reason, self.now, role="nurse")
+            mutes.mute(connection, 1, Actor(person, "nurse"), minutes, reason, self.now)
 
 
 def live_through(store: Store, end: float) -> Day:

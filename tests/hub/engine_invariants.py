@@ -192,6 +192,15 @@ class Invariants(RuleBasedStateMachine):
             if accepted is None or (alert["accepted_at"] is not None) == accepted
         ]
 
+    def waiting(self) -> list[dict[str, Any]]:
+        """What the board shows as waiting for somebody: also what was accepted and is called to anew."""
+        with self.store.read() as connection:
+            return [one for one in board.snapshot(connection)["alerts"] if one["state"] == "waiting"]
+
+    def sounding(self) -> list[dict[str, Any]]:
+        """Those of them whose sound goes on until somebody does something."""
+        return [one for one in self.waiting() if one["priority"] != "technical" and not one["missed"]]
+
     def pick(self, which: int, *, accepted: bool | None = None) -> dict[str, Any]:
         found = self.open(accepted=accepted)
         return found[which % len(found)]

@@ -14,6 +14,7 @@ from hypothesis.stateful import precondition, rule
 from sqlalchemy import func, select, update
 
 from hub import board, boards, mutes
+from hub.audit import Actor
 from hub.mutes import PAUSE_S
 from hub.store import beat, begin_work
 from hub.tables import AlertRow, Device
@@ -84,12 +85,13 @@ class EngineMachine(Invariants):
             levels = {number: alert["level"] for number, alert in self.visible.items()}
             boards.confirm(connection, levels, (), "b", self.clock.now)
 
-    @precondition(lambda self: self.open(accepted=False))
+    @precondition(lambda self: self.waiting())
     @rule(which=WHICH)
     def somebody_accepts(self, which: int) -> None:
-        alert = self.pick(which, accepted=False)
+        found = self.waiting()
+        alert = found[which % len(found)]
         with self.store.write() as connection:
-            board.accept(connection, alert["id"], "Amara", self.clock.now)
+            board.accept(connection, alert["id"], Actor("Amara"), self.clock.now)
         self.acted.add(alert["device_id"])
         self.look()
 
@@ -98,7 +100,7 @@ class EngineMachine(Invariants):
     def somebody_closes(self, which: int) -> None:
         alert = self.pick(which, accepted=True)
         with self.store.write() as connection:
-            board.close(connection, alert["id"], "Amara", "distress", self.clock.now)
+            board.close(connection, alert["id"], Actor("Amara"), "distress", self.clock.now)
         self.acted.add(alert["device_id"])
         del self.visible[alert["id"]]
         self.look()
@@ -111,19 +113,20 @@ class EngineMachine(Invariants):
             with self.store.write() as connection:
                 boards.confirm(connection, {number: 4}, (), "a board", self.clock.now)
 
-    @precondition(lambda self: self.open())
+    @precondition(lambda self: self.sounding())
     @rule(which=WHICH)
     def somebody_pauses(self, which: int) -> None:
-        alert = self.pick(which)
+        found = self.sounding()
+        alert = found[which % len(found)]
         with self.store.write() as connection:
-            mutes.pause(connection, alert["id"], "Amara", self.clock.now)
+            mutes.pause(connection, alert["id"], Actor("Amara"), self.clock.now)
         assert rows(self.store)[alert["id"]]["paused_until"] == self.clock.now + PAUSE_S
 
     @rule(which=st.sampled_from((0, 1)), minutes=st.sampled_from((15, 30)))
     def somebody_mutes(self, which: int, minutes: int) -> None:
         now, bed = self.clock.now, self.beds[which]
         with self.store.write() as connection:
-            mutes.mute(connection, which + 1, "Amara", minutes, "washing", now)
+            mutes.mute(connection, which + 1, Actor("Amara"), minutes, "washing", now)
         bed.mutes = [(start, min(end, now)) for start, end in bed.mutes] + [(now, now + 60.0 * minutes)]
         self.look()
 
@@ -133,7 +136,7 @@ class EngineMachine(Invariants):
         now, bed = self.clock.now, self.beds[which]
         if bed.muted(now):
             with self.store.write() as connection:
-                mutes.lift(connection, which + 1, "Ben", now)
+                mutes.lift(connection, which + 1, Actor("Ben"), now)
             bed.mutes = [(start, min(end, now)) for start, end in bed.mutes]
         self.look()
 

@@ -11,6 +11,7 @@ from edge.messages import Message, Receipt, to_json, utc_text
 from hub import board, boards
 from hub.alerts import Timers
 from hub.arrivals import Accepted, Arrival, Rejected, check
+from hub.audit import Actor
 from hub.delivery import Delivery
 from hub.engine import Engine
 from hub.escalation import BED, Ladder
@@ -87,8 +88,8 @@ def alerts(store: Store) -> list[dict[str, Any]]:
 
 def close(store: Store, alert: int, now: float) -> None:
     with store.write() as connection:
-        board.accept(connection, alert, "Amara", now)
-        board.close(connection, alert, "Amara", "distress", now)
+        board.accept(connection, alert, Actor("Amara"), now)
+        board.close(connection, alert, Actor("Amara"), "distress", now)
 
 
 def hear(store: Store, clock: Clock) -> None:

@@ -111,6 +111,14 @@ def test_nobody_is_kept_from_accepting_at_three_in_the_morning(ward: Ward, page:
         expect(page.locator("#sign")).to_be_hidden()
         assert accepted_by(ward) == "Tablet Night, not identified"
         expect(page.locator(".tile .who").first).to_contain_text("Tablet Night, not identified")
+    page.locator(".tile .open").first.click()
+    page.locator("#answers .accept").click()
+    page.locator("#sign").get_by_role("button", name="Ben Ortiz").click()
+    give(page, PIN)
+    until(lambda: accepted_by(ward) == "Ben Ortiz", what="a colleague's taking over")
+    expect(page.locator("#answers .accept")).to_be_hidden()
+    with ward.store.write() as connection:
+        connection.execute(text("UPDATE alerts SET accepted_by = 'Tablet Night, not identified'"))
     page.evaluate("localStorage.setItem('bedside.language', 'de')")
     page.reload()
     expect(page.locator(".tile .who").first).to_contain_text("Tablet Night, nicht erkannt")

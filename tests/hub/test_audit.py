@@ -17,6 +17,7 @@ from sqlalchemy import text
 
 from edge.errors import StorageError, TamperedError
 from hub import audit, board, mutes
+from hub.audit import Actor
 from hub.store import Store
 
 ENTRIES = 6
@@ -66,13 +67,13 @@ def test_what_people_do_is_written_with_it_in_one_transaction(store: Store, devi
     with store.read() as connection:
         [bed] = board.snapshot(connection)["beds"]
     with store.write() as connection:
-        mutes.pause(connection, alert, "Amara", 1.0, role="nurse")
-        board.accept(connection, alert, "Amara", 2.0, role="nurse")
-        board.close(connection, alert, "Ben", "other need", 3.0)
-        mutes.mute(connection, bed["id"], "Ben", 15, "visit", 4.0, role="lead")
-        mutes.lift(connection, bed["id"], "Amara", 5.0)
+        mutes.pause(connection, alert, Actor("Amara", "nurse"), 1.0)
+        board.accept(connection, alert, Actor("Amara", "nurse"), 2.0)
+        board.close(connection, alert, Actor("Ben"), "other need", 3.0)
+        mutes.mute(connection, bed["id"], Actor("Ben", "lead"), 15, "visit", 4.0)
+        mutes.lift(connection, bed["id"], Actor("Amara"), 5.0)
     with pytest.raises(board.ActionError), store.write() as connection:
-        board.accept(connection, alert, "Chen", 6.0)
+        board.accept(connection, alert, Actor("Chen"), 6.0)
     with store.read() as connection:
         found = audit.latest(connection, 99)
     assert [(entry.at, entry.person, entry.role, entry.action) for entry in found] == [

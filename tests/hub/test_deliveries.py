@@ -12,6 +12,7 @@ from sqlalchemy import Connection, event, insert, select
 from hub import board, boards, deliveries, mutes
 from hub.alerts import Timers
 from hub.arrivals import Arrival
+from hub.audit import Actor
 from hub.boards import Report
 from hub.delivery import PUSH, Delivery, Recipient
 from hub.engine import Engine
@@ -118,7 +119,7 @@ def test_the_newest_call_is_sent_and_the_end_to_who_has_heard(store: Store, devi
     [told] = shown["outside"]
     assert (told["name"], told["state"], told["at"]) == ("duty phone", "delivered", clock.now)
     with store.write() as connection:
-        board.accept(connection, alert, "Amara", clock.now)
+        board.accept(connection, alert, Actor("Amara"), clock.now)
     call(store, clock, 460, PHONE)
     assert alerts(store)[0]["outside"] == alerts(store)[0]["called"] == []
     claim(store, clock)  # finds that it is over
@@ -150,7 +151,7 @@ def test_what_never_arrived_needs_no_end_and_is_not_sent_after_it(store: Store, 
     [told] = alerts(store)[0]["outside"]
     assert told["state"] == "failed"
     with store.write() as connection:
-        board.accept(connection, alert, "Amara", clock.now)
+        board.accept(connection, alert, Actor("Amara"), clock.now)
     call(store, clock, 310, PHONE)
     clock.now += 600
     assert claim(store, clock) is None
@@ -165,7 +166,7 @@ def test_what_arrived_in_the_moment_of_its_end_is_followed_up(store: Store, devi
     message = claim(store, clock)
     assert message is not None
     with store.write() as connection:
-        board.accept(connection, alert, "Amara", clock.now)
+        board.accept(connection, alert, Actor("Amara"), clock.now)
     call(store, clock, 301, PHONE)
     assert claim(store, clock) is None  # while it is on its way
     settle(store, clock, message, Outcome())
@@ -182,7 +183,7 @@ def test_a_mute_ends_the_calls_outside_and_its_end_begins_them_anew(store: Store
     assert first is not None
     settle(store, clock, first, Outcome())
     with store.write() as connection:
-        mutes.mute(connection, 1, "Amara", 15, "physiotherapy", clock.now)
+        mutes.mute(connection, 1, Actor("Amara"), 15, "physiotherapy", clock.now)
     call(store, clock, 301, PHONE)
     assert alerts(store)[0]["level"] == QUIET
     claim(store, clock)
@@ -299,6 +300,6 @@ def test_a_lead_called_in_vain_and_nobody_outside_is_an_alarm(store: Store, devi
     assert look(299) == []
     assert look(300) == ["outside_nobody"]
     with store.write() as connection:
-        board.accept(connection, alert, "Amara", clock.now)
+        board.accept(connection, alert, Actor("Amara"), clock.now)
     look(301)
     assert look(302) == []

@@ -9,6 +9,7 @@ from simulate import Device
 
 from hub import board
 from hub.arrivals import Arrival
+from hub.audit import Actor
 from hub.metrics import Metric, collect, exposition
 from hub.store import Store
 
@@ -39,7 +40,7 @@ def test_devices_alerts_counters_and_ages(store: Store, device: Device) -> None:
     assert found["bedside_process_working", (("process", "ingest"),)] == 1
     assert found["bedside_database_bytes", ()] >= 4096
     with store.write() as connection:
-        board.accept(connection, alert, "Amara", T0 + 1)
+        board.accept(connection, alert, Actor("Amara"), T0 + 1)
     assert read(store)["bedside_alerts", (("priority", "medium"), ("state", "accepted"))] == 1
 
 

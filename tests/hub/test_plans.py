@@ -13,6 +13,7 @@ from sqlalchemy import Engine, event, insert, select, text
 
 from hub import board, boards, deliveries, metrics, mutes
 from hub.alerts import ENDED, TECHNICAL, Timers
+from hub.audit import Actor
 from hub.delivery import PUSH, Delivery, Recipient
 from hub.engine import Engine as Keeper
 from hub.escalation import BED, Ladder
@@ -80,7 +81,7 @@ def live_a_year(store: Store, device: Device, clock: Clock) -> None:
     put(store, arrival(device, device.sent[number], clock.now))
     engine(store, clock).follow_episodes()
     with store.write() as connection:
-        mutes.mute(connection, 1, "Amara", 60, "visit", clock.now)
+        mutes.mute(connection, 1, Actor("Amara"), 60, "visit", clock.now)
         deliveries.write(connection, [1], [PAGER], clock.now)
     with store.write() as connection:
         year = [copy(number) for number in range(1, YEAR)]

@@ -24,6 +24,7 @@ from sqlalchemy.exc import OperationalError
 import hub.account_tables  # noqa: F401  (with it every table is known)
 from edge.errors import StorageError
 from hub import board, databases, schema, technical_alerts
+from hub.audit import Actor
 from hub.faults import Fault, Place
 from hub.store import Store
 from hub.tables import Base
@@ -211,7 +212,7 @@ def test_actions_are_append_only_in_both(store: Store) -> None:
     with store.write() as connection:
         changes = {(Place(), "hub"): Fault("hub", 0.0, "deaf")}
         [alert] = technical_alerts.write(connection, {}, changes, 0.0)
-        board.accept(connection, alert, "Amara", 1.0)
+        board.accept(connection, alert, Actor("Amara"), 1.0)
         if connection.dialect.name == "postgresql":
             statements += ["TRUNCATE actions", "TRUNCATE alerts CASCADE"]
         else:

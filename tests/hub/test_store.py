@@ -18,6 +18,7 @@ from edge.fields import encode
 from edge.messages import Dropped, Episode, Health, Receipt, to_json
 from hub import board
 from hub.arrivals import Accepted, Arrival, Rejected, check
+from hub.audit import Actor
 from hub.engine import DEAF_GRACE_S
 from hub.faults import Limits
 from hub.intake import KEPT_REJECTS, save, set_aside
@@ -176,13 +177,13 @@ def test_an_alert_stays_until_a_person_accepts_and_closes_it(store: Store, devic
     engine(store, clock).follow_episodes()
     assert [(a["state"], a["condition"]) for a in alerts(store)] == [("waiting", "ended")]
     with store.write() as connection, pytest.raises(board.ActionError, match="accept it first"):
-        board.close(connection, alert, "Amara", "distress", clock.now)
+        board.close(connection, alert, Actor("Amara"), "distress", clock.now)
     with store.write() as connection:
-        board.accept(connection, alert, "Amara", clock.now)
+        board.accept(connection, alert, Actor("Amara"), clock.now)
     with store.write() as connection, pytest.raises(board.ActionError, match="Amara has already"):
-        board.accept(connection, alert, "Ben", clock.now)
+        board.accept(connection, alert, Actor("Ben"), clock.now)
     with store.write() as connection:
-        board.close(connection, alert, "Amara", "distress", clock.now)
+        board.close(connection, alert, Actor("Amara"), "distress", clock.now)
     engine(store, clock).follow_episodes()
     assert [a["state"] for a in alerts(store)] == ["closed"]
 

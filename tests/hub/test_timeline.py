@@ -14,6 +14,7 @@ from edge.messages import State, Summary
 from hub import history, mutes, states, timeline
 from hub.alerts import Timers
 from hub.arrivals import Arrival
+from hub.audit import Actor
 from hub.history import Limits
 from hub.states import Change
 from hub.store import Store
@@ -182,9 +183,9 @@ def test_a_night_with_an_alert_a_mute_and_an_absence(store: Store, device: Devic
     alert = raised(store, device, clock)
     close(store, alert, T0 + 1900)
     with store.write() as connection:
-        mutes.mute(connection, 1, "Ben", 15, "family visit", T0 + 2000)
-        mutes.lift(connection, 1, "Amara", T0 + 2300)
-        mutes.mute(connection, 1, "Ben", 15, "again", T0 + 2400)
+        mutes.mute(connection, 1, Actor("Ben"), 15, "family visit", T0 + 2000)
+        mutes.lift(connection, 1, Actor("Amara"), T0 + 2300)
+        mutes.mute(connection, 1, Actor("Ben"), 15, "again", T0 + 2400)
     put(store, state(device, T0 + 2000, status="offline", reason="power lost"))
     put(store, state(device, T0 + 5600))
     put(store, *(summary(device, T0 + 1800 + 60 * n, T0 + 5600) for n in range(1, 11)))  # from its outbox
