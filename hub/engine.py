@@ -87,7 +87,7 @@ class Engine:
         with self._store.write() as connection:
             touched, more = ledger.take_in(connection)
             due = ledger.due(connection, now)
-            self._assess(connection, touched | set(due), now)
+            self._assess(connection, {**dict.fromkeys(due, ()), **touched}, now)
         return more or len(due) == ledger.BATCH
 
     def call_people(self) -> None:
@@ -158,8 +158,8 @@ class Engine:
         )
         return found if outside is None else {**found, (Place(), OUTSIDE): outside}
 
-    def _assess(self, connection: Connection, devices: Collection[int], now: float) -> None:
-        known = ledger.beds(connection, devices, now)
+    def _assess(self, connection: Connection, heard_of: Mapping[int, Collection[str]], now: float) -> None:
+        known = ledger.beds(connection, heard_of, now, self._timers)
         results = {
             device_id: assess(bed.episodes, bed.shown, now, self._timers) for device_id, bed in known.items()
         }

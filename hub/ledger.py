@@ -7,16 +7,25 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, func, insert, select, union, update
+from sqlalchemy import CTE, Connection, and_, bindparam, func, insert, null, select, union, update
 
 from edge import messages
 from edge.fields import decode
-from hub.alerts import ENDED, HIGH, Assessment, Distress, Episode, Shown, root
+from hub.alerts import ENDED, HIGH, Assessment, Distress, Episode, Shown, Timers, root
 from hub.store import beat, count, counter, next_revision, portions, write_changes
-from hub.tables import ALIVE, CANARY, EPISODE_OF_ANCHOR, AlertRow, Device, EpisodeRow, Record
+from hub.tables import (
+    ALIVE,
+    CANARY,
+    END_OF_CONDITION,
+    EPISODE_OF_ANCHOR,
+    AlertRow,
+    Device,
+    EpisodeRow,
+    Record,
+)
 
 BATCH = 500  # records in one transaction: other writers wait as long as that takes
-MEMORY_S = 3600.0  # older episodes no longer count towards anything that can still change
+MEMORY_S = 3600.0  # older episodes belong to no alert that is not there yet
 _MATTERS_TO_CALLS = frozenset({"condition", "missed", "merged_into"})  # of what the engine writes
 
 _EPISODE_FIELDS = tuple(one.name for one in fields(Episode))
@@ -42,8 +51,8 @@ def has_news(connection: Connection) -> bool:
     return newest > counter(connection, "cursor")
 
 
-def take_in(connection: Connection) -> tuple[set[int], bool]:
-    """Joins the next records into their episodes; the devices touched, and whether more wait."""
+def take_in(connection: Connection) -> tuple[dict[int, set[str]], bool]:
+    """Joins the next records into their episodes; those touched, by device, and whether more wait."""
     cursor = counter(connection, "cursor")
     rows = connection.execute(
         select(Record.id, Record.device_id, Record.kind, Record.at, Record.received_at, Record.body)
@@ -51,7 +60,7 @@ def take_in(connection: Connection) -> tuple[set[int], bool]:
         .order_by(Record.id)
         .limit(BATCH)
     ).all()
-    touched = set()
+    touched: dict[int, set[str]] = {}
     told: dict[tuple[int, str], Episode] = {}
     canary = connection.scalar(select(Device.id).where(Device.ward == CANARY))
     for row in rows:
@@ -61,7 +70,7 @@ def take_in(connection: Connection) -> tuple[set[int], bool]:
             episode = _episode(row.body, row.at, row.received_at)
             key = row.device_id, episode.id
             told[key] = told[key].join(episode) if key in told else episode
-            touched.add(row.device_id)
+            touched.setdefault(row.device_id, set()).add(episode.id)
     _join(connection, told)
     if rows:
         count(connection, "cursor", rows[-1].id - cursor)
@@ -119,21 +128,27 @@ def _write_episodes(connection: Connection, changes: Mapping[tuple[int, str], Ma
     connection.execute(update(table).where(*where).values(names), rows)
 
 
-def beds(connection: Connection, devices: Collection[int], now: float) -> dict[int, Bed]:
-    """Of each of these devices' beds what can still change an alert."""
-    found: dict[int, Bed] = {device_id: Bed() for device_id in devices}
+def beds(
+    connection: Connection, heard_of: Mapping[int, Collection[str]], now: float, timers: Timers
+) -> dict[int, Bed]:
+    """Of each of these devices' beds what can still change an alert; `heard_of`: the episodes just taken in.
+
+    Every alert with all its episodes, or none of them: what is left of one whose anchor is not there would
+    be raised again.
+    """
+    found: dict[int, Bed] = {device_id: Bed() for device_id in heard_of}
     shown: set[int] = set()
     columns = (AlertRow.device_id, AlertRow.id, AlertRow.anchor, AlertRow.accepted_at, AlertRow.closed_at)
-    for recent in _recent(connection, devices, now):
-        same = and_(EpisodeRow.device_id == recent.c.device_id, EpisodeRow.id == recent.c.id)
-        episodes = select(EpisodeRow.device_id, EpisodeRow.alert_id, *_EPISODE_COLUMNS).join(recent, same)
+    for keys in _keys(connection, heard_of, now, timers):
+        same = and_(EpisodeRow.device_id == keys.c.device_id, EpisodeRow.id == keys.c.id)
+        episodes = select(EpisodeRow.device_id, EpisodeRow.alert_id, *_EPISODE_COLUMNS).join(keys, same)
         for row in connection.execute(episodes):
             bed = found[row[0]]
             if row.id not in bed.alert_of:
                 bed.episodes.append(Episode(*row[2:]))
                 bed.alert_of[row.id] = row.alert_id
-        anchored = and_(AlertRow.device_id == recent.c.device_id, recent.c.id == EPISODE_OF_ANCHOR)
-        alerts = select(*columns).join(recent, anchored).where(_DISTRESS, AlertRow.merged_into.is_(None))
+        anchored = and_(AlertRow.device_id == keys.c.device_id, keys.c.id == EPISODE_OF_ANCHOR)
+        alerts = select(*columns).join(keys, anchored).where(_DISTRESS, AlertRow.merged_into.is_(None))
         for row in connection.execute(alerts):
             if row.id not in shown:
                 shown.add(row.id)
@@ -141,22 +156,48 @@ def beds(connection: Connection, devices: Collection[int], now: float) -> dict[i
     return found
 
 
-def _recent(connection: Connection, devices: Collection[int], now: float) -> Iterator[Any]:
+def _keys(
+    connection: Connection, heard_of: Mapping[int, Collection[str]], now: float, timers: Timers
+) -> Iterator[Any]:
     """Keys of these devices' episodes that can still change an alert, in as many parts as that takes.
 
-    Each kind is found by an index of its own. Living alerts are looked for first: how few there are among
-    all, PostgreSQL would not guess and read every episode.
+    Each kind is found by an index of its own. The alerts are looked for first: how few there are among all,
+    PostgreSQL would not guess and read every episode.
     """
-    mine = EpisodeRow.device_id.in_(devices)
-    keys = select(EpisodeRow.device_id, EpisodeRow.id)
-    by_time = (
-        keys.where(mine, EpisodeRow.last_at >= now - MEMORY_S),
-        keys.where(mine, EpisodeRow.received_at >= now - MEMORY_S),
+    mine = EpisodeRow.device_id.in_(heard_of)
+    recent = (
+        mine & (EpisodeRow.last_at >= now - MEMORY_S),
+        mine & (EpisodeRow.received_at >= now - MEMORY_S),
+        mine & EpisodeRow.id.in_({name for names in heard_of.values() for name in names}),
     )
-    yield union(*by_time).subquery()
-    living = select(AlertRow.id).where(AlertRow.device_id.in_(devices), ALIVE, _DISTRESS)
-    for some in portions(connection.scalars(living)):
+    keys = select(EpisodeRow.device_id, EpisodeRow.id)
+    yield union(*(keys.where(one) for one in recent)).subquery()
+    living = select(_living(heard_of, recent, timers).c.id)
+    for some in portions(one for one in connection.scalars(living) if one is not None):
         yield keys.where(EpisodeRow.alert_id.in_(some)).subquery()
+
+
+def _living(devices: Collection[int], recent: Sequence[Any], timers: Timers) -> CTE:
+    """Stretches of time of these beds: recent episodes, alerts that live, and all alerts in reach of either.
+
+    In reach is what may share an episode with the other, or count towards its priority: the two alerts of an
+    episode that went on after a closing touch at that closing.
+    """
+    reach_s = max(timers.merge_s, timers.high_window_s)
+    spans = (AlertRow.id, AlertRow.device_id, AlertRow.opened_at, END_OF_CONDITION.label("end_at"))
+    alerts = select(*spans).where(_DISTRESS, AlertRow.merged_into.is_(None))
+    episode = (null().label("id"), EpisodeRow.device_id, EpisodeRow.onset_at, EpisodeRow.last_at)
+    seeds = (
+        alerts.where(AlertRow.device_id.in_(devices), ALIVE),
+        *(select(*episode).where(one) for one in recent),
+    )
+    living = select(union(*seeds).cte("seeds")).cte("living", recursive=True)
+    in_reach = (
+        AlertRow.device_id == living.c.device_id,
+        AlertRow.opened_at <= living.c.end_at + reach_s,
+        living.c.opened_at - reach_s <= END_OF_CONDITION,
+    )
+    return living.union(alerts.join(living, and_(*in_reach)))
 
 
 def write(

@@ -216,7 +216,7 @@ class AlertRow(Base):
     revision: Mapped[int] = mapped_column(index=True)
 
 
-def _fixed(value: int | str) -> Any:
+def _fixed(value: float | str) -> Any:
     """A value that stands in the statement itself: with a parameter no partial index would be used."""
     return literal(value, literal_execute=True)
 
@@ -228,8 +228,11 @@ ALIVE = AlertRow.merged_into.is_(None) & or_(
 """Alerts that wait for somebody, or whose condition goes on; found by it among all that are over."""
 EPISODE_OF_ANCHOR = func.substr(AlertRow.anchor, _fixed(1), _fixed(32))
 """The episode of an alert's anchor, which may name a stretch of it (hub.alerts.root)."""
+END_OF_CONDITION = func.coalesce(AlertRow.ended_at, AlertRow.closed_at, _fixed(1e12))
+"""When an alert's condition ended, as far as is known; while it goes on, later than any time."""
 Index("alerts_alive", AlertRow.device_id, sqlite_where=ALIVE, postgresql_where=ALIVE)
 Index("alerts_by_anchor", AlertRow.device_id, EPISODE_OF_ANCHOR)
+Index("alerts_by_end", AlertRow.device_id, END_OF_CONDITION)
 
 
 class DeliveryRow(Base):

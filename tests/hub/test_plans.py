@@ -61,8 +61,19 @@ def copy(number: int) -> dict[type[Base], dict[str, Any]]:
     ago = T0 - DAY_S * number
     resolved = {"kind": "link", "priority": TECHNICAL, "closed_at": None} if number % 2 else {}
     return {
-        AlertRow: {"id": -number, "anchor": hex_id(), "condition": ENDED, "call_at": None, **resolved},
-        EpisodeRow: {"id": hex_id(), "last_at": ago, "received_at": ago, "alert_id": -number},
+        AlertRow: {
+            "id": -number,
+            "anchor": hex_id(),
+            "condition": ENDED,
+            "call_at": None,
+            **dict.fromkeys(("opened_at", "raised_at", "ended_at", "closed_at"), ago),
+            **resolved,
+        },
+        EpisodeRow: {
+            "id": hex_id(),
+            "alert_id": -number,
+            **dict.fromkeys(("onset_at", "last_at", "received_at"), ago),
+        },
         DeliveryRow: {"id": -number, "made_at": ago, "open": False},
         Record: {"id": -number, "boot_id": hex_id(), "at": ago},
         Boot: {"boot_id": hex_id()},
