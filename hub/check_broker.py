@@ -61,7 +61,12 @@ def broker(settings: Settings) -> list[Finding]:
         words = told[0] if told else f"has not answered for {_ANSWER_S:g} s; see whether it is overloaded"
         return [red("broker", UnavailableError(f"{where} {words}"), "")]
     line = "without TLS" if settings.broker.tls is None else "TLS"
-    return [well("broker", f"{where}, {line}, lets us hear the devices of {settings.site}")]
+    found = [well("broker", f"{where}, {line}, lets us hear the devices of {settings.site}")]
+    if settings.broker.plain_text:
+        words = "broker.plain_text: whoever is on the network may read, drop and invent messages"
+        remedy = "give broker.tls, unless the network itself is encrypted and nobody else is on it"
+        found.append(note("broker", words, remedy=remedy))
+    return found
 
 
 def access_list(settings: Settings) -> list[Finding]:

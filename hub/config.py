@@ -64,9 +64,18 @@ class Broker:
     username: str | None = checked(minimum=1, maximum=128, default=None)
     password_file: str | None = _path_field()
     tls: Tls | None = None
+    plain_text: bool = checked(default=False)
+    """Without TLS over a network, where whoever is on it may read, drop and invent messages."""
 
     def __post_init__(self) -> None:
         """Raises ValueError where the settings contradict each other."""
+        if self.tls is None and self.host not in LOOPBACK and not (self.plain_text or self.start):
+            raise ValueError(
+                f"host is {self.host!r} and tls is not given: whoever is on that network could read and"
+                " invent messages; give tls, or set plain_text to true where the network itself is encrypted"
+            )
+        if self.tls is not None and self.plain_text:
+            raise ValueError("plain_text is true and tls is given; leave one of them out")
         if self.start and self.host not in LOOPBACK:
             raise ValueError(
                 f"start is true and host is {self.host!r}; a broker started here has no passwords "

@@ -30,8 +30,9 @@ TICK_S = 0.1
 STEADY_S = 10.0  # a process up for so long starts its backoff afresh
 BACKOFF_S = (0.5, 30.0)
 SILENT_S = 30.0  # a process that has told of its work and falls silent for so long hangs
+FIRST_SIGN_S = 120.0  # and so does one that tells nothing at all for so long
 STOP_S = 1.5  # for a polite end; what is left then is killed
-HOPELESS = frozenset({64, 69, 74, 78})  # exit statuses that a first start will only repeat
+HOPELESS = frozenset({64, 78})  # wrong arguments, wrong settings: what a first start will only repeat
 _PR_SET_PDEATHSIG = 1
 
 MOSQUITTO = """\
@@ -70,6 +71,14 @@ class Child:
         self.status = words.get("STATUS", self.status)
         if "WATCHDOG" in words:
             self.told_at = now
+
+    def hangs_for(self, now: float) -> float | None:
+        """How long it has told nothing, in seconds, where that is too long; a broker tells nothing."""
+        if self.name == BROKER:
+            return None
+        limit = FIRST_SIGN_S if self.told_at is None else SILENT_S
+        silent = now - (self.started_at if self.told_at is None else self.told_at)
+        return silent if silent > limit else None
 
 
 class Supervisor:
@@ -116,27 +125,38 @@ class Supervisor:
         if status is None:
             if now - child.started_at >= STEADY_S:
                 child.pause_s = BACKOFF_S[0]
-            if child.told_at is not None and now - child.told_at > SILENT_S:
-                log.error("%s has not got on for %g s; killing it", child.name, SILENT_S)
-                child.told_at = None
+            silent = child.hangs_for(now)
+            if silent is not None:
+                log.error("%s has not got on for %.1f s; killing it", child.name, silent)
+                child.told_at = now  # one that cannot even be killed is told of again later
                 child.process.kill()
             return None
         if child.starts == 1 and status in HOPELESS and now - child.started_at < STEADY_S:
             return status  # it has said why in a sentence of its own
         child.process, child.ready, child.status = None, False, "has ended"
-        child.next_start = now + child.pause_s
         log.error("%s ended with status %d; starting it again in %g s", child.name, status, child.pause_s)
-        child.pause_s = min(child.pause_s * 2, BACKOFF_S[1])
+        self._postpone(child, now)
         return None
 
+    @staticmethod
+    def _postpone(child: Child, now: float) -> None:
+        child.next_start = now + child.pause_s
+        child.pause_s = min(child.pause_s * 2, BACKOFF_S[1])
+
     def _start(self, child: Child, now: float) -> None:
-        child.process = subprocess.Popen(  # noqa: S603  (our own commands)
-            child.command,
-            stdin=subprocess.DEVNULL,
-            env=self._environment(),
-            process_group=0,  # Ctrl-C is for the supervisor, which ends them in order
-            preexec_fn=_die_with_parent,  # noqa: PLW1509  (no threads here)
-        )
+        try:
+            child.process = subprocess.Popen(  # noqa: S603  (our own commands)
+                child.command,
+                stdin=subprocess.DEVNULL,
+                env=self._environment(),
+                process_group=0,  # Ctrl-C is for the supervisor, which ends them in order
+                preexec_fn=_die_with_parent,  # noqa: PLW1509  (no threads here)
+            )
+        except (OSError, subprocess.SubprocessError) as error:  # no memory, no process to be had
+            child.status = f"cannot be started: {error}"
+            log.error("%s %s; trying again in %g s", child.name, child.status, child.pause_s)  # noqa: TRY400
+            self._postpone(child, now)
+            return
         child.started_at, child.told_at, child.status = now, None, "starts"
         child.starts += 1
         log.info("%s started, process %d", child.name, child.process.pid)

@@ -85,3 +85,6 @@ def test_a_demo_s_broker_is_told_for_what_it_is(hub: Hub) -> None:
     text = check(hub)[1]
     assert "-- access list the broker lets in anybody" in text
     assert "-- access list the broker lets us write any topic" in text
+    assert "plain_text" not in text
+    hub.config.write_text(hub.config.read_text().replace("[broker]\n", "[broker]\nplain_text = true\n"))
+    assert "-- broker broker.plain_text: whoever is on the network may read" in check(hub)[1]

@@ -200,6 +200,8 @@ def test_a_brokers_port_in_use_is_one_sentence(hub: Hub) -> None:
         ("site = 'x'\n[web]\nport = 70000", "web.port is 70000; it must be a whole number from 1 to 65535"),
         ("site = 'x'\n[timers]\nmerge_s = 'long'", "timers.merge_s is 'long'"),
         ("site = 'x'\n[broker]\nstart = true\nhost = 'ward'", "must stay on 127.0.0.1"),
+        ("site = 'x'\n[broker]\nhost = '10.0.0.7'", "tls is not given"),
+        ("site = 'x'\n[broker]\nplain_text = true\n[broker.tls]\nca = 'a'", "leave one of them out"),
         ("site = 'x'\n[broker]\npassword_file = '/nowhere'\nusername = 'hub'", "broker.password_file"),
         ("site = 'x'\n[broker]\npassword_file = '/nowhere'", "give both"),
         ("site = 'x'\n[broker.tls]\nca = 'a'\nkey = 'b'", "certificate and key belong together"),
@@ -215,6 +217,14 @@ def test_a_wrong_configuration_names_key_value_and_what_is_allowed(
         load(path)
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_plain_text_over_a_network_only_where_the_settings_say_so(tmp_path: Path) -> None:
+    path = tmp_path / "hub.toml"
+    path.write_text("site = 'x'\n[broker]\nhost = '10.0.0.7'\nplain_text = true")
+    assert load(path).broker.plain_text
+    path.write_text("site = 'x'\n[broker]\nhost = '10.0.0.7'\n[broker.tls]\nca = 'ca.crt'")
+    assert not load(path).broker.plain_text
 
 
 def test_no_configuration_and_no_certificates(tmp_path: Path) -> None:

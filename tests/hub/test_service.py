@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -20,7 +21,7 @@ from hub import supervisor
 from hub.config import load
 from hub.ear import Ear
 from hub.service import Pulse, Stop
-from hub.supervisor import Child, Supervisor
+from hub.supervisor import BROKER, FIRST_SIGN_S, SILENT_S, Child, Supervisor
 
 HANGS = """
 import os, time
@@ -118,9 +119,34 @@ def test_a_process_that_hangs_is_killed_and_started_again(
     finally:
         stop.set()
         thread.join(10)
-    assert "ingest has not got on for 0.5 s; killing it" in caplog.text
+    assert re.search(r"ingest has not got on for \d+\.\d s; killing it", caplog.text)
     assert "READY=1\nWATCHDOG=1\nSTATUS=ingest: works" in words
     assert any("STATUS=ingest: has ended" in one for one in words)
+
+
+def test_a_process_that_never_tells_anything_hangs_too() -> None:
+    child = Child("web", [], started_at=1000.0)
+    assert child.hangs_for(1000.0 + FIRST_SIGN_S) is None
+    assert child.hangs_for(1000.5 + FIRST_SIGN_S) == FIRST_SIGN_S + 0.5
+    child.hear({"WATCHDOG": "1"}, 1100.0)
+    assert child.hangs_for(1100.0 + SILENT_S) is None
+    assert child.hangs_for(1100.5 + SILENT_S) == SILENT_S + 0.5
+    assert Child(BROKER, [], started_at=0.0).hangs_for(1e9) is None
+
+
+def test_a_process_that_cannot_be_started_ends_no_other(caplog: pytest.LogCaptureFixture) -> None:
+    """As where the machine has no memory or no process left."""
+    stop = Stop()
+    none = Child("ingest", ["/nowhere/python"], pause_s=0.05)
+    other = Child("web", [sys.executable, "-c", HANGS])
+    thread = threading.Thread(target=Supervisor([none, other]).run, args=(stop,))
+    thread.start()
+    try:
+        until(lambda: caplog.text.count("ingest cannot be started: ") >= 2 and other.ready, 30, "two trials")
+    finally:
+        stop.set()
+        thread.join(10)
+    assert other.starts == 1
 
 
 def test_secrets_of_the_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

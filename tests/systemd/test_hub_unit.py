@@ -54,6 +54,20 @@ def test_exposure(tmp_path):
     assert exposure(copy_as_instance(ROOT / "systemd" / "bedside-hub@.service", tmp_path, "web")) <= 1.5
 
 
+def test_whoever_takes_anothers_place_waits_for_its_end():
+    """Without an order systemd stops the one and starts the other at once: both would have the port."""
+    found = 0
+    for path in (ROOT / "systemd").iterdir():
+        if not path.is_file():
+            continue
+        lines = [line.partition("=") for line in path.read_text().splitlines()]
+        after = {name for key, _, names in lines if key == "After" for name in names.split()}
+        conflicts = {name for key, _, names in lines if key == "Conflicts" for name in names.split()}
+        assert conflicts <= after, path.name
+        found += len(conflicts)
+    assert found >= 2
+
+
 def test_whole(machine, service, make_broker, until, tmp_path, capsys):
     passwords = tmp_path / "passwords"
     subprocess.run(["mosquitto_passwd", "-c", "-b", str(passwords), "hub", "right"], check=True)
