@@ -42,17 +42,18 @@ def told(
     calls: Sequence[dict[str, Any]],
     mutes: Sequence[dict[str, Any]],
     changes: Sequence[Change],
+    bed: str,
     episodes: Sequence[dict[str, Any]],
     start: float,
     end: float,
 ) -> list[dict[str, Any]]:
-    """All of it within [start, end], newest first, each with `at` and, in a word, `what`."""
+    """All of it at the bed within [start, end], newest first, each with `at` and, in a word, `what`."""
     found = [
         *(entry for alert in alerts for entry in _of_alert(alert, acts)),
         *(_of_act(one) for one in acts),
         *_of_calls(calls, {alert["id"]: alert["accepted_at"] for alert in alerts}),
         *_of_mutes(mutes),
-        *_of_changes(changes),
+        *_of_changes(changes, bed),
         *({**one, "at": one["onset_at"], "what": "episode"} for one in episodes if one["alert_id"] is None),
     ]
     return sorted((one for one in found if start <= one["at"] <= end), key=lambda one: one["at"])[::-1]
@@ -108,13 +109,15 @@ def _of_mutes(mutes: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
             yield {"at": one["end_at"], "what": "mute over"}
 
 
-def _of_changes(changes: Sequence[Change]) -> list[dict[str, Any]]:
-    """Of the device's link, or of the microphone where the link stayed; not the state it began with."""
-    found = []
+def _of_changes(changes: Sequence[Change], bed: str) -> list[dict[str, Any]]:
+    """Of the device's bed, link, or of the microphone where the link stayed; not what it began with."""
+    found: list[dict[str, Any]] = []
     for before, change in pairwise(changes):
-        what = change.link
-        if change.link == ONLINE and before.link == ONLINE:
-            what = "microphone"
-        entry = {"at": change.at, "what": what, "microphone": change.microphone, "reason": change.reason}
-        found.append(entry)
+        is_here = change.stood_at(bed)
+        if "" != before.bed != change.bed and (is_here or before.stood_at(bed)):
+            found.append({"at": change.at, "what": "moved", "from_bed": before.bed, "to_bed": change.bed})
+        if is_here and (change.link, change.microphone) != (before.link, before.microphone):
+            what = "microphone" if change.link == before.link == ONLINE else change.link
+            entry = {"at": change.at, "what": what, "microphone": change.microphone, "reason": change.reason}
+            found.append(entry)
     return found[-MOST_STATES:]

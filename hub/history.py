@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, case, func, or_, select
 
 from edge.messages import Summary
-from hub import happenings, timeline
+from hub import happenings, states, timeline
 from hub.alerts import ENDED, TECHNICAL, Timers
 from hub.board import ALERT_COLUMNS, told
 from hub.delivery import BOARD, CALL
@@ -65,36 +65,68 @@ def device(connection: Connection, device_id: int) -> dict[str, Any] | None:
     return None if row is None else dict(row._mapping)  # noqa: SLF001  (its public name)
 
 
+def stood_at(connection: Connection, device_id: int, bed: str) -> bool:
+    """Whether the device is known to have stood at that bed."""
+    where = (StateRow.device_id == device_id, StateRow.bed == bed)
+    return connection.scalar(select(StateRow.number).where(*where).limit(1)) is not None
+
+
 def past(
-    connection: Connection, bed: dict[str, Any], start: float, end: float, now: float, limits: Limits
+    connection: Connection,
+    device: dict[str, Any],
+    bed: str,
+    start: float,
+    end: float,
+    now: float,
+    limits: Limits,
 ) -> dict[str, Any]:
-    """What is known of a bed between `start` and `end`, rounded outwards to whole slices; for the page."""
+    """What a device told of a bed between `start` and `end`, rounded outwards to whole slices; for the page.
+
+    What it told while it stood at another bed is left out.
+    """
+    number = device["id"]
     length = timeline.slice_length(start, end)
     start, end = start // length * length, -(-end // length) * length
-    minutes = _minutes(connection, bed["id"], start, end)
-    changes = _changes(connection, bed["id"], start, end)
-    if now - bed["heard_at"] > limits.stale_s and (not changes or changes[-1].link == ONLINE):
-        changes.append(Change(bed["heard_at"], SILENT, bed["microphone"]))
-    alerts = _alerts(connection, bed, start, end)
-    mutes = _rows(connection, _mutes(bed["id"], start, end))
-    episodes = _episodes(connection, bed["id"], start, end, now, limits)
+    changes = _changes(connection, number, start, end)
+    if now - device["heard_at"] > limits.stale_s and (not changes or changes[-1].link == ONLINE):
+        changes.append(Change(device["heard_at"], SILENT, device["microphone"], bed=device["bed"]))
+    in_force = states.in_force(changes)
+    away = timeline.elsewhere(in_force, bed, start, end)
+
+    def here(at: float) -> bool:
+        return not any(one.holds(at) for one in away)
+
+    minutes = [one for one in _minutes(connection, number, start, end) if here(one.at - one.seconds / 2)]
+    alerts = [
+        one
+        for one in _alerts(connection, device, start, end)
+        if one["bed"] == bed
+        or one["device_id"] is None
+        or (one["priority"] == TECHNICAL and one["ended_at"] is None and device["bed"] == bed)
+    ]
+    mutes = [one for one in _rows(connection, _mutes(number, start, end)) if here(one["start_at"])]
+    episodes = _episodes(connection, number, start, end, now, limits)
+    episodes = [one for one in episodes if here(one["onset_at"])]
     ids = [alert["id"] for alert in alerts]
-    acts = _acts(connection, bed["id"], ids, start, end)
+    acts = _acts(connection, number, ids, start, end)
+    acts = [one for one in acts if one.alert is not None or one.details.get("bed", bed) == bed]
     calls = _calls(connection, ids)
     return {
         "now": now,
         "from": start,
         "to": end,
         "slice_s": length,
-        "first_at": _first_at(connection, bed["id"]),
+        "first_at": _first_at(connection, number),
         "slices": [asdict(one) for one in timeline.slices(minutes, start, end, length)],
-        "unheard": [asdict(one) for one in timeline.unheard(minutes, changes, start, end, now)],
+        "unheard": [asdict(one) for one in timeline.unheard(minutes, in_force, bed, start, end, now)],
         "late": [asdict(one) for one in timeline.late(minutes, limits.timers.late_s)],
         "episodes": episodes,
         "alerts": alerts,
         "mutes": mutes,
-        "happenings": happenings.told(alerts, acts, calls, mutes, changes, episodes, start, min(end, now)),
-        "states": [asdict(one) for one in reversed(_latest_states(connection, bed["id"]))],
+        "happenings": happenings.told(
+            alerts, acts, calls, mutes, changes, bed, episodes, start, min(end, now)
+        ),
+        "states": [asdict(one) for one in reversed(_latest_states(connection, number))],
     }
 
 
@@ -105,27 +137,28 @@ def _minutes(connection: Connection, device_id: int, start: float, end: float) -
 
 
 def _changes(connection: Connection, device_id: int, start: float, end: float) -> list[Change]:
-    """The device's changes within the time, after the one that was in force at its beginning."""
+    """The device's changes within the time, after the one in force at its beginning, as they were written."""
     mine = StateRow.device_id == device_id
-    before = select(func.max(StateRow.at)).where(mine, StateRow.at <= start).scalar_subquery()
-    columns = (StateRow.at, StateRow.link, StateRow.microphone, StateRow.reason)
-    query = select(*columns).where(mine, StateRow.at >= func.coalesce(before, start), StateRow.at < end)
-    return [Change(*row) for row in connection.execute(query.order_by(StateRow.at, StateRow.number))]
+    before = select(func.max(StateRow.number)).where(mine, StateRow.at <= start).scalar_subquery()
+    query = select(*states.COLUMNS).where(
+        mine, StateRow.number >= func.coalesce(before, 0), StateRow.at < end
+    )
+    return [Change(*row) for row in connection.execute(query.order_by(StateRow.number))]
 
 
 def _latest_states(connection: Connection, device_id: int) -> list[Change]:
-    columns = (StateRow.at, StateRow.link, StateRow.microphone, StateRow.reason)
-    query = select(*columns).where(StateRow.device_id == device_id).order_by(StateRow.number.desc()).limit(5)
-    return [Change(*row) for row in reversed(connection.execute(query).all())]
+    mine = select(*states.COLUMNS).where(StateRow.device_id == device_id)
+    newest = connection.execute(mine.order_by(StateRow.number.desc()).limit(5)).all()
+    return [Change(*row) for row in reversed(newest)]
 
 
-def _alerts(connection: Connection, bed: dict[str, Any], start: float, end: float) -> list[dict[str, Any]]:
-    """The bed's alerts in that time, and those of its ward and of the hub that say why it was not heard."""
+def _alerts(connection: Connection, device: dict[str, Any], start: float, end: float) -> list[dict[str, Any]]:
+    """The device's alerts in that time, and those of ward and hub that say why it was not heard."""
     whose = or_(
-        AlertRow.device_id == bed["id"],
+        AlertRow.device_id == device["id"],
         and_(
             AlertRow.device_id.is_(None),
-            AlertRow.ward.in_((bed["ward"], "")),
+            AlertRow.ward.in_((device["ward"], "")),
             AlertRow.kind.in_((LINK, HUB, CHAIN)),
         ),
     )

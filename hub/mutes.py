@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
@@ -16,6 +17,9 @@ from hub.tables import AlertRow, Device, MuteRow
 PAUSE_S = 120.0
 MINUTES = (15, 30, 60, 120, 240)
 """How long a bed may be muted; nobody is forgotten for longer."""
+
+HUB = Actor("hub", "hub")
+"""Who acts where nobody does."""
 
 
 class MuteError(RefusalError):
@@ -64,6 +68,13 @@ def lift(connection: Connection, device_id: int, who: Actor, now: float) -> None
     place = _tell(connection, device_id, dict.fromkeys(("muted_until", "muted_by", "muted_reason")), now)
     place |= {"tablet": who.tablet}
     audit.write(connection, now, who.name, who.role, "unmute", f"device {device_id}", **place)
+
+
+def lift_all(connection: Connection, devices: Collection[int], now: float) -> None:
+    """The hub ends the mutes of devices that go to another bed, which nobody has muted."""
+    muted = select(Device.id).where(Device.id.in_(devices), Device.muted_until > now)
+    for device_id in connection.scalars(muted).all():
+        lift(connection, device_id, HUB, now)
 
 
 def _end(connection: Connection, device_id: int, who: Actor, now: float) -> bool:

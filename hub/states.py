@@ -1,4 +1,4 @@
-"""When a device's link or microphone changed: what ingest writes so that "not heard" can be told later.
+"""When a device's link, microphone or bed changed: so ingest writes what "not heard" is told by later.
 
 A device that fell silent is noticed when it speaks again: then the silence is written with the time at which
 it began. Until then it stands in the device's own row (hub.tables.Device.heard_at).
@@ -6,7 +6,7 @@ it began. Until then it stands in the device's own row (hub.tables.Device.heard_
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -35,6 +35,7 @@ class Known:
     heard_at: float
     microphone: str
     changes: int
+    bed: str = ""
 
     @property
     def link(self) -> str:
@@ -44,16 +45,42 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """From `at` on the link and the microphone were so; `reason` in the device's or the broker's words."""
+    """From `at` on it was so: link, microphone, and the bed where the device stood.
+
+    `reason` is in the device's or the broker's words.
+    """
 
     at: float
     link: str
     microphone: str
     reason: str = ""
+    bed: str = ""
+
+    def stood_at(self, bed: str) -> bool:
+        """Whether the device stood at that bed; where nothing is known of another one, it did."""
+        return self.bed in ("", bed)
+
+
+COLUMNS: tuple[Any, ...] = (StateRow.at, StateRow.link, StateRow.microphone, StateRow.reason, StateRow.bed)
+"""A row of the table as a Change."""
+
+
+def in_force(told: Iterable[Change]) -> list[Change]:
+    """Changes in the order they were written, without what a later one says otherwise; by time.
+
+    A later word counts from its own time on, also where that is before an earlier word's: the hub's clock
+    may have been set back, and a silence is written with the time it began.
+    """
+    found: list[Change] = []
+    for change in told:
+        while found and found[-1].at > change.at:
+            found.pop()
+        found.append(change)
+    return found
 
 
 def changes(known: Known, heard: Sequence[Accepted]) -> list[Change]:
-    """What one device's messages, in the order they came, changed of its link and microphone."""
+    """What one device's messages, in the order they came, changed of its link, microphone and bed."""
     found: list[Change] = []
     for item in heard:
         message, is_voice = item.message, not item.retained
@@ -61,19 +88,21 @@ def changes(known: Known, heard: Sequence[Accepted]) -> list[Change]:
         if isinstance(message, State):
             is_voice = is_voice and message.status != OFFLINE  # the broker's word, or the device's last
             died_again = known.status == OFFLINE and known.heard_at > known.status_at
+            known = replace(known, bed=message.bed)
             if message.status != known.status or died_again:
                 known = replace(known, status=message.status, status_at=item.at)
         if isinstance(message, State | Health):
             known = replace(known, microphone=message.microphone)
         if is_voice:
             if before.changes and before.link == ONLINE and item.at - before.heard_at > GAP_S:
-                found.append(Change(before.heard_at, SILENT, before.microphone))
+                found.append(Change(before.heard_at, SILENT, before.microphone, bed=before.bed))
                 before = replace(before, status=SILENT)
             known = replace(known, heard_at=max(known.heard_at, item.at))
         is_new = not before.changes or before.status == SILENT
-        if is_new or (known.link, known.microphone) != (before.link, before.microphone):
+        so, was = ((one.link, one.microphone, one.bed) for one in (known, before))
+        if is_new or so != was:
             reason = message.reason if isinstance(message, State) else ""
-            found.append(Change(item.at, known.link, known.microphone, reason))
+            found.append(Change(item.at, known.link, known.microphone, reason, known.bed))
             known = replace(known, changes=known.changes + 1)
     return found
 

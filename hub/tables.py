@@ -71,7 +71,7 @@ class Device(Base):
 
 
 class StateRow(Base):
-    """A change of a device's link or microphone: why something was not heard (hub.states)."""
+    """A change of a device's link, microphone or bed: what was not heard where, and why (hub.states)."""
 
     __tablename__ = "states"
     __table_args__ = (Index("states_by_time", "device_id", "at"),)
@@ -81,6 +81,7 @@ class StateRow(Base):
     link: Mapped[str]  # online, offline, silent; deaf: it was the hub that did not listen
     microphone: Mapped[str]  # as in Device
     reason: Mapped[str]  # the device's or the broker's word, often empty
+    bed: Mapped[str] = mapped_column(server_default="")  # where the device stood
 
 
 class Boot(Base):

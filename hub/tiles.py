@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from edge.messages import Emotion, Health, State
-from hub import patients, states
+from hub import mutes, patients, states
 from hub.arrivals import Accepted
 from hub.store import next_revision, write_changes
 from hub.tables import Device
@@ -55,14 +55,18 @@ def update(connection: Connection, heard: Sequence[tuple[int, Accepted, float]])
     values: dict[int, dict[str, Any]] = {}
     for row in rows:
         values[row.id] = {"revision": revision, **_changed(row, latest[row.id])}
-        known = states.Known(row.status, row.status_at, row.heard_at, row.microphone, row.changes)
+        stood = "" if row.status == "unknown" else row.bed
+        known = states.Known(row.status, row.status_at, row.heard_at, row.microphone, row.changes, stood)
         if new := states.changes(known, said[row.id]):
             changed[row.id] = row.changes, new
             values[row.id]["changes"] = row.changes + len(new)
-    write_changes(connection, Device, values)
     now = max(item.at for _, item, _ in heard)
+    moved = [row.id for row in rows if latest[row.id].get("bed", row.bed) != row.bed]
+    if moved:
+        mutes.lift_all(connection, moved, now)  # of the beds they leave
+    write_changes(connection, Device, values)
     states.write(connection, changed, now)
-    if any(latest[row.id].get("bed", row.bed) != row.bed for row in rows):
+    if moved:
         patients.forget_moved(connection, now)
 
 

@@ -23,9 +23,9 @@ _JOIN_S = 90.0  # less than two minutes: a summary is of a minute and may be of 
 _HEARING = ("healthy", "file", "unknown")
 _MICROPHONES = ("muted", "lost", "silent", "stalled")
 _OPENING = "recovering"  # between lost and healthy, again and again where the plug is loose
-NO_REPORT, UNKNOWN, NOT_HEARD = "no report", "unknown", "not heard"
+NO_REPORT, UNKNOWN, NOT_HEARD, ELSEWHERE = "no report", "unknown", "not heard", "elsewhere"
 """Why nothing is known: the device was there and no summary came; the hub did not know the device yet; the
-device itself was silent."""
+device itself was silent; it stood at another bed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,10 @@ class Stretch:
     start: float
     end: float
     why: str = ""
+
+    def holds(self, at: float) -> bool:
+        """Whether the moment lies in it."""
+        return self.start <= at < self.end
 
 
 @dataclass(slots=True)
@@ -131,38 +135,45 @@ def _mean(weighted: Iterable[tuple[float | None, int]], digits: int = 3) -> floa
 
 
 def unheard(
-    minutes: Sequence[Minute], changes: Sequence[Change], start: float, end: float, now: float
+    minutes: Sequence[Minute], changes: Sequence[Change], bed: str, start: float, end: float, now: float
 ) -> list[Stretch]:
-    """When nothing was heard within [start, end), and why.
+    """When nothing was heard at the bed within [start, end), and why.
 
-    `changes` are the device's, oldest first, beginning with the last one before `start`; the last goes on.
+    `minutes` are the bed's. `changes` are the device's in force (hub.states.in_force), beginning with the
+    last one before `start`; the last goes on.
     """
     end = min(end, now)
     covered = _joined([Stretch(one.at - one.seconds, one.at) for one in minutes], _JOIN_S)
     found: list[Stretch] = []
-    for span in _spans(changes, start, end):
+    for span in _spans(changes, bed, start, end):
         if span.why == ONLINE:
             until = span.end if span.end < now else max(span.start, now - PENDING_S)
             holes = _without(replace(span, end=until, why=NO_REPORT), covered)
             found += [hole for hole in holes if hole.end - hole.start >= _JOIN_S]
-        elif span.why in _MICROPHONES:
+        elif span.why in (*_MICROPHONES, ELSEWHERE):
             found.append(span)  # a summary may reach a little over the moment at which it was muted
         else:
             found += [hole for hole in _without(span, covered) if hole.end - hole.start >= 1.0]
     return _merged(found)
 
 
-def _spans(changes: Sequence[Change], start: float, end: float) -> list[Stretch]:
-    """What was known of the device, in stretches that fill [start, end)."""
-    ordered = sorted(changes, key=lambda change: change.at)
-    edges = [*(change.at for change in ordered), end]
+def elsewhere(changes: Sequence[Change], bed: str, start: float, end: float) -> list[Stretch]:
+    """When the device stood at another bed; `changes` as for `unheard`."""
+    return [span for span in _spans(changes, bed, start, end) if span.why == ELSEWHERE]
+
+
+def _spans(changes: Sequence[Change], bed: str, start: float, end: float) -> list[Stretch]:
+    """What was known of the device at the bed, in stretches that fill [start, end)."""
+    edges = [*(change.at for change in changes), end]
     spans = [Stretch(start, min(end, edges[0]), UNKNOWN)]
-    for change, until in zip(ordered, edges[1:], strict=True):
-        spans.append(Stretch(max(start, change.at), min(end, until), _why(change)))
+    for change, until in zip(changes, edges[1:], strict=True):
+        spans.append(Stretch(max(start, change.at), min(end, until), _why(change, bed)))
     return [span for span in spans if span.end > span.start]
 
 
-def _why(change: Change) -> str:
+def _why(change: Change, bed: str) -> str:
+    if not change.stood_at(bed):
+        return ELSEWHERE
     if change.link != ONLINE:
         return NOT_HEARD if change.link == SILENT else change.link
     if change.microphone == _OPENING:

@@ -56,13 +56,14 @@ export class Answers {
       return;
     }
     this.answered = alerts.some((alert) => alert.state === "accepted");
-    const place = bed ? bed.bed : words.place(alerts[0]);
+    const place = words.place(bed || alerts[0]);
     setText(byId("answers-title"), bed?.patient ? `${place} · ${words.isolated(bed.patient)}` : place);
     byId("answers-none").hidden = alerts.length > 0;
     this.muting.update(this.whole ? bed : null, now);
     this.device.update(this.whole ? bed : null, now);
-    this.link.hidden = !(this.whole && bed);
-    if (bed) this.link.href = `/beds/${bed.id}`;
+    const page = bed ? `/beds/${bed.id}` : words.formerPage(alerts[0]);
+    this.link.hidden = !this.whole || page === null;
+    if (page) this.link.href = page;
     setData(this.dialog, "whole", this.whole && bed ? "yes" : "no");
     const seen = new Set(alerts.map((alert) => alert.id));
     for (const [id, card] of this.cards) {
@@ -77,7 +78,7 @@ export class Answers {
         this.cards.set(alert.id, card);
         this.list.append(card.node);
       }
-      this.cards.get(alert.id).update(alert, silences.isMuted(bed, now), now);
+      this.cards.get(alert.id).update(alert, bed, now);
     }
   }
 }
@@ -137,13 +138,13 @@ class Card {
     );
   }
 
-  update(alert, muted, now) {
+  update(alert, bed, now) {
     const accepted = alert.state === "accepted";
     setData(this.node, "priority", words.rankName(alert));
     setIcon(this.sign, words.alertIcon(alert));
     setText(this.word, words.alertWord(alert));
     setText(this.reason, words.reason(alert, now));
-    setText(this.since, words.condition(alert, now));
+    setText(this.since, words.condition(alert, now, bed));
     setText(this.calls, words.called(alert));
     setText(this.who, words.accepted(alert));
     setText(this.accept, t("accept"));
@@ -151,7 +152,7 @@ class Card {
     setText(this.ask, t("what_was_it"));
     this.outcomes.forEach((button) => setText(button, t(words.outcomeKey(button.dataset.outcome))));
     this.accept.hidden = accepted && words.isNamed(alert.accepted_by); // else a colleague takes it over
-    this.pause.hidden = muted || !silences.canPause(alert, now);
+    this.pause.hidden = silences.isMuted(bed, now) || !silences.canPause(alert, now);
     this.paused.hidden = !silences.isPaused(alert, now);
     const values = { left: silences.left(alert.paused_until, now), name: alert.paused_by };
     setText(this.hush, this.paused.hidden ? "" : t("paused_left", values));

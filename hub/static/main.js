@@ -9,6 +9,7 @@ import { t, useLanguage } from "./i18n.js";
 import { fit } from "./layout.js";
 import { showLiveness } from "./liveness.js";
 import { People } from "./people.js";
+import { byTile, tileOf } from "./places.js";
 import { Presence } from "./presence.js";
 import { Settings } from "./settings.js";
 import { Silences, isMuted, isPaused } from "./silences.js";
@@ -92,15 +93,9 @@ function open() {
 function draw() {
   const now = feed.now();
   const shown = open();
-  const groups = new Map([...beds.keys()].map((id) => [id, []]));
-  for (const alert of shown) {
-    const key = alert.device_id ?? `ward ${alert.ward}`;
-    if (!groups.has(key)) groups.set(key, []);
-    groups.get(key).push(alert);
-  }
+  const groups = byTile(shown, beds);
   const manyWards = new Set([...beds.values()].map((bed) => bed.ward)).size > 1;
   for (const [key, own] of groups) {
-    if (!beds.has(key) && !own.length) continue;
     if (!tiles.has(key)) tiles.set(key, new Tile(key, act));
     tiles.get(key).update(beds.get(key) || null, own, now, staleS, manyWards);
   }
@@ -179,7 +174,7 @@ function announceSilences(now) {
 
 // What should be heard: nothing that is accepted, missed, paused, or of a muted bed.
 function drawSound(now) {
-  const muted = (alert) => alert.priority !== "technical" && isMuted(beds.get(alert.device_id) || null, now);
+  const muted = (alert) => alert.priority !== "technical" && isMuted(beds.get(tileOf(alert, beds)) || null, now);
   const loud = open().filter((alert) => alert.state === "waiting" && !alert.missed && !isPaused(alert, now) && !muted(alert));
   loud.sort(words.byUrgency);
   const dead = live.ready && !live.live;

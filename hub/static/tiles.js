@@ -2,11 +2,10 @@
 // changes under a finger and keyboard focus stays where it is.
 
 import { el, icon, setData, setIcon, setLabel, setText } from "./dom.js";
+import { hearing } from "./hearing.js";
 import { ago, number, t, watch } from "./i18n.js";
 import * as silences from "./silences.js";
 import * as words from "./words.js";
-
-const QUIET_S = 12; // no speech for so long: the tile says quiet, and how long ago the last voice was
 
 export class Tile {
   constructor(key, act) {
@@ -46,12 +45,12 @@ export class Tile {
     this.node = el("article", { class: "tile" }, this.head, this.alert, this.hush, this.live, this.short, this.answers, this.open);
   }
 
-  // `bed` is null for a ward's or the hub's own alert; `alerts` are this tile's open ones.
+  // `bed` is null where no device stands: a ward, the hub, a bed left; `alerts` are this tile's open ones.
   update(bed, alerts, now, staleS, manyWards) {
     const sorted = [...alerts].sort(words.byUrgency);
     const first = sorted[0] || null;
     this.first = first;
-    const name = bed ? (manyWards ? `${bed.bed} · ${bed.ward}` : bed.bed) : words.place(first);
+    const name = words.place(bed || first, manyWards);
     const patient = bed?.patient || ""; // only where the hub tells it to whoever looks
     const whole = patient ? `${name} · ${patient}` : name;
     setText(this.name, name);
@@ -86,7 +85,7 @@ export class Tile {
     const calls = words.called(alert, true);
     const patient = bed?.patient ? words.isolated(bed.patient) : "";
     const by = words.accepted(alert);
-    setText(this.since, [patient, by || words.condition(alert, now), calls].filter(Boolean).join(" · "));
+    setText(this.since, [patient, by || words.condition(alert, now, bed), calls].filter(Boolean).join(" · "));
     setText(this.who, [patient, by].filter(Boolean).join(" · "));
     this.since.hidden = accepted;
     this.who.hidden = !accepted;
@@ -101,15 +100,9 @@ export class Tile {
   }
 
   updateLive(bed, now, staleS) {
-    const link = words.link(bed, now, staleS);
-    const mic = words.microphone(bed.microphone);
-    const cut = link.tone === "bad";
-    const deaf = cut || mic.tone !== "ok";
+    const { link, mic, cut, deaf, why, age, speaking, heard } = hearing(bed, now, staleS);
     this.mic.set(cut ? { ...mic, tone: "off" } : mic);
     this.link.set(link);
-    const age = bed.emotion_at === null ? Infinity : Math.max(0, now - bed.emotion_at);
-    const speaking = age < QUIET_S && !deaf;
-    const heard = bed.emotion ? words.emotion(bed.emotion) : null;
     setData(this.live, "speaking", speaking ? "yes" : "no");
     setData(this.live, "deaf", deaf ? "yes" : "no");
     if (speaking) {
@@ -117,8 +110,8 @@ export class Tile {
       setText(this.emotion, heard.word);
       setText(this.fresh, ago(age));
     } else {
-      setIcon(this.face, cut ? "link-off" : deaf ? "mic-off" : "quiet");
-      setText(this.emotion, cut ? link.word : deaf ? mic.word : t("quiet"));
+      setIcon(this.face, deaf ? why.icon : "quiet");
+      setText(this.emotion, deaf ? why.word : t("quiet"));
       setText(this.fresh, deaf ? t("not_hearing") : heard ? t("last_voice", { emotion: heard.word, ago: ago(age) }) : t("no_voice"));
     }
     const level = speaking ? Math.round(bed.distress * 100) : 0;

@@ -65,8 +65,9 @@ export function isolated(name) {
 
 const UNNAMED = /^Tablet (.+), not identified$/;
 
-// Who did something: a person, or somebody at a ward's tablet who gave no PIN.
+// Who did something: a person, somebody at a ward's tablet who gave no PIN, or the hub itself.
 export function person(name) {
+  if (name === "hub") return t("hub");
   const tablet = UNNAMED.exec(name);
   return tablet ? t("tablet_unidentified", { name: tablet[1] }) : name;
 }
@@ -81,9 +82,15 @@ export function accepted(alert) {
   return t("accepted_by", { name: person(alert.accepted_by), time: time(alert.accepted_at) });
 }
 
-// Who the alert is about: a bed, a whole ward, or the hub.
-export function place(alert) {
-  return alert.device_id === null ? alert.ward || t("hub") : alert.bed;
+// Where a bed's device stands or an alert was raised: a bed, a whole ward, or the hub.
+export function place(one, withWard = false) {
+  if (one.device_id === null) return one.ward || t("hub");
+  return withWard ? `${one.bed} · ${one.ward}` : one.bed;
+}
+
+// The page of an alert's bed where its device does not stand any more; null for a ward's or the hub's alert.
+export function formerPage({ device_id: device, bed }) {
+  return device === null ? null : `/beds/${device}?bed=${encodeURIComponent(bed)}`;
 }
 
 export function reason(alert, now) {
@@ -113,8 +120,13 @@ function measure(name, value) {
   return typeof value === "number" ? number(value) : value;
 }
 
-export function condition(alert, now) {
-  if (alert.priority === "technical") return t("since", { time: time(alert.opened_at) });
+// `bed`: on whose tile; a technical alert goes along with its device, and says where that stood then.
+export function condition(alert, now, bed = null) {
+  if (alert.priority === "technical") {
+    const since = t("since", { time: time(alert.opened_at) });
+    const moved = bed && alert.device_id !== null && alert.bed !== bed.bed;
+    return moved ? `${since} · ${isolated(alert.bed)}` : since;
+  }
   if (alert.missed) return t("late", { time: time(alert.opened_at) });
   if (alert.condition !== "ended") return t("going_on");
   return t("ended", { ago: ago(now - alert.ended_at) });

@@ -80,12 +80,12 @@ ON = Change(-100.0, "online", "healthy")
 def test_when_nothing_was_heard_and_why(
     covered: list[Minute], changes: list[Change], expected: list[Stretch]
 ) -> None:
-    assert timeline.unheard(covered, changes, 0, 3600, now=4000) == expected
+    assert timeline.unheard(covered, changes, "", 0, 3600, now=4000) == expected
 
 
 def test_the_minute_not_told_yet_is_no_hole() -> None:
-    assert timeline.unheard(minutes(0, 58), [ON], 0, 7200, now=3600) == []
-    [hole] = timeline.unheard(minutes(0, 50), [ON], 0, 7200, now=3600)
+    assert timeline.unheard(minutes(0, 58), [ON], "", 0, 7200, now=3600) == []
+    [hole] = timeline.unheard(minutes(0, 50), [ON], "", 0, 7200, now=3600)
     assert (hole.start, hole.end) == (3000, 3600 - timeline.PENDING_S)
 
 
@@ -172,7 +172,7 @@ def past(store: Store, now: float, hours: float = 24.0) -> dict[str, Any]:
     with store.read() as connection:
         bed = history.device(connection, 1)
         assert bed is not None
-        return history.past(connection, bed, now - hours * HOUR, now, now, LIMITS)
+        return history.past(connection, bed, bed["bed"], now - hours * HOUR, now, now, LIMITS)
 
 
 def test_a_night_with_an_alert_a_mute_and_an_absence(store: Store, device: Device) -> None:
@@ -244,7 +244,7 @@ def test_the_number_of_statements_does_not_grow(store: Store, device: Device) ->
             event.listen(connection, "before_cursor_execute", lambda *args: seen.append(args[2]))
             bed = history.device(connection, 1)
             assert bed is not None
-            history.past(connection, bed, T0 - 80_000, T0 + 5000, T0 + 5000, LIMITS)
+            history.past(connection, bed, bed["bed"], T0 - 80_000, T0 + 5000, T0 + 5000, LIMITS)
         return len(seen)
 
     put(store, state(device, T0))

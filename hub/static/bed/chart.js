@@ -2,6 +2,7 @@
 // the other. What was not heard lies hatched over all lanes, so that it can never be taken for calm.
 
 import { day, t, time } from "../i18n.js";
+import { isMidnight, wholeSteps } from "./days.js";
 import { drawAlerts, drawDistress, drawEmotions, drawFaces, drawMutes, drawSpeech, drawUnheard } from "./lanes.js";
 import { pauses } from "./said.js";
 import { put, svg } from "./svg.js";
@@ -85,10 +86,9 @@ export class Chart {
     const { from, to } = this.data;
     const room = this.width / TICK_PX;
     const step = TICKS_S.find((one) => (to - from) / one <= room) || TICKS_S.at(-1);
-    const offset = new Date(from * 1000).getTimezoneOffset() * 60;
-    for (let at = Math.ceil((from - offset) / step) * step + offset; at < to; at += step) {
+    for (const at of wholeSteps(from, to, step)) {
       const x = this.x(at);
-      const midnight = new Date(at * 1000).getHours() === 0 && new Date(at * 1000).getMinutes() === 0;
+      const midnight = isMidnight(at);
       put(this.root, "line", { x1: x, x2: x, y1: AXIS_H - 6, y2: this.height, class: midnight ? "midnight" : "tick" });
       const text = midnight ? day(at) : time(at);
       const half = text.length * 3.6;

@@ -1,6 +1,7 @@
 // The lanes of the picture. Each draws into chart.root between `top` and `top + height`.
 
 import { number, span, t, time } from "../i18n.js";
+import * as silences from "../silences.js";
 import * as words from "../words.js";
 import { EMOTIONS, absence, between, emotionShares, isLate, pauses, shares, whyUnheard } from "./said.js";
 import { put, sign, svg, titled } from "./svg.js";
@@ -141,8 +142,8 @@ function drawRise(chart, alert, y) {
 export function drawMutes(chart, top, height) {
   const { data } = chart;
   const stretches = [
-    ...data.mutes.map((one) => [one.start_at, one.end_at, t("muted_for", { name: one.person, reason: one.reason }), "mute"]),
-    ...pauses(data).map((one) => [one.at, one.at + 120, t("told_pause", { name: one.person }), "pause"]),
+    ...data.mutes.map((one) => [one.start_at, one.end_at, t("muted_for", { name: words.person(one.person), reason: silences.reason(one.reason) }), "mute"]),
+    ...pauses(data).map((one) => [one.at, one.at + 120, t("told_pause", { name: words.person(one.person) }), "pause"]),
   ];
   for (const [start, end, text, kind] of stretches) {
     const { x, width } = chart.band(start, end);

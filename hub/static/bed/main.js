@@ -1,13 +1,16 @@
 // One bed's page: which hours it shows, where they come from, and whether it is live.
 
-import { byId, el, icon, loadIcons, setText } from "../dom.js";
+import { byId, el, icon, loadIcons, setData, setText } from "../dom.js";
 import { Feed } from "../feed.js";
+import { hearing } from "../hearing.js";
 import { addTexts, ago, day, number, t, time, useLanguage } from "../i18n.js";
 import { showLiveness } from "../liveness.js";
 import { Settings } from "../settings.js";
-import * as words from "../words.js";
+import { isolated } from "../words.js";
 import { Chart } from "./chart.js";
+import { daysLater, isoDay, startOf } from "./days.js";
 import { drawHealth } from "./health.js";
+import { Hours } from "./hours.js";
 import { TEXTS } from "./lang.js";
 import { Readout } from "./readout.js";
 import { drawSums } from "./sums.js";
@@ -15,38 +18,42 @@ import { drawTable } from "./table.js";
 import { drawTold } from "./told.js";
 
 const HOUR_S = 3600;
-const HOURS = [24, 6, 1];
-const FRESH_MS = 20000; // a minute's summary comes once a minute
-const SOON_MS = 1500; // after the stream said that something of this bed has changed; changes come in bursts
+const DAY = 24;
+const HOURS = [DAY, 6, 1];
 const SECOND_MS = 1000;
-const QUIET_S = 12; // as on the board's tiles
 
 addTexts(TEXTS);
 loadIcons().catch(() => {});
 useLanguage();
 
-const bedId = Number(document.body.dataset.bed);
+const bedId = Number(document.body.dataset.bed); // the device's number
+const { place } = document.body.dataset; // the bed, where that device stands or stood
 const staleS = Number(document.body.dataset.staleS);
 const silentS = Number(document.body.dataset.silentS);
 
-const view = { hours: 24, end: null }; // end null: up to now, and on
-let data = null;
+const view = { hours: DAY, end: null }; // end null: up to now, and on
+let data = null; // of the hours that are shown; null until the hub has told of them
+let firstAt = null; // from when on the hub knows anything
 let bed = null;
+let told = ""; // what was last told of alerts and what people did
 let live = { live: true, ready: false };
-let asked = 0;
-let askedAt = 0;
-let due = 0;
 
 const chart = new Chart(byId("chart"), (index) => readout.show(index));
 const readout = new Readout((index) => chart.point(index));
 const settings = new Settings(() => draw());
+const hours = new Hours(path, show, fail);
+const alerts = new Map();
 
 const feed = new Feed({
   silentS,
   onBoard(board) {
+    if (board.full) alerts.clear();
     const mine = board.beds.find((one) => one.id === bedId);
     if (mine) bed = mine;
-    if (mine || board.alerts.some((one) => one.device_id === bedId)) due = due || Date.now() + SOON_MS;
+    for (const one of board.alerts) if (one.device_id === bedId) alerts.set(one.id, one);
+    const now = JSON.stringify([[...alerts.values()].map(gist), bed && [bed.bed, bed.status, bed.microphone, bed.muted_until]]);
+    if (told && told !== now) hours.changed();
+    told = now;
     drawNow();
   },
   onLive(state) {
@@ -55,47 +62,59 @@ const feed = new Feed({
   },
 });
 
+// What of an alert the page tells as having happened; its reason counts on all the time.
+function gist(alert) {
+  return [alert.id, alert.state, alert.priority, alert.condition, alert.calls, alert.paused_until, alert.outside.map((one) => one.state)];
+}
+
+// A day is as long as that day is; up to now, it is 24 hours.
 function range() {
   const end = view.end ?? feed.now();
-  return { from: end - view.hours * HOUR_S, to: end };
+  const isDay = view.end !== null && view.hours === DAY;
+  return { from: isDay ? daysLater(end, -1) : end - view.hours * HOUR_S, to: end };
 }
 
-async function load() {
-  const mine = (asked += 1);
-  askedAt = Date.now();
-  due = 0;
+function path() {
   const { from, to } = range();
-  const query = view.end === null ? `from=${from}` : `from=${from}&to=${to}`;
-  try {
-    const response = await fetch(`/api/beds/${bedId}/timeline?${query}`, { signal: AbortSignal.timeout(10000) });
-    if (response.status === 401) location.assign("/login");
-    if (!response.ok) throw new Error(String(response.status));
-    const found = await response.json();
-    if (mine !== asked) return; // somebody has asked for other hours meanwhile
-    data = found;
-    byId("trouble").hidden = true;
-    draw();
-  } catch {
-    if (mine !== asked) return;
-    setText(byId("trouble"), t("cannot_load"));
-    byId("trouble").hidden = false;
-  }
+  const query = new URLSearchParams({ bed: place, from });
+  if (view.end !== null) query.set("to", to);
+  return `/api/beds/${bedId}/timeline?${query}`;
 }
 
-function go(hours, end) {
-  view.hours = hours;
+function show(found) {
+  data = found;
+  firstAt = found.first_at;
+  byId("trouble").hidden = true;
+  draw();
+}
+
+function fail() {
+  setText(byId("trouble"), t(data ? "cannot_refresh" : "cannot_load"));
+  byId("trouble").hidden = false;
+  draw();
+}
+
+function go(length, end) {
+  view.hours = length;
   view.end = end !== null && end >= feed.now() ? null : end;
-  const parts = [`hours=${hours}`, ...(view.end === null ? [] : [`to=${Math.round(view.end)}`])];
+  const parts = [`hours=${length}`, ...(view.end === null ? [] : [`to=${Math.round(view.end)}`])];
   history.replaceState(null, "", `#${parts.join("&")}`);
-  drawRange();
   load();
+}
+
+// Other hours are asked for: until they are there, none are shown.
+function load() {
+  data = null;
+  byId("trouble").hidden = true;
+  draw();
+  hours.load();
 }
 
 function fromAddress() {
   const said = new URLSearchParams(location.hash.slice(1));
-  const hours = Number(said.get("hours"));
+  const length = Number(said.get("hours"));
   const end = Number(said.get("to"));
-  view.hours = HOURS.includes(hours) ? hours : 24;
+  view.hours = HOURS.includes(length) ? length : DAY;
   view.end = Number.isFinite(end) && end > 0 && end < feed.now() ? end : null;
 }
 
@@ -103,6 +122,7 @@ function draw() {
   drawRange();
   drawNow();
   drawLiveness();
+  setData(byId("hours"), "known", data ? "yes" : byId("trouble").hidden ? "no" : "failed");
   if (!data) return;
   chart.draw(data);
   readout.draw(data);
@@ -114,41 +134,35 @@ function draw() {
 
 function drawRange() {
   const { from, to } = range();
+  byId("span").setAttribute("aria-live", view.end === null ? "off" : "polite"); // or it is said each minute
   setText(byId("span"), t("from_to", { from: `${day(from)}, ${time(from)}`, to: `${day(to)}, ${time(to)}` }));
   for (const button of document.querySelectorAll("[data-hours]")) {
     setText(button, t("hours", { n: number(Number(button.dataset.hours)) }));
     button.setAttribute("aria-pressed", String(Number(button.dataset.hours) === view.hours));
   }
-  const first = data?.first_at ?? null;
-  byId("earlier").disabled = first === null || first >= from;
+  byId("earlier").disabled = firstAt === null || firstAt >= from;
   byId("later").disabled = byId("latest").disabled = view.end === null;
   byId("day").max = isoDay(feed.now());
-  if (first !== null) byId("day").min = isoDay(first);
+  if (firstAt !== null) byId("day").min = isoDay(firstAt);
   if (document.activeElement !== byId("day")) byId("day").value = isoDay(to - 1);
 }
 
-function isoDay(seconds) {
-  const date = new Date(seconds * 1000);
-  return [date.getFullYear(), date.getMonth() + 1, date.getDate()].map((part) => String(part).padStart(2, "0")).join("-");
-}
-
-// What the board's tile says, in one line.
+// What the board's tile says, in one line. What a screen reader says of it does not count on.
 function drawNow() {
   const one = bed || data?.bed;
   if (!one) return;
   const now = feed.now();
-  const link = words.link(one, now, staleS);
-  const mic = words.microphone(one.microphone);
-  const age = one.emotion_at === null ? Infinity : Math.max(0, now - one.emotion_at);
-  const heard = one.emotion ? words.emotion(one.emotion) : null;
+  const { deaf, why, age, speaking, heard } = hearing(one, now, staleS);
   let sign = "quiet";
   let text = heard && age < Infinity ? t("last_voice", { emotion: heard.word, ago: ago(age) }) : t("no_voice");
-  let tone = "ok";
-  if (link.tone === "bad" || mic.tone !== "ok") {
-    sign = link.tone === "bad" ? "link-off" : "mic-off";
-    text = `${t("not_hearing")}: ${link.tone === "bad" ? link.word : mic.word}`;
-    tone = "deaf";
-  } else if (age < QUIET_S) {
+  let said = t("mic_healthy");
+  if (one.bed !== place) {
+    sign = "link-off";
+    text = said = t("stands_at", { bed: isolated(one.bed) });
+  } else if (deaf) {
+    sign = why.icon;
+    text = said = `${t("not_hearing")}: ${why.word}`;
+  } else if (speaking) {
     sign = heard.icon;
     text = `${heard.word} · ${t("distress_level")} ${number(Math.round(one.distress * 100))}`;
   } else {
@@ -156,7 +170,8 @@ function drawNow() {
   }
   const node = byId("now");
   if (node.textContent !== text) node.replaceChildren(icon(sign), el("span", {}, text));
-  node.dataset.tone = tone;
+  node.dataset.tone = deaf || one.bed !== place ? "deaf" : "ok";
+  setText(byId("now-said"), said);
 }
 
 function drawLiveness() {
@@ -167,12 +182,15 @@ for (const button of document.querySelectorAll("[data-hours]")) {
   button.addEventListener("click", () => go(Number(button.dataset.hours), view.end));
 }
 byId("earlier").addEventListener("click", () => go(view.hours, range().from));
-byId("later").addEventListener("click", () => go(view.hours, range().to + view.hours * HOUR_S));
+byId("later").addEventListener("click", () => {
+  const { to } = range();
+  go(view.hours, view.hours === DAY ? daysLater(to, 1) : to + view.hours * HOUR_S);
+});
 byId("latest").addEventListener("click", () => go(view.hours, null));
 byId("print").addEventListener("click", () => window.print());
 byId("day").addEventListener("change", () => {
-  const start = new Date(`${byId("day").value}T00:00`);
-  if (!Number.isNaN(start.getTime())) go(24, start.getTime() / 1000 + 24 * HOUR_S);
+  const start = startOf(byId("day").value);
+  if (!Number.isNaN(start)) go(DAY, daysLater(start, 1));
 });
 window.addEventListener("hashchange", () => {
   fromAddress();
@@ -190,6 +208,5 @@ load();
 setInterval(() => {
   settings.showLight();
   drawNow();
-  if (view.end !== null) return;
-  if ((due && Date.now() >= due && Date.now() - askedAt > SOON_MS) || Date.now() - askedAt > FRESH_MS) load();
+  hours.tick(view.end === null);
 }, SECOND_MS);

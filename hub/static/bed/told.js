@@ -2,6 +2,7 @@
 
 import { byId, el, icon } from "../dom.js";
 import { known, number, span, t, time } from "../i18n.js";
+import * as silences from "../silences.js";
 import * as words from "../words.js";
 import { moment } from "./said.js";
 
@@ -23,7 +24,7 @@ function item(one, alert, data) {
 
 function entry(one, alert, now) {
   const which = alert ? words.alertWord(alert) : "";
-  const named = { name: one.person, word: which };
+  const named = { name: words.person(one.person ?? ""), word: which };
   switch (one.what) {
     case "raised": {
       const place = alert.device_id === null ? `${words.place(alert)}: ` : "";
@@ -47,13 +48,15 @@ function entry(one, alert, now) {
       return { sign: "check", text: t("told_close", { ...named, outcome }), kind: "deed" };
     }
     case "mute": {
-      const minutes = t("minutes", { n: number(one.minutes) });
-      return { sign: SIGNS.mute, text: t("told_mute", { name: one.person, span: minutes, reason: one.reason }), kind: "deed" };
+      const values = { ...named, span: t("minutes", { n: number(one.minutes) }), reason: silences.reason(one.reason) };
+      return { sign: SIGNS.mute, text: t("told_mute", values), kind: "deed" };
     }
     case "episode": {
       const values = { emotion: words.emotion(one.emotion).word, span: span(one.end_at - one.onset_at), peak: number(Math.round(one.peak * 100)) };
       return { sign: words.emotion(one.emotion).icon, text: t("told_episode", { what: t("episode_of", values) }), kind: "plain" };
     }
+    case "moved":
+      return { sign: "link", text: t("told_moved", { from: words.isolated(one.from_bed), to: words.isolated(one.to_bed) }), kind: "plain" };
     case "online":
     case "microphone": {
       const mic = words.microphone(one.microphone);
@@ -72,7 +75,7 @@ function because(text, reason) {
 
 function other(one, named) {
   const key = `told_${one.what.replaceAll(" ", "_")}`;
-  const text = known(key) ? t(key, named) : `${one.what} · ${one.person ?? ""}`;
+  const text = known(key) ? t(key, named) : t("told_deed", named); // one that a newer hub knows
   const cut = CUT.includes(one.what);
   const sign = SIGNS[one.what] || (cut ? "link-off" : "check");
   return { sign, text: because(text, cut ? one.reason : ""), kind: cut ? "unheard" : one.person ? "deed" : "plain" };
