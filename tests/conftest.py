@@ -1,5 +1,6 @@
 """What tests of several folders share."""
 
+import logging
 import shutil
 import subprocess
 import sys
@@ -8,6 +9,18 @@ from pathlib import Path
 import pytest
 
 DATA = Path(__file__).parent / "data"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    """A verb run in here logs to the standard error of its test, which no later test has: forget it."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    try:
+        return (yield)
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
 
 
 @pytest.fixture(scope="session")

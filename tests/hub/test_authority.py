@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import subprocess
 from pathlib import Path
@@ -77,3 +78,9 @@ def test_what_cannot_be_is_one_sentence(
 def test_without_an_authority(tmp_path: Path) -> None:
     with pytest.raises(BedsideError, match="holds no authority; bedside-hub authority"):
         Authority(tmp_path).hub()
+
+
+def test_no_handler_of_an_earlier_test_is_left(folder: Path) -> None:
+    """The verbs above log to a standard error that pytest has closed since: tests/conftest.py."""
+    assert folder.exists()
+    assert not [one for one in logging.getLogger().handlers if type(one) is logging.StreamHandler]
