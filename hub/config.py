@@ -170,6 +170,13 @@ class Patients:
 
 
 @dataclass(frozen=True, slots=True)
+class Keep:
+    """How long is kept what grows with every minute (hub.pruning)."""
+
+    days: float = checked(minimum=31, maximum=36500, default=400)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything the hub is told; paths are relative to the folder the command runs in."""
 
@@ -187,6 +194,7 @@ class Settings:
     accounts: Accounts = field(default_factory=Accounts)
     tablets: Tablets = field(default_factory=Tablets)
     patients: Patients = field(default_factory=Patients)
+    keep: Keep = field(default_factory=Keep)
     delivery: Delivery = field(default_factory=Delivery)
     push: tuple[Push, ...] = ()
     mail: tuple[Mail, ...] = ()

@@ -18,6 +18,7 @@ from hub.arrivals import Accepted, Arrival, Rejected, check, printable
 from hub.broker import Connection
 from hub.config import Settings
 from hub.intake import save, set_aside
+from hub.pruning import prune
 from hub.service import Pulse, Stop
 from hub.store import Store, UnfitError, beat, begin_work, count, put
 
@@ -28,6 +29,7 @@ LIVE_WAIT_S = 0.25
 BATCH = 1000
 QUEUE = 20_000
 BEAT_S = 2.0
+PRUNE_S = 60.0
 _UNFIT = (UnfitError, ValueError, TypeError, LookupError, ArithmeticError)
 
 
@@ -38,6 +40,7 @@ class Ingest:
         self._store = store
         self._clock = clock
         self._site = settings.site
+        self._days = settings.keep.days
         self._inbox: queue.Queue[Arrival] = queue.Queue(QUEUE)
         self._dropped = 0  # ever, written by the broker's thread alone
         self._counted = 0  # of these on disk, written by the committing loop alone
@@ -54,7 +57,7 @@ class Ingest:
     def run(self, stop: Stop) -> None:
         """Takes messages until asked to stop, then says goodbye to the broker."""
         self._connection.start()
-        next_beat = 0.0
+        next_beat = next_prune = 0.0
         try:
             while not stop.is_set():
                 batch = self._gather()
@@ -63,6 +66,8 @@ class Ingest:
                 if time.monotonic() >= next_beat or self._connection.connected != self._was_connected:
                     next_beat = time.monotonic() + BEAT_S
                     self._beat()
+                if time.monotonic() >= next_prune and self._inbox.empty():
+                    next_prune = time.monotonic() + (BEAT_S if self.prune() else PRUNE_S)
                 self._tell()
         finally:
             self._closing = True
@@ -97,6 +102,15 @@ class Ingest:
         if len(rejects) > 3:
             log.warning("%d more messages are set aside", len(rejects) - 3)
         return answers
+
+    def prune(self) -> bool:
+        """Removes a little of what is too old; whether more may be left."""
+        try:
+            with self._store.write() as connection:
+                return prune(connection, self._clock(), self._days)
+        except StorageError as error:
+            log.error("%s", error)  # noqa: TRY400
+            return False
 
     def _receive(self, topic: str, payload: bytes, *, retained: bool, durable: bool) -> None:
         """In the broker's thread. A full inbox holds back durable messages and drops live ones."""

@@ -5,16 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from engine_parts import T0, arrival
+from engine_parts import T0, Clock, Loose, arrival, engine, put, raised
 from simulate import Device
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select, text, update
 
 from edge.errors import StorageError
-from hub import ingest
+from hub import deliveries, ingest, pruning
 from hub.config import Settings
+from hub.delivery import PUSH, Recipient
+from hub.escalation import BED
 from hub.ingest import Ingest
+from hub.pruning import DAY_S
 from hub.store import Store, counter
-from hub.tables import Record, Reject
+from hub.tables import AlertRow, DeliveryRow, Record, Reject
 
 UNWANTED = 13
 REFUSE = {
@@ -72,6 +75,42 @@ def test_a_database_in_trouble_sets_nothing_aside(inbox: Ingest, store: Store, d
         inbox.commit([arrival(device, device.sent[1])])
     with store.read() as connection:
         assert counter(connection, "rejects") == 0
+
+
+def test_what_is_too_old_goes_a_little_at_a_time(
+    inbox: Ingest, store: Store, device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pruning, "PORTION", 4)
+    clock = Clock()
+    device.summary(send=False)
+    for number in range(10):
+        device.summary(send=False)
+        put(store, arrival(device, device.sent[device.seq], clock.now - number))
+    with store.write() as connection:
+        assert not pruning.prune(connection, clock.now + 401 * DAY_S, 400), "the engine has not taken them in"
+    engine(store, clock).follow_episodes()
+    alert = raised(store, Device(Loose(), "bed-2", "Bed 2"), clock)  # type: ignore[arg-type]
+    keeper = engine(store, clock)
+    keeper.follow_episodes()
+    keeper.call_people()
+    told = [("phone", True), ("pager", False)]
+    with store.write() as connection:
+        deliveries.write(connection, [alert], [Recipient(PUSH, name, (), BED) for name, _ in told], T0 + 1)
+        connection.execute(update(DeliveryRow).where(DeliveryRow.recipient == "pager").values(open=False))
+    with store.write() as connection:
+        assert not pruning.prune(connection, clock.now + 399 * DAY_S, 400), "nothing is too old"
+    more = []
+    for _ in range(4):
+        with store.write() as connection:
+            more.append(pruning.prune(connection, clock.now + 401 * DAY_S, 400))
+    assert more == [True, True, False, False]
+    with store.read() as connection:
+        assert connection.scalar(select(func.count(Record.id))) == 1, (
+            "the newest: its number is not given again"
+        )
+        assert set(connection.scalars(select(DeliveryRow.recipient))) == {"phone"}
+        assert connection.scalar(select(func.count(AlertRow.id))) == 1
+    assert put(store, arrival(device, device.sent[3], clock.now))[0].gaps == ((1, 1),), "known for ever"
 
 
 def test_live_messages_without_room_are_counted_once(
