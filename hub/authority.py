@@ -11,17 +11,23 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
+from edge.certificates import days_left
 from edge.errors import ConfigError, StorageError, UnavailableError
 from edge.fields import FieldError, decode
 from edge.messages import Address
 
-CA, CRL = "bedside-ca.crt", "bedside.crl"
+CA, CRL, INDEX = "bedside-ca.crt", "bedside.crl", "index.txt"
+BROKER = "broker"
 HUB_NAME = "hub"  # the user name of the hub in the broker's access list
 DAYS = 730
 AUTHORITY_DAYS = 3650
+RENEWABLE_DAYS = 60  # before its end; hub and devices warn 14 days before
 _LONGEST_NAME = 64  # of a common name, RFC 5280
 _CURVE = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
 _HOST = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*")
@@ -70,6 +76,15 @@ distinguished_name = none
 """
 
 
+@dataclass(frozen=True, slots=True)
+class _Issued:
+    """A certificate the authority has signed; `serial` names its file in `issued`."""
+
+    serial: str
+    name: str
+    revoked: bool
+
+
 class Authority:
     """The folder of an authority. Every method raises BedsideError in one sentence."""
 
@@ -78,28 +93,31 @@ class Authority:
 
     def make(self) -> str:
         """A new one, for ten years, with an empty list of revoked certificates; a sentence."""
-        if (self._folder / "ca.key").exists():
+        key = self._folder / "ca.key"
+        if key.exists() and (self._folder / CRL).exists():
             raise StorageError(f"{self._folder} holds an authority already; its devices would be shut out")
-        try:
+        if not key.exists():
+            self._begin(key)
+        self._list_revoked()  # also where only this went wrong before
+        return f"{self._folder} holds a new authority; keep {self._folder / 'ca.key'} off the ward's network"
+
+    def _begin(self, key: Path) -> None:
+        with self._writing():
             for folder in (self._folder, self._folder / "issued"):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._write("openssl.cnf", _CONFIGURATION)
-            for name, text in (("index.txt", ""), ("serial", "1000\n"), ("crlnumber", "1000\n")):
+            for name, text in ((INDEX, ""), ("serial", "1000\n"), ("crlnumber", "1000\n")):
                 self._write(name, text)
-        except OSError as error:
-            raise StorageError(f"cannot write to {self._folder}: {error.strerror}") from error
         subject = ("-subj", "/CN=bedside-ser ward authority", "-days", str(AUTHORITY_DAYS))
-        self._openssl(
-            "req", "-x509", *_CURVE, *subject, "-extensions", "authority", "-keyout", "ca.key", "-out", CA
-        )
-        self._list_revoked()
-        return f"{self._folder} holds a new authority; keep {self._folder / 'ca.key'} off the ward's network"
+        made = ("-keyout", "ca.key.new", "-out", CA)
+        self._openssl("req", "-x509", *_CURVE, *subject, "-extensions", "authority", *made)
+        with self._writing():
+            (self._folder / "ca.key.new").rename(key)  # last: what failed before can be done again
 
     def broker(self, hosts: Sequence[str]) -> str:
         """For the broker, by all names and addresses devices and hub reach it under; a sentence."""
         names = [f"{'IP' if _is_address(host) else 'DNS'}:{host}" for host in hosts]
-        bundle = self._issue("broker", "broker", hosts[0], "server", ",".join(names))
-        self._copy(CRL, bundle)
+        bundle = self._issue(BROKER, "broker", hosts[0], "server", ",".join(names))
         return f"{bundle} is for the broker's machine"
 
     def hub(self) -> str:
@@ -112,19 +130,39 @@ class Authority:
         return f"{bundle} is for the device {name}"
 
     def revoke(self, name: str) -> str:
-        """Shuts out whoever has the certificate of `hub` or of a device; a sentence."""
-        bundle = self._folder / (name if name == HUB_NAME else _bundle_of(name))
-        found = [*bundle.glob("*.crt")]
-        own = next((file for file in found if file.name != CA), None)
-        if own is None:
+        """Shuts out whoever has a certificate of `hub`, `broker` or a device, however many; a sentence."""
+        if name not in (HUB_NAME, BROKER):
+            _bundle_of(name)  # raises what is wrong with it
+        mine = [one for one in self._issued() if self._is_of(one, name)]
+        if not mine:
             raise ConfigError(f"no certificate has been made for {name!r}; see the folders in {self._folder}")
-        self._openssl("ca", "-batch", "-revoke", str(own.relative_to(self._folder)))
+        for one in mine:
+            if not one.revoked:
+                self._openssl("ca", "-batch", "-revoke", f"issued/{one.serial}.pem")
         self._list_revoked()
-        if (self._folder / "broker").is_dir():
-            self._copy(CRL, self._folder / "broker")
+        if (self._folder / BROKER).is_dir():
+            self._copy(CRL, self._folder / BROKER)
         return (
             f"{name} is revoked: put {self._folder / CRL} in the place of the broker's and restart the broker"
         )
+
+    def _issued(self) -> list[_Issued]:
+        """Every certificate in openssl's index: state, end, end by revocation, serial, file, subject."""
+        try:
+            lines = (self._folder / INDEX).read_text(encoding="ascii").splitlines()
+        except OSError as error:
+            raise ConfigError(f"{self._folder} holds no authority: {error.strerror} ({INDEX})") from error
+        rows = [line.split("\t") for line in lines]
+        names = (row[5].partition("/CN=")[2].replace("\\/", "/") for row in rows)
+        return [_Issued(row[3], name, row[0] == "R") for row, name in zip(rows, names, strict=True)]
+
+    def _is_of(self, one: _Issued, name: str) -> bool:
+        """A broker is known by its purpose: it is named after its host, which may be called hub too."""
+        if "/" in name or "/" in one.name:
+            return one.name == name
+        purpose = ("-noout", "-ext", "extendedKeyUsage", "-in", f"issued/{one.serial}.pem")
+        is_broker = "TLS Web Server" in self._run("x509", *purpose)
+        return is_broker if name == BROKER else one.name == name and not is_broker
 
     def _issue(self, bundle: str, file: str, name: str, kind: str, hosts: str = "DNS:none") -> Path:
         if not (self._folder / "ca.key").exists():
@@ -134,30 +172,54 @@ class Authority:
                 f"{name!r} is longer than the {_LONGEST_NAME} characters a certificate may name"
             )
         to = self._folder / bundle
-        if (to / f"{file}.key").exists():
-            raise StorageError(f"{to} holds a certificate already; revoke it or move the folder away first")
+        if self._is_in_use(to / f"{file}.crt"):
+            raise StorageError(
+                f"{to} holds a certificate already, for more than {RENEWABLE_DAYS} days: revoke it first,"
+                " or move the folder away to make another one beside it"
+            )
+        with self._writing():
+            to.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            new = Path(tempfile.mkdtemp(prefix=f"{to.name}.new-", dir=to.parent))
         try:
-            to.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            raise StorageError(f"cannot make {to}: {error.strerror}") from error
+            self._sign(new.relative_to(self._folder), file, name, kind, hosts)
+            for shared in (CA, CRL) if bundle == BROKER else (CA,):
+                self._copy(shared, new)
+            with self._writing():
+                if to.exists():
+                    shutil.rmtree(to)
+                new.rename(to)
+        finally:
+            shutil.rmtree(new, ignore_errors=True)
+        return to
+
+    def _sign(self, to: Path, file: str, name: str, kind: str, hosts: str) -> None:
         subject = "/CN=" + name.replace("/", r"\/")
-        key, request, signed = (f"{bundle}/{file}.{end}" for end in ("key", "csr", "crt"))
+        key, request, signed = (str(to / f"{file}.{end}") for end in ("key", "csr", "crt"))
         self._openssl("req", "-new", *_CURVE, "-subj", subject, "-keyout", key, "-out", request)
         sign = ("-batch", "-notext", "-days", str(DAYS), "-extensions", kind)
         self._openssl("ca", *sign, "-in", request, "-out", signed, hosts=hosts)
         (self._folder / request).unlink()
-        self._copy(CA, to)
-        return to
+
+    def _is_in_use(self, certificate: Path) -> bool:
+        """Whether a new one in its place would be a mistake: neither revoked nor soon to run out."""
+        if not certificate.exists() or days_left(certificate) <= RENEWABLE_DAYS:
+            return False
+        said = self._run("x509", "-noout", "-serial", "-in", str(certificate.relative_to(self._folder)))
+        serial = said.strip().partition("=")[2]
+        return serial not in {one.serial for one in self._issued() if one.revoked}
 
     def _list_revoked(self) -> None:
         self._openssl("ca", "-gencrl", "-out", CRL)
 
     def _openssl(self, verb: str, *arguments: str, hosts: str = "DNS:none") -> None:
+        self._run(verb, "-config", "openssl.cnf", *arguments, hosts=hosts)
+
+    def _run(self, verb: str, *arguments: str, hosts: str = "DNS:none") -> str:
         program = shutil.which("openssl")
         if program is None:
             raise UnavailableError("openssl is not installed: apt install openssl")
         done = subprocess.run(  # noqa: S603 - nothing in it comes from outside unchecked
-            [program, verb, "-config", "openssl.cnf", *arguments],
+            [program, verb, *arguments],
             cwd=self._folder,
             env={**os.environ, "BEDSIDE_HOSTS": hosts},
             umask=0o077,
@@ -167,12 +229,21 @@ class Authority:
         )
         if done.returncode:
             raise StorageError(f"openssl {verb} in {self._folder}: {' '.join(done.stderr.split())[-300:]}")
+        return done.stdout
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise StorageError(f"cannot write to {self._folder}: {error.strerror}") from error
 
     def _write(self, name: str, text: str) -> None:
         (self._folder / name).write_text(text, encoding="ascii")
 
     def _copy(self, name: str, to: Path) -> None:
-        shutil.copyfile(self._folder / name, to / name)
+        with self._writing():
+            shutil.copyfile(self._folder / name, to / name)
 
 
 def _bundle_of(name: str) -> str:

@@ -108,7 +108,7 @@ def _authority(verbs: Any) -> None:
     verb = verbs.add_parser("authority", help=text, description=text)
     verb.add_argument("--folder", required=True, metavar="DIR", help="all that the authority is")
     verb.add_argument("what", choices=("new", "broker", "hub", "device", "revoke"))
-    help_ = "broker: its host names and addresses; device, revoke: SITE/WARD/DEVICE (revoke: or hub)"
+    help_ = "broker: its host names and addresses; device, revoke: SITE/WARD/DEVICE (revoke: or hub, broker)"
     verb.add_argument("names", nargs="*", metavar="NAME", help=help_)
 
 

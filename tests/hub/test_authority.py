@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -11,7 +13,7 @@ import pytest
 
 from edge.certificates import common_name, days_left
 from edge.errors import BedsideError
-from hub.authority import AUTHORITY_DAYS, DAYS, Authority
+from hub.authority import AUTHORITY_DAYS, DAYS, RENEWABLE_DAYS, Authority
 from hub.cli import main
 
 DEVICE = "clinic/3b/bed-12"
@@ -73,6 +75,87 @@ def test_what_cannot_be_is_one_sentence(
     told = capsys.readouterr().err
     assert re.search(re.escape(sentence), told)
     assert told.count("\n") == 1
+
+
+def index(folder: Path) -> list[str]:
+    """The state of each certificate that was made, V or R, and its name."""
+    rows = [line.split("\t") for line in (folder / "index.txt").read_text().splitlines()]
+    return [f"{row[0]} {row[5]}".replace("\\/", "/") for row in rows]
+
+
+def revoked(folder: Path) -> int:
+    """How many certificates the broker's own list shuts out."""
+    command = ["openssl", "crl", "-noout", "-text", "-in", str(folder / "broker" / "bedside.crl")]
+    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return told.count("Serial Number:")
+
+
+def test_what_is_revoked_is_made_anew_and_revoked_again_with_all_of_its_name(tmp_path: Path) -> None:
+    """Also a broker whose host is called as the hub is."""
+    authority = Authority(tmp_path)
+    authority.make()
+    authority.broker(["hub"])
+    authority.hub()
+    authority.device(DEVICE)
+    before = (tmp_path / "devices" / "clinic.3b.bed-12").rename(tmp_path / "earlier")
+    authority.device(DEVICE)
+    authority.revoke(DEVICE)
+    assert revoked(tmp_path) == 2, "the one beside it too"
+    authority.device(DEVICE)
+    key = tmp_path / "devices" / "clinic.3b.bed-12" / "bedside-device.key"
+    assert key.read_text() != (before / "bedside-device.key").read_text()
+    authority.revoke("broker")
+    assert index(tmp_path) == [
+        "R /CN=hub", "V /CN=hub", *[f"R /CN={DEVICE}"] * 2, f"V /CN={DEVICE}",
+    ]  # fmt: skip
+    authority.broker(["hub"])
+    authority.revoke("hub")
+    authority.revoke("hub")  # nothing new, and no failure
+    assert revoked(tmp_path) == 4
+    assert index(tmp_path)[-1] == "V /CN=hub", "the broker's"
+
+
+def test_a_certificate_is_renewed_before_its_end_and_not_by_mistake(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = Authority(tmp_path)
+    authority.make()
+    monkeypatch.setattr("hub.authority.DAYS", RENEWABLE_DAYS)
+    authority.hub()
+    monkeypatch.undo()
+    authority.hub()
+    assert days_left(tmp_path / "hub" / "bedside-hub.crt") > RENEWABLE_DAYS
+    with pytest.raises(BedsideError, match="holds a certificate already"):
+        authority.hub()
+    assert index(tmp_path) == ["V /CN=hub"] * 2
+
+
+@pytest.mark.parametrize(
+    "fails", ["req -config", "ca -config openssl.cnf -gencrl", "ca -config openssl.cnf -batch"]
+)
+def test_a_command_that_failed_is_given_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: str
+) -> None:
+    real, folder = shutil.which("openssl"), tmp_path / "bin"
+    folder.mkdir()
+    broken = folder / "openssl"
+    broken.write_text(f'#!/bin/sh\ncase "$*" in "{fails}"*) exit 1;; esac\nexec {real} "$@"\n')
+    broken.chmod(0o755)
+    authority = Authority(tmp_path / "ca")
+    for make in (
+        authority.make,
+        authority.hub,
+        lambda: authority.device(DEVICE),
+        lambda: authority.revoke(DEVICE),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setenv("PATH", str(folder), prepend=":")
+            with contextlib.suppress(BedsideError):
+                make()
+                continue
+        make()
+    assert index(tmp_path / "ca") == ["V /CN=hub", f"R /CN={DEVICE}"]
+    assert [*(tmp_path / "ca").rglob("*.new*")] == []
 
 
 def test_without_an_authority(tmp_path: Path) -> None:

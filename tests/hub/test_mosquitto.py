@@ -196,6 +196,10 @@ def test_nobody_comes_in_without_a_certificate_or_with_a_revoked_one(ward: Ward)
     assert refused(ward, folder_of(LOST))
     assert not refused(ward, folder_of(ME))
     assert not refused(ward, "hub")
+    stolen = shutil.copytree(ward.folder / "ca" / folder_of(LOST), ward.folder / "ca" / "stolen").name
+    ward.authority.device(LOST)
+    assert refused(ward, stolen)
+    assert not refused(ward, folder_of(LOST)), "the device that took its place"
 
 
 def hub_on(ward: Ward, folder: Path) -> Hub:
