@@ -140,8 +140,9 @@ class Engine:
 
     def _unheard_of(self, connection: Connection, known: Mapping[Key, Fault], now: float) -> dict[Key, Fault]:
         """Where nobody would learn of an alert: wards without a board, nobody outside in reach."""
+        wards = boards.wards(connection, now - self._limits.stale_s)
         found = reach.unwatched(
-            boards.wards(connection, now - self._limits.stale_s),
+            wards,
             boards.signs(connection),
             known,
             boards.serving_since(connection, self._started_at, now),
@@ -151,6 +152,7 @@ class Engine:
         outside = reach.unreached(
             self._recipients,
             deliveries.reaches(connection),
+            wards,
             deliveries.called_wards(connection),
             max(boards.heard_of(connection, "push"), self._started_at),
             now,

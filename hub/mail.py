@@ -47,10 +47,15 @@ class Mailer:
                 refused = await asyncio.to_thread(self._send, self.letter(message))
         except TimeoutError:
             return Outcome(f"{host} gave no answer within {DEADLINE_S:g} s", in_doubt=True)
+        except UnicodeError:
+            # Of a login, which smtplib sends in ASCII, or of a host's name; the text may hold the password.
+            return Outcome(
+                f"{host} cannot be spoken with: its name, the username or the password is not ASCII"
+            )
         except (ssl.SSLError, smtplib.SMTPException, OSError) as error:
             in_doubt = isinstance(error, smtplib.SMTPServerDisconnected)  # perhaps after it took the mail
             return Outcome(f"{host} did not take the mail: {_why(error)}", in_doubt=in_doubt)
-        return Outcome(f"{host} refused {', '.join(refused)}" if refused else "")
+        return Outcome(note=f"{host} refused {', '.join(refused)}" if refused else "")
 
     def letter(self, message: Message) -> EmailMessage:
         """The mail; its Message-ID is the message's key, so that a repeat is known."""

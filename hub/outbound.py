@@ -69,10 +69,11 @@ class Outcome:
     """What came of an attempt; `error` is one sentence, empty where the recipient has it.
 
     `in_doubt`: it failed, and the recipient may have it all the same. `wait_s`: how long the recipient asks
-    to be left alone.
+    to be left alone. `note`: it arrived, and this is wrong all the same.
     """
 
     error: str = ""
+    note: str = ""
     in_doubt: bool = False
     wait_s: float = 0.0
 

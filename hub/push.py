@@ -1,6 +1,7 @@
 """The process that tells people outside of calls.
 
-Each recipient has a task of its own: one that hangs holds up nobody, least of all the alert engine.
+Each recipient has a thread and an event loop of its own: one that hangs, be it in the lookup of a name, which
+no deadline ends, holds up nobody, least of all the alert engine.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import logging
 import time
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol, Self
 
 from edge.errors import ConfigError, StorageError, UnavailableError
@@ -26,6 +28,7 @@ from hub.webhook import Webhook
 log = logging.getLogger(__name__)
 
 POLL_S = 0.5
+TURN_S = 0.2
 BEAT_S = 3.0
 TROUBLE_S = 5.0  # after the database could not be used
 STUCK_S = 60.0  # longer than any attempt, and than the database may be waited for
@@ -64,21 +67,22 @@ class Sender:
         self._pulse = Pulse()
         self._turned_at = dict.fromkeys(range(len(self._channels)), time.monotonic())
 
-    async def run(self, stop: Stop) -> None:
+    def run(self, stop: Stop) -> None:
         """Until asked to stop; an attempt under way is broken off, and made again after the next start."""
         with self._store.write() as connection:
             begin_work(connection, NAME, self._clock())
             deliveries.begin(connection, [one.recipient for one in self._channels], self._clock())
-        tasks = [asyncio.create_task(self._serve(place)) for place in self._turned_at]
-        tasks.append(asyncio.create_task(self._beat(), name="sign of life"))
-        while not await asyncio.to_thread(stop.wait, 0.2):
-            for task in tasks:
-                if task.done():
-                    task.result()  # a defect: end, so that the supervisor starts us again
-            self._tell()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        with ThreadPoolExecutor(len(self._channels) + 1, "recipient") as threads:
+            work = [threads.submit(asyncio.run, self._serve_until(stop, one)) for one in self._turned_at]
+            work.append(threads.submit(self._beat, stop))
+            try:
+                while not stop.wait(TURN_S):
+                    for one in work:
+                        if one.done():
+                            one.result()  # a defect: end, so that the supervisor starts us again
+                    self._tell()
+            finally:
+                stop.set()  # after a defect the others end too
 
     def _tell(self) -> None:
         turned_at = min(self._turned_at.values(), default=time.monotonic())
@@ -86,6 +90,14 @@ class Sender:
             self._pulse.beat(f"people outside to tell of calls: {len(self._channels)}")
         else:
             self._pulse.falter("an attempt to tell somebody outside does not end")
+
+    async def _serve_until(self, stop: Stop, place: int) -> None:
+        serving = asyncio.create_task(self._serve(place))
+        while not stop.is_set() and not serving.done():
+            await asyncio.wait([serving], timeout=TURN_S)
+        serving.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await serving
 
     async def _serve(self, place: int) -> None:
         channel = self._channels[place]
@@ -103,15 +115,12 @@ class Sender:
                     log.error("%s; trying again in %g s", error, TROUBLE_S)  # noqa: TRY400
                     await asyncio.sleep(TROUBLE_S)
 
-    async def _beat(self) -> None:
+    def _beat(self, stop: Stop) -> None:
         while True:
-            with contextlib.suppress(StorageError):  # said by the others
-                await asyncio.to_thread(self._live)
-            await asyncio.sleep(BEAT_S)
-
-    def _live(self) -> None:
-        with self._store.write() as connection:
-            beat(connection, NAME, self._clock(), working=True)
+            with contextlib.suppress(StorageError), self._store.write() as connection:  # said by the others
+                beat(connection, NAME, self._clock(), working=True)
+            if stop.wait(BEAT_S):
+                return
 
     def _next(self, recipient: Recipient) -> Message | None:
         now = self._clock()
@@ -132,13 +141,15 @@ class Sender:
                 )
             else:
                 entry.info("%s was told of #%d (%s)", recipient.name, one.alert, message.kind)
+        if outcome.note:
+            log.warning("%s was told, but %s", recipient.name, outcome.note)
 
 
 def run(settings: Settings, store: Store, stop: Stop, clock: Callable[[], float]) -> None:
     """The process. Without anybody to tell it only gives its sign of life."""
     if not settings.recipients:
         log.warning("nobody outside is configured: calls stay on the board; see [[push]] in hub/README.md")
-    asyncio.run(Sender(settings, store, clock).run(stop))
+    Sender(settings, store, clock).run(stop)
 
 
 def test(settings: Settings, store: Store, clock: Callable[[], float]) -> int:
@@ -150,14 +161,14 @@ def test(settings: Settings, store: Store, clock: Callable[[], float]) -> int:
         async with channel:
             return await channel.send(Message(uuid.uuid4().hex, TEST))
 
-    async def send_all(found: list[Channel]) -> list[Outcome]:
-        return await asyncio.gather(*map(send, found))
-
     found = channels(settings, clock)
+    with ThreadPoolExecutor(len(found)) as threads:
+        outcomes = list(threads.map(lambda channel: asyncio.run(send(channel)), found))
     failed = 0
-    for channel, outcome in zip(found, asyncio.run(send_all(found)), strict=True):
+    for channel, outcome in zip(found, outcomes, strict=True):
         with store.write() as connection:
             deliveries.remember(connection, channel.recipient, outcome, clock())
-        failed += outcome.error != ""
-        print(f"{channel.recipient.channel} {channel.recipient.name}: {outcome.error or 'delivered'}")
+        failed += bool(outcome.error or outcome.note)
+        words = outcome.error or (f"delivered, but {outcome.note}" if outcome.note else "delivered")
+        print(f"{channel.recipient.channel} {channel.recipient.name}: {words}")
     return UnavailableError.exit_status if failed else 0

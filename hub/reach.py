@@ -72,6 +72,7 @@ def unwatched(
 def unreached(
     recipients: Collection[Recipient],
     reaches: Mapping[tuple[str, str], Reach],
+    wards: Collection[str],
     calling: Collection[str],
     sending_at: float,
     now: float,
@@ -79,7 +80,8 @@ def unreached(
 ) -> Fault | None:
     """Whether calls to whoever leads a ward reach nobody outside; None where they do, or none need to.
 
-    `reaches` by channel and name; `calling` are the wards of alerts that such a call has been made for;
+    `reaches` by channel and name; `wards` are those with beds, `calling` those of alerts that such a call has
+    been made for;
     `sending_at` is the last sign of life of the process that sends, or since when one could be expected.
     """
     if any(not any(one.hears(ward, LEAD, technical=False) for one in recipients) for ward in calling):
@@ -88,14 +90,14 @@ def unreached(
         return None
     if now >= sending_at + STOPPED_S:
         return cause("outside_stopped", sending_at)
-    for wards in sorted({recipient.wards for recipient in recipients}):
-        for ward in wards or ("",):
-            called = [one for one in recipients if one.hears(ward, LEAD, technical=False)]
-            failing = [reaches.get((one.channel, one.name), Reach(None, "")) for one in called]
-            since = [one.failing_since for one in failing if one.failing_since is not None]
-            if called and len(since) == len(called) and now >= max(since) + limits.unreached_s:
-                names = ", ".join(sorted(one.name for one in called))
-                return cause("outside_failing", max(since), names=names, error=failing[0].error)
+    # Those of nobody's ward too: who is to hear of them may be hidden by whoever hears of one ward only.
+    for ward in sorted({"", *wards, *calling, *(ward for one in recipients for ward in one.wards)}):
+        called = [one for one in recipients if one.hears(ward, LEAD, technical=False)]
+        failing = [reaches.get((one.channel, one.name), Reach(None, "")) for one in called]
+        since = [one.failing_since for one in failing if one.failing_since is not None]
+        if called and len(since) == len(called) and now >= max(since) + limits.unreached_s:
+            names = ", ".join(sorted(one.name for one in called))
+            return cause("outside_failing", max(since), names=names, error=failing[0].error)
     return None
 
 

@@ -68,6 +68,8 @@ class Webhook:
             return Outcome(f"{self._push.host} gave no answer within {DEADLINE_S:g} s", in_doubt=True)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
             return Outcome(_unreachable(self._push.host, error))
+        except (httpx.InvalidURL, UnicodeError):
+            return Outcome(f"{self._push.host} cannot be reached: that is no name of a host")
         except httpx.HTTPError as error:
             why = str(error) or type(error).__name__
             return Outcome(f"{self._push.host} broke off without an answer: {why}", in_doubt=True)

@@ -105,10 +105,17 @@ def certificate(folder: Path, name: str = "localhost") -> Path:
 
 
 @contextlib.contextmanager
-def mail_server(refused: str = "") -> Iterator[tuple[int, list[str]]]:
-    """A mail server on that port; the letters it has taken. It refuses one recipient."""
+def mail_server(refused: str = "", certificate: Path | None = None) -> Iterator[tuple[int, list[str]]]:
+    """A mail server on that port; the letters it has taken. It refuses one recipient.
+
+    With a certificate (and its key beside it) it speaks TLS and lets anybody log in.
+    """
     letters: list[str] = []
     listener = socket.create_server(("127.0.0.1", 0))
+    if certificate is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, certificate.with_suffix(".key"))
+        listener = context.wrap_socket(listener, server_side=True)
     thread = threading.Thread(target=_serve_mail, args=(listener, letters, refused), daemon=True)
     thread.start()
     try:
@@ -140,8 +147,14 @@ def _converse(stream: Any, letters: list[str], refused: str) -> None:
         elif verb == b"QUIT":
             stream.write(b"221 bye\r\n")
             return
+        elif verb == b"EHLO":
+            stream.write(b"250-mail.test\r\n")
+        elif verb == b"AUTH":
+            stream.write(b"235 welcome\r\n")
+            continue
         good = not (refused and verb == b"RCPT" and refused.encode() in line)
-        stream.write(b"250 well\r\n" if good else b"550 nobody of that name\r\n")
+        words = b"250 AUTH PLAIN\r\n" if verb == b"EHLO" else b"250 well\r\n"
+        stream.write(words if good else b"550 nobody of that name\r\n")
 
 
 def wait_for(condition: Any, seconds: float = 15.0) -> Any:

@@ -198,7 +198,7 @@ def told_to_nobody() -> list[Fault]:
         *unwatched({"a": T0}, [sign], {}, T0, now, limits).values(),
     ]
     for recipients, calling, sending_at in (([], ["a"], now), ([lead], [], now), ([lead], [], T0)):
-        fault = unreached(recipients, failing, calling, sending_at, now, limits)
+        fault = unreached(recipients, failing, (), calling, sending_at, now, limits)
         assert fault is not None
         found.append(fault)
     return found

@@ -113,7 +113,7 @@ def test_what_comes_back_is_said_in_a_sentence(hub: Hub, tmp_path: Path) -> None
         receiver(certificate=own) as strange,
         receiver(certificate=other) as wrong,
         mail_server() as (port, letters),
-        mail_server(refused="ben") as (refusing, _),
+        mail_server(refused="ben") as (refusing, some),
     ):
         mails = "".join(
             f"[[mail]]\nname = '{name}'\nhost = 'localhost'\nport = {at}\ntls = 'none'\n"
@@ -144,9 +144,10 @@ def test_what_comes_back_is_said_in_a_sentence(hub: Hub, tmp_path: Path) -> None
     )
     assert "cannot be trusted: Hostname mismatch" in told["push wrong"]
     assert told["push nobody"].startswith("localhost cannot be reached: ")
-    assert told["mail refused"] == "localhost refused ben@ward.test"
+    assert told["mail refused"] == "delivered, but localhost refused ben@ward.test"
     assert "s3cret" not in "".join(told.values()), "the address may be a secret itself"
     [letter] = letters
+    assert len(some) == 1
     assert "Subject: Test from the bedside hub" in letter
     titles = [headers["title"] for headers, _ in good.requests if "title" in headers]
     assert titles == ["Test from the bedside hub"]
@@ -204,7 +205,8 @@ def test_where_nobody_can_be_reached_the_board_says_so_until_a_test_arrives(hub:
             "nobody outside could be reached (duty phone): localhost answered 500 Internal Server Error"
         )
         assert alarm["state"] == "waiting"
-        assert hub.alerts("waiting")[0]["outside"][0]["state"] == "failed"
+        [called] = [one for one in hub.alerts("waiting") if one["kind"] == "distress"]
+        assert called["outside"][0]["state"] == "failed"
         status, told = push_test(hub)
         assert (status, told["push duty phone"]) == (69, "localhost answered 500 Internal Server Error")
         phone.answer = 204

@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
+import os
+import socket
+import threading
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
-from engine_parts import T0
+from engine_parts import T0, Clock, raised
+from receivers import certificate, mail_server, receiver, wait_for
+from simulate import Device
+from sqlalchemy import update
 from test_metrics import read
 
 from edge.errors import ConfigError
-from hub import boards, check_delivery, deliveries
+from hub import boards, check_delivery, deliveries, push
 from hub.boards import Report
 from hub.config import load
+from hub.delivery import Delivery, Recipient
+from hub.escalation import LEAD
+from hub.faults import Fault
 from hub.mail import Mailer
 from hub.outbound import About, Message, Outcome, body, text, title, urgency
+from hub.reach import Reach, unreached
+from hub.service import Stop
 from hub.store import Store
+from hub.tables import AlertRow
+from hub.webhook import Webhook
 
 PUSH = "[[push]]\nname = 'duty phone'\nurl = 'https://gateway.example/x'\n"
 MAIL = (
@@ -113,6 +129,96 @@ def test_a_mail_is_known_by_its_key(tmp_path: Path) -> None:
     content = letter.get_content()
     assert "Bett 5 · Fenster (ward 3b)" in content
     assert "https://board.example/" in content
+
+
+@pytest.mark.parametrize(("password", "said"), [("green kettle", ""), ("grüner Kessel", "is not ASCII")])
+def test_a_password_that_no_login_takes_is_an_outcome_and_no_end(
+    tmp_path: Path, password: str, said: str
+) -> None:
+    (tmp_path / "password").write_text(password)
+    own = certificate(tmp_path)
+    with mail_server(refused="ben", certificate=own) as (port, letters):
+        [mail] = load(config(
+            tmp_path,
+            MAIL.replace("mail.example", "localhost").replace("'lead@ward.example'", "'lead@w.x', 'ben@w.x'"),
+            f"port = {port}\ntls = 'tls'\nca = '{own}'\nusername = 'hub'\n",
+            f"password_file = '{tmp_path / 'password'}'\n",
+        )).mail  # fmt: skip
+        outcome = asyncio.run(Mailer(mail, "demo", None).send(Message("abc", "call", (ABOUT,))))
+    assert said in outcome.error
+    assert password not in outcome.error
+    assert (len(letters), bool(outcome.error)) == ((0, True) if said else (1, False))
+    assert outcome.note == ("" if said else "localhost refused ben@w.x"), "who has it need not have it again"
+
+
+def test_an_address_that_is_none_is_an_outcome_and_no_end(tmp_path: Path) -> None:
+    [push] = load(config(tmp_path, PUSH.replace("gateway", "g" * 64))).push
+
+    async def send() -> Outcome:
+        async with Webhook(push, "demo", None, lambda: T0) as webhook:
+            return await webhook.send(Message("abc", "call", (ABOUT,)))
+
+    assert "cannot be reached" in asyncio.run(send()).error
+
+
+def test_lookups_that_hang_hold_up_nobody_else(
+    store: Store, device: Device, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More of them than any shared pool of threads has."""
+    alert = raised(store, device, Clock())
+    many = min(32, (os.cpu_count() or 1) + 4) + 2
+    hanging: list[str] = []
+    starved: list[str] = []
+    real = socket.getaddrinfo
+
+    with receiver() as phone:
+
+        def lookup(host: Any, *arguments: Any, **more: Any) -> Any:
+            if host != "hangs.example":
+                return real(host, *arguments, **more)
+            hanging.append(host)
+            if not wait_for(lambda: phone.requests, 15):
+                starved.append(host)
+            raise socket.gaierror("no answer")
+
+        monkeypatch.setattr(socket, "getaddrinfo", lookup)
+        mails = [MAIL.replace("'lead'", f"'{n}'").replace("mail.", "hangs.") for n in range(many)]
+        own = PUSH.replace("https://gateway.example", phone.url.rpartition("/hook")[0])
+        settings = load(config(tmp_path, own, *mails))
+        first, *others = settings.recipients
+
+        def call(recipients: list[Recipient]) -> None:
+            with store.write() as connection:
+                connection.execute(update(AlertRow).values(level=LEAD, calls=4))
+                deliveries.write(connection, [alert], recipients, time.time())
+
+        call(others)
+        stop = Stop()
+        sending = threading.Thread(target=push.Sender(settings, store, time.time).run, args=(stop,))
+        sending.start()
+        wait_for(lambda: len(hanging) == many, 8)
+        call([first])
+        wait_for(lambda: phone.requests)
+        stop.set()
+        sending.join(20)
+        assert not sending.is_alive()
+    assert len(phone.requests) == 1
+    assert starved == []
+
+
+def test_whoever_hears_of_one_ward_hides_nobody_else_s_trouble() -> None:
+    """The duty phone fails; the lead of ward a can be reached, which helps no other ward."""
+    phone, lead = Recipient("push", "phone", (), 4), Recipient("push", "lead a", ("a",), 4)
+    failing = {("push", "phone"): Reach(T0, "no route"), ("push", "lead a"): Reach(None, "")}
+
+    def fault(*wards: str) -> Fault | None:
+        return unreached([phone, lead], failing, wards, (), T0 + 100, T0 + 100, Delivery())
+
+    assert fault() is None
+    assert fault("a") is None
+    found = fault("a", "b")
+    assert found is not None
+    assert (found.code, found.values["names"]) == ("outside_failing", "phone")
 
 
 def test_check_and_metrics_tell_who_cannot_be_reached(store: Store, tmp_path: Path) -> None:
