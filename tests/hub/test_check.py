@@ -32,7 +32,7 @@ def test_before_while_and_after_it_runs(hub: Hub, line: Line) -> None:
     assert not hub.database.exists(), "looking makes nothing"
     for verb in ("ingest", "alerts", "web"):
         hub.start(verb)
-    until(hub.well, 30, "the hub")
+    until(hub.well, 60, "the hub")
     status, text = check(hub)
     assert status == 0, text
     assert re.search(r"ok database \S", text)

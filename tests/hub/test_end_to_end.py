@@ -53,7 +53,7 @@ def test_a_frightened_voice_becomes_an_alert_that_a_named_nurse_ends(chromium: A
     )
     processes = [start("bedside-hub", "--config", tmp_path / "hub.toml", log=tmp_path / "hub.log")]
     try:
-        until(lambda: well(url), 30, "the hub")
+        until(lambda: well(url), 60, "the hub")
         daemon = start(
             "bedside-edge", "--config", tmp_path / "edge.toml", "--source", SCENE, log=tmp_path / "edge.log"
         )

@@ -229,7 +229,7 @@ def test_every_verb_takes_over_an_old_database_when_all_start_at_once(hub: Hub) 
     load_old(hub.database)
     for verb in ("ingest", "alerts", "web"):
         hub.start(verb)
-    until(hub.well, 20, "the hub")
+    until(hub.well, 60, "the hub")
     [alert] = hub.alerts("closed")
     assert alert["closed_by"] == "Ben"
     assert hub.log().count(f"has schema {schema.NEWEST} now; it had {schema.FIRST}") == 1
