@@ -12,13 +12,27 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 from sqlalchemy import Connection
 
+from edge.clock import clock_synced
 from edge.errors import StorageError
 from hub import boards, calls, deliveries, ledger, reach, technical_alerts
 from hub.alerts import Timers, assess
 from hub.config import Settings
 from hub.delivery import Delivery, Recipient
 from hub.escalation import BED, Ladder
-from hub.faults import CHAIN, HUB, OUTSIDE, Fault, Key, Limits, Place, cause, chain_fault, wanted
+from hub.faults import (
+    CHAIN,
+    CLOCK,
+    HUB,
+    OUTSIDE,
+    Fault,
+    Key,
+    Limits,
+    Place,
+    cause,
+    chain_fault,
+    hub_clock_fault,
+    wanted,
+)
 from hub.service import Pulse, Stop, about
 from hub.store import Store, beat
 
@@ -46,11 +60,14 @@ class Engine:
         *,
         delivery: Delivery | None = None,
         recipients: Sequence[Recipient] = (),
+        synced: Callable[[], bool] = lambda: True,
     ) -> None:
+        """`synced` tells whether the clock is synchronised."""
         self._store = store
         self._timers, self._limits, self._ladder = timers, limits, ladder
         self._delivery, self._recipients = delivery or Delivery(), tuple(recipients)
-        self._clock = clock
+        self._clock, self._synced = clock, synced
+        self._unsynced_since: float | None = None
         self._started_at = clock()
         self._beat_at = 0.0
         self._pulse = Pulse()
@@ -110,6 +127,7 @@ class Engine:
             shown = technical_alerts.shown(connection)
             known = {key: fault for key, (_, fault) in shown.items()}
             found = self._wanted(connection, known, now) | self._unheard_of(connection, known, now)
+        found = self._own_clock(known, now) | found
         changes = {
             key: found.get(key)
             for key in known.keys() | found.keys()
@@ -136,7 +154,19 @@ class Engine:
             )
             return found if chain is None else {**found, (Place(), CHAIN): chain}
         deaf = {HERE: cause("deaf", now)} if now >= self._started_at + DEAF_GRACE_S else {}
-        return {**{key: fault for key, fault in known.items() if key[1] not in reach.KINDS}, **deaf}
+        heard_only = {
+            key: fault
+            for key, fault in known.items()
+            if key[1] not in reach.KINDS and fault.code != "clock_hub"
+        }
+        return heard_only | deaf
+
+    def _own_clock(self, known: Mapping[Key, Fault], now: float) -> dict[Key, Fault]:
+        """Whether the hub's clock is not synchronised."""
+        self._unsynced_since = None if self._synced() else self._unsynced_since or now
+        key = Place(), CLOCK
+        fault = hub_clock_fault(self._unsynced_since, now, self._limits, known.get(key))
+        return {} if fault is None else {key: fault}
 
     def _unheard_of(self, connection: Connection, known: Mapping[Key, Fault], now: float) -> dict[Key, Fault]:
         """Where nobody would learn of an alert: wards without a board, nobody outside in reach."""
@@ -182,4 +212,5 @@ def run(settings: Settings, store: Store, stop: Stop, clock: Callable[[], float]
         clock,
         delivery=settings.delivery,
         recipients=settings.recipients,
+        synced=clock_synced,
     ).run(stop)

@@ -52,6 +52,12 @@ CAUSES = {
         "microphone muted for {hours:.3g} hours or more: has somebody forgotten it?",
     ),
     "clock": (CLOCK, "clock not synchronised: times may be wrong"),
+    "clock_apart": (CLOCK, "clock and the hub's are {seconds:g} s apart or more: one of them is wrong"),
+    "clock_hub": (CLOCK, "the hub's clock is not synchronised: times may be wrong"),
+    "clock_hub_apart": (
+        CLOCK,
+        "the hub's clock and those of {apart} of {all} devices are {seconds:g} s apart or more: set it right",
+    ),
     "disk_refuses": (DISK, "disk takes no messages: what is not sent yet would be lost with the power"),
     "disk_full": (DISK, "disk nearly full: less than {megabytes:g} MB free"),
     "certificate_expired": (CERTIFICATE, "certificate has expired: the device cannot connect again"),
@@ -76,6 +82,7 @@ class Limits:
     stale_s: float = checked(minimum=1, maximum=600, default=45.0)
     muted_s: float = checked(minimum=60, maximum=86400, default=14400.0)
     clock_s: float = checked(minimum=0, maximum=86400, default=600.0)
+    clock_apart_s: float = checked(minimum=1, maximum=86400, default=60.0)
     disk_free_mb: float = checked(minimum=0, maximum=1e6, default=200.0)
     certificate_days: float = checked(minimum=0, maximum=365, default=14.0)
     canary_s: float = checked(minimum=70, maximum=3600, default=150.0)
@@ -100,6 +107,8 @@ class DeviceHealth:
     model: str | None = None
     clock_off_at: float | None = None
     """Since when its clock has not been synchronised."""
+    clock_apart_s: float | None = None
+    """How far the hub's clock is before the device's synchronised one."""
     storage_refused_at: float | None = None
     """Since when its disk has taken no message."""
     disk_free_mb: float | None = None
@@ -165,7 +174,7 @@ def device_faults(
         return (lost,)
     found = (
         _microphone(device, now, limits, MICROPHONE in known),
-        _since("clock", device.clock_off_at, limits.clock_s, now),
+        _since("clock", device.clock_off_at, limits.clock_s, now) or _apart(device, now, limits),
         _since("disk_refuses", device.storage_refused_at, limits.trouble_delay_s, now),
         _small(device, now, limits),
         _certificate(device, now, limits),
@@ -199,6 +208,12 @@ def _microphone(device: DeviceHealth, now: float, limits: Limits, known: bool) -
     if device.microphone == "muted":
         return _since(code, device.microphone_at, limits.muted_s, now, hours=limits.muted_s / 3600)
     return None
+
+
+def _apart(device: DeviceHealth, now: float, limits: Limits) -> Fault | None:
+    if device.clock_apart_s is None or abs(device.clock_apart_s) < limits.clock_apart_s:
+        return None
+    return cause("clock_apart", now, seconds=limits.clock_apart_s)
 
 
 def _since(code: str, since: float | None, delay_s: float, now: float, **values: float) -> Fault | None:
@@ -248,17 +263,44 @@ def wanted(
         found[id_] = device_faults(device, listening_since, now, limits, before)
     lost = {id_ for id_, faults in found.items() if any(one.kind == LINK for one in faults)}
     result = {key: one for key, one in known.items() if key[0].device_id in lost and key[1] != LINK}
+    faults_of, of_hub = _whose_clock(devices, found, now, limits)
+    result |= of_hub
     sizes = Counter(device.ward for device in devices.values())
     losses = Counter(devices[id_].ward for id_ in lost)
-    for id_, faults in found.items():
+    for id_, faults in faults_of.items():
         ward = devices[id_].ward
-        if id_ not in lost or not _is_gone(losses[ward], sizes[ward], limits):
+        if id_ not in lost or not _is_common(losses[ward], sizes[ward], limits):
             result |= {(Place(id_), one.kind): one for one in faults}
             continue
         key = (Place(ward=ward), LINK)
         since = min([faults[0].since, *([result[key].since] if key in result else [])])
         result[key] = cause("ward", since, lost=losses[ward], all=sizes[ward])
     return result
+
+
+def _whose_clock(
+    devices: Mapping[int, DeviceHealth], found: Mapping[int, tuple[Fault, ...]], now: float, limits: Limits
+) -> tuple[Mapping[int, tuple[Fault, ...]], dict[Key, Fault]]:
+    """The devices' faults, and the hub's: where most clocks differ from the hub's, the hub's is wrong."""
+    apart = [id_ for id_, faults in found.items() if any(one.code == "clock_apart" for one in faults)]
+    synced = sum(one.clock_apart_s is not None for one in devices.values())
+    if not _is_common(len(apart), synced, limits):
+        return found, {}
+    others = {id_: tuple(one for one in faults if one.code != "clock_apart") for id_, faults in found.items()}
+    hub = cause("clock_hub_apart", now, apart=len(apart), all=synced, seconds=limits.clock_apart_s)
+    return others, {(Place(), CLOCK): hub}
+
+
+def hub_clock_fault(
+    since: float | None, now: float, limits: Limits, known: Fault | None = None
+) -> Fault | None:
+    """Whether the hub's own clock has not been synchronised for too long, `since` then.
+
+    What is `known` to be wrong stays so, also where the hub was away meanwhile.
+    """
+    if since is not None and known is not None and known.code == "clock_hub":
+        return known
+    return _since("clock_hub", since, limits.clock_s, now)
 
 
 def chain_fault(
@@ -274,6 +316,6 @@ def chain_fault(
     return _since("chain", waiting_since, limits.canary_s, now)
 
 
-def _is_gone(lost: int, devices: int, limits: Limits) -> bool:
-    """Whether so many lost devices are one trouble of their ward."""
+def _is_common(lost: int, devices: int, limits: Limits) -> bool:
+    """Whether so many devices in trouble are one trouble of all: most, and not just one or two."""
     return lost >= limits.ward_devices and 2 * lost > devices

@@ -10,10 +10,11 @@ import logging
 import queue
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from edge.errors import StorageError
 from edge.messages import Address, HubState, Receipt, to_json, utc_text
-from hub import __version__
+from hub import __version__, time_lines
 from hub.arrivals import Accepted, Arrival, Rejected, check, printable
 from hub.broker import Connection
 from hub.config import Settings
@@ -30,6 +31,7 @@ BATCH = 1000
 QUEUE = 20_000
 BEAT_S = 2.0
 PRUNE_S = 60.0
+JUMP_S = 1.0  # a time server corrects less by slowing or hastening the clock
 _UNFIT = (UnfitError, ValueError, TypeError, LookupError, ArithmeticError)
 
 
@@ -44,6 +46,8 @@ class Ingest:
         self._inbox: queue.Queue[Arrival] = queue.Queue(QUEUE)
         self._dropped = 0  # ever, written by the broker's thread alone
         self._counted = 0  # of these on disk, written by the committing loop alone
+        self._clock_apart = clock() - time.monotonic()
+        self._jumped_s = 0.0  # by how much the clock was set, which the database does not know yet
         self._closing = False
         self._was_connected = False
         self._pulse = Pulse()
@@ -92,11 +96,13 @@ class Ingest:
         rejects = [item for item in checked if isinstance(item, Rejected)]
         dropped = self._dropped
         with self._store.write() as connection:
+            if self._jumped_s:
+                time_lines.shift(connection, self._jumped_s)
             answers = save(connection, [item for item in checked if isinstance(item, Accepted)])
             set_aside(connection, rejects)
             if dropped > self._counted:
                 count(connection, "dropped", dropped - self._counted)
-        self._counted = dropped
+        self._counted, self._jumped_s = dropped, 0.0
         for item in rejects[:3]:
             log.warning("a message on %.120r is set aside: %s", item.arrival.topic, item.reason)
         if len(rejects) > 3:
@@ -114,7 +120,7 @@ class Ingest:
 
     def _receive(self, topic: str, payload: bytes, *, retained: bool, durable: bool) -> None:
         """In the broker's thread. A full inbox holds back durable messages and drops live ones."""
-        arrival = Arrival(topic, payload, retained, self._clock())
+        arrival = Arrival(topic, payload, retained, time.monotonic())
         while not self._closing:
             try:
                 self._inbox.put(arrival, block=durable, timeout=0.5)
@@ -139,7 +145,19 @@ class Ingest:
                 break
             if _durable(batch[-1]):
                 until = min(until, time.monotonic() + DURABLE_WAIT_S)
-        return batch
+        return self._on_the_clock(batch)
+
+    def _on_the_clock(self, batch: Sequence[Arrival]) -> list[Arrival]:
+        """What came at times of a clock that is never set, at the hub's time; notes where that was set."""
+        apart = self._clock() - time.monotonic()
+        jump_s = apart - self._clock_apart
+        if abs(jump_s) > JUMP_S:
+            log.warning(
+                "the hub's clock was set %s by %.1f s", "forward" if jump_s > 0 else "back", abs(jump_s)
+            )
+            self._jumped_s += jump_s
+        self._clock_apart = apart
+        return [replace(arrival, at=arrival.at + apart) for arrival in batch]
 
     def _commit_until_done(self, batch: Sequence[Arrival], stop: Stop) -> None:
         """A full disk or a locked file must not lose what the broker already counts as delivered."""

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select
 
-from edge.messages import Address, Dropped, Episode, Receipt, Summary, utc_seconds
-from hub import tiles
+from edge.messages import Address, Dropped, Episode, Receipt, Summary
+from hub import tiles, time_lines
 from hub.arrivals import Accepted, DeviceMessage, Rejected, printable, text
 from hub.sequences import Range, add, holds, join, receipts, size
 from hub.store import count
-from hub.tables import Boot, Device, Held, Record, Reject
+from hub.tables import Device, Held, Record, Reject
+from hub.time_lines import Lines
 
 KEPT_REJECTS = 1000
 
@@ -25,10 +26,12 @@ def save(connection: Connection, batch: Sequence[Accepted]) -> list[tuple[Addres
     if not batch:
         return []
     ids = _device_ids(connection, batch)
-    origins = _origins(connection, batch, ids)
-    answers = _keep(connection, batch, ids, origins)
-    made_at = [_made_at(item, origins[ids[item.address], item.message.stamp.boot_id]) for item in batch]
-    tiles.update(connection, [(ids[item.address], item, at) for item, at in zip(batch, made_at, strict=True)])
+    lines = time_lines.follow(connection, batch, ids)
+    answers = _keep(connection, batch, ids, lines)
+    tiles.update(
+        connection,
+        [(ids[item.address], item, lines.made_at(ids[item.address], item)) for item in batch],
+    )
     return answers
 
 
@@ -71,47 +74,11 @@ def _device_ids(connection: Connection, batch: Sequence[Accepted]) -> dict[Addre
     return {address: found[key] for key, address in addresses.items()}
 
 
-def _origins(
-    connection: Connection, batch: Sequence[Accepted], ids: dict[Address, int]
-) -> dict[tuple[int, str], float]:
-    """The hub's time at each boot's millisecond 0: the quickest message of that boot knows it best."""
-    best: dict[tuple[int, str], float] = {}
-    for item in batch:
-        key = ids[item.address], item.message.stamp.boot_id
-        best[key] = min(best.get(key, item.at), item.at - item.message.stamp.mono_ms / 1000)
-    devices, names = {device for device, _ in best}, {name for _, name in best}
-    where = (Boot.device_id.in_(devices), Boot.boot_id.in_(names))  # the key begins with the device
-    query = select(Boot.device_id, Boot.boot_id, Boot.origin).where(*where)
-    known = {(row.device_id, row.boot_id): row.origin for row in connection.execute(query)}
-    new, earlier = [], []
-    for (device_id, boot_id), origin in best.items():
-        before = known.get((device_id, boot_id))
-        if before is None:
-            new.append({"device_id": device_id, "boot_id": boot_id, "origin": origin})
-        elif origin < before - 0.05:
-            earlier.append({"of_device": device_id, "of_boot": boot_id, "origin": origin})
-        else:
-            best[device_id, boot_id] = before
-    if new:
-        connection.execute(insert(Boot), new)
-    if earlier:
-        of_boot = (Boot.device_id == bindparam("of_device"), Boot.boot_id == bindparam("of_boot"))
-        connection.execute(update(Boot.__table__).where(*of_boot), earlier)  # type: ignore[arg-type]
-    return best
-
-
-def _made_at(item: Accepted, origin: float) -> float:
-    """When a message was made, by the hub's clock; never after it arrived."""
-    stamp = item.message.stamp
-    made = utc_seconds(stamp.time) if stamp.clock_synced else origin + stamp.mono_ms / 1000
-    return min(made, item.at)
-
-
 def _keep(
     connection: Connection,
     batch: Sequence[Accepted],
     ids: dict[Address, int],
-    origins: dict[tuple[int, str], float],
+    lines: Lines,
 ) -> list[tuple[Address, Receipt]]:
     """Writes the durable messages that are new, and which numbers are held now; the receipts."""
     groups: dict[tuple[Address, str], list[Accepted]] = {}
@@ -130,8 +97,7 @@ def _keep(
         boot = ids[address], boot_id
         before = held.get(boot, [])
         new, gone, arrived = _sort_out(group, before)
-        origin = origins.get(boot, 0.0)  # none where a device only says what is gone
-        records += [_record(boot, item, origin) for item in new.values()]
+        records += [_record(boot, item, lines.made_at(boot[0], item)) for item in new.values()]
         with_new = add(before, new)
         now = join(with_new, gone)
         given_up += size(now) - size(with_new)
@@ -182,7 +148,7 @@ def _sort_out(
     return new, gone, arrived
 
 
-def _record(boot: tuple[int, str], item: Accepted, origin: float) -> dict[str, Any]:
+def _record(boot: tuple[int, str], item: Accepted, made_at: float) -> dict[str, Any]:
     message = item.message
     if not isinstance(message, Episode | Summary):
         raise TypeError(f"{message.kind} is not durable")
@@ -191,7 +157,7 @@ def _record(boot: tuple[int, str], item: Accepted, origin: float) -> dict[str, A
         "boot_id": boot[1],
         "seq": message.seq,
         "kind": message.kind,
-        "at": _made_at(item, origin),
+        "at": made_at,
         "received_at": item.at,
         "body": text(message),
     }

@@ -15,6 +15,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     UniqueConstraint,
+    false,
     func,
     literal,
     or_,
@@ -58,6 +59,7 @@ class Device(Base):
     level_db: Mapped[float | None]
     outbox: Mapped[int | None]
     clock_off_at: Mapped[float | None]  # since when its clock has not been synchronised
+    clock_apart_s: Mapped[float | None]  # how far the hub's clock is before its synchronised one
     storage_refused_at: Mapped[float | None]  # since when its disk has taken no message
     disk_free_mb: Mapped[float | None]
     certificate_days: Mapped[float | None]
@@ -85,12 +87,16 @@ class StateRow(Base):
 
 
 class Boot(Base):
-    """One start of a device's daemon; `origin` is the hub's time at that daemon's millisecond 0."""
+    """One start of a device's daemon; `origin` is the hub's time at that daemon's millisecond 0.
+
+    `live`: known from messages that cannot have waited (hub.time_lines).
+    """
 
     __tablename__ = "boots"
     device_id: Mapped[int] = mapped_column(ForeignKey("devices.id"), primary_key=True)
     boot_id: Mapped[str] = mapped_column(primary_key=True)
     origin: Mapped[float]
+    live: Mapped[bool] = mapped_column(server_default=false())
 
 
 class Held(Base):

@@ -12,6 +12,7 @@ from hub import mutes, patients, states
 from hub.arrivals import Accepted
 from hub.store import next_revision, write_changes
 from hub.tables import Device
+from hub.time_lines import clock_apart_s, is_live
 
 _BEFORE = (
     Device.id,
@@ -89,6 +90,8 @@ def _tile(item: Accepted, made_at: float) -> dict[str, Any]:
     values: dict[str, Any] = {}
     if not item.retained:
         values = {"heard_at": item.at, "clock_off_at": None if message.stamp.clock_synced else item.at}
+    if is_live(item):
+        values["clock_apart_s"] = clock_apart_s(item)
     match message:
         case State():
             values |= {

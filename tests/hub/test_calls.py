@@ -6,14 +6,13 @@ import json
 from typing import Any
 
 import pytest
-from engine_parts import T0, Clock, alerts, close, engine, hear, put, raised
+from engine_parts import T0, Clock, alerts, arrival, close, engine, hear, put, raised
 from simulate import Device
 from sqlalchemy import select, update
 
 from hub import audit, board, mutes, tablets
 from hub.accounts import TABLET
 from hub.alerts import ENDED, TECHNICAL
-from hub.arrivals import Arrival
 from hub.audit import Actor
 from hub.escalation import BED, BUDDY, LEAD, QUIET, WARD
 from hub.refusals import RefusalError
@@ -198,9 +197,7 @@ def test_a_pause_is_for_the_ears_and_the_calls_go_on(store: Store, device: Devic
 
 def test_a_technical_alarm_climbs_too_until_somebody_has_accepted_it(store: Store, device: Device) -> None:
     clock = Clock()
-    device.state()
-    topic, payload = device.line.sent[0]
-    put(store, Arrival(topic, payload, retained=False, at=T0))
+    put(store, arrival(device, device.state_message()))
     keeper = engine(store, clock)
     clock.now = T0 + 46
     hear(store, clock)

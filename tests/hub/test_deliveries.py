@@ -11,7 +11,6 @@ from sqlalchemy import Connection, event, insert, select
 
 from hub import board, boards, deliveries, mutes
 from hub.alerts import Timers
-from hub.arrivals import Arrival
 from hub.audit import Actor
 from hub.boards import Report
 from hub.delivery import PUSH, Delivery, Recipient
@@ -249,8 +248,6 @@ def test_what_no_board_shows_is_called_at_once_and_by_a_board_in_time_is_not(
 
 def test_a_ward_without_a_board_or_sound_is_an_alarm_that_goes_outward(store: Store, device: Device) -> None:
     clock = Clock()
-    device.state()
-    topic, payload = device.line.sent[0]  # type: ignore[attr-defined]
     with store.write() as connection:
         begin_work(connection, "ingest", clock.now)
     watch = Engine(store, Timers(), Limits(canary_s=3600, stale_s=600), Ladder(), clock, recipients=(PHONE,))
@@ -258,7 +255,7 @@ def test_a_ward_without_a_board_or_sound_is_an_alarm_that_goes_outward(store: St
     def look(second: float, *wards: str, sounds: bool = True, present: bool = True) -> set[str]:
         clock.now = T0 + second
         hear(store, clock)
-        put(store, Arrival(topic, payload, retained=False, at=clock.now))
+        put(store, arrival(device, device.state_message(), clock.now))
         with store.write() as connection:
             beat(connection, "push", clock.now, working=True)
             if present:

@@ -9,7 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.delivery import Delivery, Recipient
-from hub.faults import CAUSES, DeviceHealth, Fault, Limits, Place, cause, chain_fault, device_faults, wanted
+from hub.faults import (
+    CAUSES,
+    DeviceHealth,
+    Fault,
+    Limits,
+    Place,
+    cause,
+    chain_fault,
+    device_faults,
+    hub_clock_fault,
+    wanted,
+)
 from hub.reach import Reach, Sign, unreached, unwatched
 
 L = Limits()
@@ -166,6 +177,7 @@ def test_every_cause_comes_of_something_with_its_code_and_values() -> None:
             for state in ("lost", "stalled", "silent", "muted")
         ),
         {"clock_off_at": T0 - 900},
+        {"clock_apart_s": -61.0},
         {"storage_refused_at": T0},
         {"disk_free_mb": 10.0},
         {"certificate_days": -1.0},
@@ -178,8 +190,12 @@ def test_every_cause_comes_of_something_with_its_code_and_values() -> None:
     ]
     found += [*wanted(ward(4, 0), {}, T0, T0 + 110, L).values(), cause("deaf", T0)]
     chain = chain_fault(None, T0, T0 + 150, L)
+    hub_clock = hub_clock_fault(T0, T0 + 600, L)
     assert chain is not None
-    found.append(chain)
+    assert hub_clock is not None
+    found += [chain, hub_clock]
+    apart = {number: replace(one, clock_apart_s=600.0) for number, one in ward(0, 4).items()}
+    found += wanted(apart, {}, T0, T0 + 101, L).values()
     found += told_to_nobody()
     assert {one.code for one in found} == set(CAUSES)
     for one in found:

@@ -244,9 +244,7 @@ def test_an_unset_clock_is_put_right_by_the_boots_own_time_line(store: Store, de
 
 def test_a_silent_device_is_technical_and_never_distress(store: Store, device: Device) -> None:
     clock = Clock()
-    device.state()
-    topic, payload = device.line.sent[0]  # type: ignore[attr-defined]
-    put(store, Arrival(topic, payload, retained=False, at=T0))
+    put(store, arrival(device, device.state_message()))
     keeper = engine(store, clock)
     clock.now = T0 + 44
     hear(store, clock)
@@ -258,7 +256,7 @@ def test_a_silent_device_is_technical_and_never_distress(store: Store, device: D
     keeper.watch_devices()
     [alert] = alerts(store)
     assert (alert["kind"], alert["priority"], alert["state"]) == ("link", "technical", "waiting")
-    put(store, Arrival(topic, payload, retained=False, at=T0 + 47))
+    put(store, arrival(device, device.state_message(), T0 + 47))
     keeper.watch_devices()
     assert [a["state"] for a in alerts(store)] == ["resolved"]
 
@@ -272,9 +270,9 @@ def test_what_a_device_says_of_itself_becomes_technical_alarms(store: Store, dev
         clock.now = T0 + second
         hear(store, clock)
         counts = dict.fromkeys(("uptime_s", "frames", "inferences", "overruns", "clipped", "outbox"), 0)
-        stamp = replace(device.stamp(), clock_synced=synced)
+        stamp = device.stamp()
         health = Health(**counts, cpu_percent=1.0, rss_mb=1.0, stamp=stamp, **{"microphone": "file"} | values)
-        put(store, Arrival(device.address.topic("health"), to_json(health), retained=False, at=clock.now))
+        put(store, arrival(device, health, clock.now, synced=synced))
         keeper.watch_devices()
 
     say(0, synced=False, storage="refused", certificate_days=3.0)
@@ -292,9 +290,7 @@ def test_what_a_device_says_of_itself_becomes_technical_alarms(store: Store, dev
 
 def test_a_deaf_hub_raises_one_alert_of_its_own_and_judges_no_device(store: Store, device: Device) -> None:
     clock = Clock()
-    device.state()
-    topic, payload = device.line.sent[0]  # type: ignore[attr-defined]
-    put(store, Arrival(topic, payload, retained=False, at=T0))
+    put(store, arrival(device, device.state_message()))
     keeper = engine(store, clock)
     clock.now = T0 + DEAF_GRACE_S + 100
     keeper.watch_devices()
