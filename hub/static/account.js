@@ -1,5 +1,7 @@
 // Who is logged in: the way out, and back to the login page once the session has ended.
 
+import { post } from "./actions.js";
+
 const CHECK_MS = 5000;
 
 if (document.body.dataset.person || document.body.dataset.tablet) setInterval(check, CHECK_MS);
@@ -10,7 +12,7 @@ if (document.body.dataset.person) {
 }
 
 async function leave(path) {
-  await fetch(path, { method: "POST", headers: { "X-Requested-With": "bedside" } }).catch(() => {});
+  await post(path, {});
   check();
 }
 

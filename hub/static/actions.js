@@ -15,13 +15,13 @@ export async function post(path, body) {
 }
 
 // Whether it was done, and what the hub answered; no answer where it gave none.
-export async function send(path, body) {
+export async function send(path, body, waitMs = WAIT_MS) {
   try {
     const response = await fetch(path, {
       method: "POST",
       headers: { "Content-Type": "application/json", "X-Requested-With": "bedside" },
       body: JSON.stringify(body),
-      signal: AbortSignal.timeout(WAIT_MS),
+      signal: AbortSignal.timeout(waitMs),
     });
     return { ok: response.ok, answer: await response.json().catch(() => ({})) };
   } catch {

@@ -1,6 +1,7 @@
 // The event stream, and whether it is alive. The browser resumes it by Last-Event-ID on its own;
 // where it gave up, or the line is dead without saying so, a new one starts and is sent everything.
 
+import { seconds } from "./clock.js";
 import { every } from "./every.js";
 
 const CHECK_MS = 500;
@@ -12,9 +13,9 @@ export class Feed {
     this.silentS = silentS;
     this.onBoard = onBoard;
     this.onLive = onLive;
-    this.heardAt = Date.now();
+    this.heardAt = seconds();
     this.openedAt = 0;
-    this.offset = 0; // the hub's clock less ours, in seconds
+    this.offset = Date.now() / 1000 - seconds(); // the hub's clock less `seconds`
     this.silentParts = [];
     this.ready = false;
     this.open();
@@ -24,16 +25,16 @@ export class Feed {
   }
 
   now() {
-    return Date.now() / 1000 + this.offset;
+    return seconds() + this.offset;
   }
 
   silence() {
-    return (Date.now() - this.heardAt) / 1000;
+    return seconds() - this.heardAt;
   }
 
   open() {
     if (this.source) this.source.close();
-    this.openedAt = Date.now();
+    this.openedAt = seconds();
     this.source = new EventSource("/api/stream");
     this.source.addEventListener("board", (event) => {
       this.heard();
@@ -42,7 +43,7 @@ export class Feed {
     });
     this.source.addEventListener("ping", (event) => {
       const ping = JSON.parse(event.data);
-      this.offset = ping.now - Date.now() / 1000;
+      this.offset = ping.now - seconds();
       this.silentParts = ping.silent;
       this.heard();
       this.check();
@@ -50,19 +51,19 @@ export class Feed {
   }
 
   heard() {
-    this.heardAt = Date.now();
+    this.heardAt = seconds();
   }
 
   check() {
     const silence = this.silence();
-    const waited = (Date.now() - this.openedAt) / 1000;
+    const waited = seconds() - this.openedAt;
     const closed = this.source.readyState === EventSource.CLOSED;
     if ((closed && waited > AGAIN_S) || (silence > RENEW_S && waited > RENEW_S)) this.open();
     this.onLive({
       live: silence < this.silentS && this.silentParts.length === 0,
       ready: this.ready,
       silence,
-      heardAt: this.heardAt / 1000,
+      heardAt: this.heardAt + this.offset,
       parts: this.silentParts,
     });
   }

@@ -1,8 +1,9 @@
 // The board: keeps what the stream says, and brings the page up to date with it.
 
 import { toast } from "./actions.js";
+import { announce } from "./announcer.js";
 import { Answers } from "./answers.js";
-import { byId, loadIcons, setText } from "./dom.js";
+import { byId, loadIcons } from "./dom.js";
 import { every } from "./every.js";
 import { Feed } from "./feed.js";
 import { t, useLanguage } from "./i18n.js";
@@ -14,7 +15,7 @@ import { Presence } from "./presence.js";
 import { Settings } from "./settings.js";
 import { Silences, isMuted, isPaused } from "./silences.js";
 import { Sound } from "./sound.js";
-import { drawRecent, drawSummary } from "./summary.js";
+import { drawRecent, drawSummary, forgetOld } from "./summary.js";
 import { Tile } from "./tiles.js";
 import * as words from "./words.js";
 
@@ -28,7 +29,7 @@ const silentS = Number(document.body.dataset.silentS);
 const beds = new Map();
 const alerts = new Map();
 const tiles = new Map();
-const announced = new Map();
+let announced = new Map(); // the priority at which each open alert was said
 const people = new People();
 const sound = new Sound();
 const presence = new Presence();
@@ -78,6 +79,7 @@ const feed = new Feed({
     }
     for (const bed of data.beds) beds.set(bed.id, bed);
     for (const alert of data.alerts) alerts.set(alert.id, alert);
+    forgetOld(alerts);
     draw();
   },
   onLive(state) {
@@ -87,7 +89,7 @@ const feed = new Feed({
 });
 
 function open() {
-  return [...alerts.values()].filter((alert) => alert.state === "waiting" || alert.state === "accepted");
+  return [...alerts.values()].filter(words.isOpen);
 }
 
 function draw() {
@@ -109,8 +111,8 @@ function draw() {
   drawSummary(shown, beds.size);
   drawRecent([...alerts.values()]);
   answers.update(beds, groups, now);
-  announce(shown, now);
-  if (live.ready) announceSilences(now);
+  tell(shown, now);
+  if (live.ready) tellSilences(now);
   drawSound(now);
   presence.update(live.ready && live.live, sound.on, shown);
 }
@@ -151,24 +153,24 @@ function place(section, keys) {
 
 // Says each new alert, and each rise to high, once to a screen reader, and brings it into view; only
 // what is high interrupts what is being read.
-function announce(shown, now) {
+function tell(shown, now) {
   const news = { high: [], other: [] };
   for (const alert of shown) {
     if (alert.state === "waiting" && announced.get(alert.id) !== alert.priority) {
       const values = { bed: words.place(alert), word: words.alertWord(alert), reason: words.reason(alert, now) };
       news[alert.priority === "high" ? "high" : "other"].push(t("announce", values));
     }
-    announced.set(alert.id, alert.priority);
   }
-  if (news.high.length) setText(byId("announce-high"), news.high.join(" "));
-  if (news.other.length) setText(byId("announce"), news.other.join(" "));
+  announced = new Map(shown.map((alert) => [alert.id, alert.priority]));
+  announce(news.high, true);
+  announce(news.other);
   if (news.high.length + news.other.length) byId("room").scrollTop = 0;
 }
 
 // Whoever silenced something must not have to remember it: its end is shown and said.
-function announceSilences(now) {
+function tellSilences(now) {
   const { begun, ended } = silences.news([...beds.values()], open(), now);
-  if (begun.length) setText(byId("announce"), begun.join(" "));
+  announce(begun);
   if (ended.length) toast(ended.join(" "));
 }
 

@@ -1,6 +1,7 @@
 // Login, accounts, tablets and patients: forms go to the hub as JSON, with the header no other site can send.
 // Whatever comes back is said beside the form it is about, in the reader's language.
 
+import { send } from "./actions.js";
 import { el } from "./dom.js";
 import { LANGUAGES, chooseLanguage, chosenLanguage, number, t, useLanguage } from "./i18n.js";
 import { showLight } from "./light.js";
@@ -49,7 +50,7 @@ async function submit(form) {
       return;
     }
   }
-  const answer = await send(form, form.dataset.post, values(form));
+  const answer = await tell(form, form.dataset.post, values(form));
   if (!answer) return;
   if ("result" in form.dataset) {
     const link = `${location.origin}/join#${answer.code}`;
@@ -71,7 +72,7 @@ async function submit(form) {
 // The bed is empty; its device may still know how the last patient sounded.
 async function clear(button) {
   const form = button.form;
-  if (!(await send(form, button.dataset.clear, {}))) return;
+  if (!(await tell(form, button.dataset.clear, {}))) return;
   form.elements.name.value = "";
   button.hidden = true;
   say(form, t("saved"), "saved");
@@ -80,25 +81,14 @@ async function clear(button) {
 }
 
 // What the hub answers; null after a refusal, which is said.
-async function send(form, path, body) {
+async function tell(form, path, body) {
   const buttons = form.querySelectorAll("button");
   for (const button of buttons) button.disabled = true;
   say(form, "");
-  try {
-    const response = await fetch(path, {
-      method: "POST",
-      headers: { "Content-Type": "application/json", "X-Requested-With": "bedside" },
-      body: JSON.stringify(body),
-      signal: AbortSignal.timeout(WAIT_MS),
-    });
-    const answer = await response.json().catch(() => ({}));
-    if (response.ok) return answer;
-    say(form, refusal(answer), "alert");
-  } catch {
-    say(form, t("no_answer"), "alert");
-  } finally {
-    for (const button of buttons) button.disabled = false;
-  }
+  const { ok, answer } = await send(path, body, WAIT_MS);
+  for (const button of buttons) button.disabled = false;
+  if (ok) return answer;
+  say(form, answer ? refusal(answer) : t("no_answer"), "alert");
   return null;
 }
 

@@ -1,9 +1,10 @@
 // Tells the hub that this board is seen, whether it can sound, and which alerts it has begun to show: what
 // no board shows is called on at once, and a ward without a board is an alarm of its own.
 
+import { send } from "./actions.js";
+
 const EVERY_S = 15; // hub/reach.py: FRESH_S
 const SETTLE_MS = 300; // what comes together is told together
-const WAIT_MS = 8000;
 const AGAIN_MS = 3000; // after a failure
 
 export class Presence {
@@ -44,18 +45,7 @@ export class Presence {
     const said = { board: this.board, shows: this.shows, sounds: this.state.sounds, alerts };
     for (const [id, level] of alerts) this.shown.set(id, level);
     for (const [id] of alerts) this.news.delete(id);
-    let told = false;
-    try {
-      const response = await fetch("/api/presence", {
-        method: "POST",
-        headers: { "Content-Type": "application/json", "X-Requested-With": "bedside" },
-        body: JSON.stringify(said),
-        signal: AbortSignal.timeout(WAIT_MS),
-      });
-      told = response.ok;
-    } catch {
-      // the hub is away; said by NOT LIVE
-    }
+    const { ok: told } = await send("/api/presence", said); // a hub that is away is said by NOT LIVE
     if (!told) for (const [id] of alerts) this.shown.delete(id); // told again with the next look at the page
     this.timer = 0;
     if (told && this.news.size) this.soon(SETTLE_MS);

@@ -5,6 +5,7 @@ import { languageName, number, t, time } from "./i18n.js";
 import * as words from "./words.js";
 
 const RECENT = 12;
+const KEPT = 20; // as many as the hub tells a board that begins: hub/board.py
 let recentKey = "";
 
 export function drawSummary(open, beds) {
@@ -23,10 +24,23 @@ export function drawSummary(open, beds) {
   if (summary.textContent !== chips.map((chip) => chip.textContent).join("")) summary.replaceChildren(...chips);
 }
 
+function endOf(alert) {
+  return alert.closed_at ?? alert.ended_at ?? alert.opened_at;
+}
+
+// The alerts that wait for nobody any more: the latest first, those that became part of another one last.
+function latestOver(alerts) {
+  const over = alerts.filter((alert) => !words.isOpen(alert));
+  return over.sort((a, b) => (a.state === "merged") - (b.state === "merged") || endOf(b) - endOf(a));
+}
+
+// A board that is open for months keeps, of `alerts` by number, but the latest that are over.
+export function forgetOld(alerts) {
+  for (const alert of latestOver([...alerts.values()]).slice(KEPT)) alerts.delete(alert.id);
+}
+
 export function drawRecent(alerts) {
-  const over = alerts.filter((alert) => alert.state === "closed" || alert.state === "resolved");
-  const endOf = (alert) => alert.closed_at ?? alert.ended_at ?? alert.opened_at;
-  over.sort((a, b) => endOf(b) - endOf(a));
+  const over = latestOver(alerts).filter((alert) => alert.state !== "merged");
   const key = `${languageName()} ${over.map((alert) => `${alert.id}:${alert.state}`).join()}`;
   if (key === recentKey) return;
   recentKey = key;

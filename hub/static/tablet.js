@@ -2,6 +2,7 @@
 // Nobody is kept from accepting an alert: without a PIN it is accepted all the same, and said to be so.
 
 import { ask, send, toast } from "./actions.js";
+import { seconds } from "./clock.js";
 import { byId, el, setText } from "./dom.js";
 import { number, span, t } from "./i18n.js";
 import { refusal } from "./refusals.js";
@@ -17,7 +18,7 @@ export class Tablet {
     this.onPerson = onPerson;
     this.dialog = byId("sign");
     this.here = { people: [], person: null, until: null, nameless: true };
-    this.offset = 0; // the hub's clock less ours, in seconds
+    this.offset = 0; // the hub's clock less `seconds`
     this.clear();
     this.build();
     this.refresh();
@@ -26,7 +27,7 @@ export class Tablet {
 
   // Who needs no PIN at this moment, and for how many seconds; null after that.
   trusted() {
-    const left = (this.here.until ?? 0) - Date.now() / 1000 - this.offset;
+    const left = (this.here.until ?? 0) - seconds() - this.offset;
     const person = this.here.people.find((one) => one.id === this.here.person);
     return person && left > 0 ? { ...person, left } : null;
   }
@@ -35,16 +36,19 @@ export class Tablet {
     const answer = await ask("/api/tablet");
     if (!answer) return;
     this.here = answer;
-    this.offset = answer.now - Date.now() / 1000;
+    this.offset = answer.now - seconds();
     this.onPerson();
     if (this.dialog.open && !this.person) this.draw();
   }
 
+  // Whoever needs no PIN needs one again. True once it is so.
   async done() {
-    await send("/api/tablet/done", {});
+    const { ok, answer } = await send("/api/tablet/done", {});
+    if (!ok) return this.refuse(answer);
     this.here.person = null;
     this.onPerson();
     this.refresh();
+    return true;
   }
 
   // Does it in the name of whoever gives a PIN; `urgent` may be done without one. True once it is done.

@@ -37,6 +37,10 @@ export function link(bed, now, staleS) {
   return { icon: "link", word: t("link_ok"), tone: "ok" };
 }
 
+export function isOpen(alert) {
+  return alert.state === "waiting" || alert.state === "accepted";
+}
+
 export function rankName(alert) {
   return alert.missed && alert.priority !== "technical" ? "missed" : alert.priority;
 }

@@ -157,9 +157,13 @@ def board_page(
     size: tuple[int, int] = TABLET,
     light: str = "day",
     script: str = "",
+    clock: bool = False,
     **options: Any,
 ) -> Iterator[Any]:
-    """The board in a browser of its own; an error in its console fails the test."""
+    """The board in a browser of its own; an error in its console fails the test.
+
+    With `clock` the test moves the time in it (`page.clock`).
+    """
     context = chromium.new_context(viewport={"width": size[0], "height": size[1]}, **options)
     page = context.new_page()
     errors: list[str] = []
@@ -170,8 +174,12 @@ def board_page(
         lambda route: route.fulfill(body=stream(beds, alerts), content_type="text/event-stream"),
     )
     page.add_init_script(f"localStorage.setItem('bedside.light', '{light}'); {script}")
+    if clock:
+        page.clock.install()
     page.goto(url)
     page.locator(".tile").first.wait_for()
+    if clock:
+        page.clock.pause_at(time.time() + 5)
     yield page
     context.close()
     assert [error for error in errors if "net::ERR_" not in error] == []

@@ -91,6 +91,13 @@ def test_a_nurse_accepts_on_a_shared_tablet(ward: Ward, page: Any) -> None:
     page.locator("#answers .outcome").first.click()
     query = f"SELECT closed_by FROM alerts WHERE id = {ward.alerts['a']}"  # noqa: S608
     until(lambda: ward.hub.rows(query) == [("Amara Diallo",)], what="the closing, without another PIN")
+    page.route("**/api/tablet/done", lambda route: route.abort())
+    page.locator("#you").click()
+    expect(page.locator("#toast")).to_contain_text("The hub does not answer")
+    expect(page.locator("#you")).to_contain_text(
+        "Amara Diallo"
+    )  # whoever comes next must not think it is over
+    page.unroute("**/api/tablet/done")
     page.locator("#you").click()
     expect(page.locator("#you")).to_have_text("Tablet Station")
     with ward.store.write() as connection:

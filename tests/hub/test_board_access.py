@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,14 @@ COLOURS = """() => [...document.querySelectorAll('.tile:not([data-priority="none
     const own = [style.color, style.backgroundColor, style.boxShadow, style.opacity, style.filter];
     return `${node.className.baseVal ?? node.className}: ${own}`;
   }))"""
+LISTEN_TO_LIVE = """() => {
+  window.said = [];
+  const note = (changes) => changes.forEach((one) => window.said.push(one.target.id || one.target.data));
+  const live = '[aria-live], [role="status"], [role="alert"], [role="log"]';
+  for (const node of document.querySelectorAll(live)) {
+    new MutationObserver(note).observe(node, { childList: true, characterData: true, subtree: true });
+  }
+}"""
 STILL = "document.getAnimations().forEach((one) => { one.pause(); one.currentTime = 0; })"
 # The relative luminance of a colour like rgb(1, 2, 3), by WCAG 2.2.
 LUMINANCE = """(node) => {
@@ -118,6 +127,78 @@ def test_new_alerts_are_said_and_only_high_ones_interrupt(chromium: Any, web_url
         assert "Bed 3" not in f"{loud.text_content()} {calm.text_content()}"
         assert loud.get_attribute("aria-live") == "assertive"
         assert calm.get_attribute("aria-live") == "polite"
+
+
+def test_news_of_one_moment_is_all_said(chromium: Any, web_url: str) -> None:
+    """A mute that begins does not take the place of the alert that is raised with it."""
+    rows, alerts = [bed(1), bed(2)], [alert(9, 1, state="closed")]
+    with board_page(chromium, web_url, rows, alerts) as page:
+        expect(page.locator("#pulse-word")).to_have_text("Live")
+        alerts.append(alert(1, 1))
+        rows[1] |= {"muted_until": time.time() + 900, "muted_by": "Ben Ortiz", "muted_reason": "therapy"}
+        said = page.locator("#announce")
+        expect(said).to_contain_text("Bed 1: Distress.")
+        expect(said).to_contain_text("Bed 2: muted for 15")
+
+
+def test_a_screen_reader_is_told_of_changes_and_not_of_each_second(chromium: Any, web_url: str) -> None:
+    alerts = [alert(1, 1, "high"), alert(2, 2, paused_until=time.time() + 110, paused_by="A")]
+    with board_page(chromium, web_url, [bed(1), bed(2)], alerts, clock=True) as page:
+        waiting = page.locator(".waiting").first
+        before = waiting.text_content()
+        page.evaluate(LISTEN_TO_LIVE)
+        page.clock.run_for(3000)
+        expect(waiting).not_to_have_text(before)
+        assert page.evaluate("window.said") == []
+
+        page.route("**/api/stream", lambda route: route.abort())
+        page.clock.set_system_time(time.time() - 3600)  # the tablet's clock is set back meanwhile
+        page.clock.run_for(20_000)
+        why = page.locator("#not-live-why")
+        expect(why).to_be_visible()
+        expect(page.locator("#not-live-said")).to_contain_text("NOT LIVE. Nothing heard from the hub for")
+        before = why.text_content()
+        page.evaluate("window.said.length = 0")
+        page.clock.run_for(4000)
+        expect(why).not_to_have_text(before)
+        assert page.evaluate("window.said") == []
+
+
+def test_time_that_passes_while_the_tablet_sleeps_counts_and_a_clock_set_back_does_not(
+    chromium: Any, web_url: str
+) -> None:
+    with board_page(chromium, web_url, [bed(1)], []) as page:
+        before, back, slept = page.evaluate("""async () => {
+          const { seconds } = await import("/static/clock.js");
+          const now = Date.now;
+          const found = [seconds()];
+          Date.now = () => now() - 3600e3;
+          found.push(seconds());
+          Date.now = () => now() + 1800e3;
+          found.push(seconds());
+          Date.now = now;
+          return found;
+        }""")
+    assert 0 <= back - before < 60
+    assert 5400 <= slept - back < 5460
+
+
+def test_a_board_open_for_months_does_not_grow(chromium: Any, web_url: str) -> None:
+    with board_page(chromium, web_url, [bed(1)], []) as page:
+        kept = page.evaluate("""async () => {
+          const { forgetOld } = await import("/static/summary.js");
+          const states = ["closed", "resolved", "merged", "waiting"];
+          const all = new Map();
+          for (let id = 0; id < 200; id += 1) {
+            all.set(id, { id, state: states[id % 4], opened_at: id, ended_at: id, closed_at: null });
+          }
+          forgetOld(all);
+          return [...all.values()].map((one) => [one.id, one.state]);
+        }""")
+    assert len([state for _, state in kept if state == "waiting"]) == 50
+    assert [number for number, state in kept if state != "waiting"] == [
+        n for n in range(160, 200) if n % 4 < 2
+    ]
 
 
 def test_it_can_be_installed_and_keeps_the_screen_awake(chromium: Any, web_url: str) -> None:
