@@ -10,6 +10,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 from fastapi.templating import Jinja2Templates
 from pydantic import StringConstraints
+from sqlalchemy import Connection
 
 from edge.errors import BedsideError
 from edge.messages import Address
@@ -72,18 +73,22 @@ def router(
     def forget(request: Request, device_id: Id, body: Named) -> dict[str, bool]:
         """Has the device forget what it learnt of the last patient's voice, and waits for its answer."""
         who = _carer(request, body)
-        with store.read() as connection:
+        with store.write() as connection:
             see_bed(request, connection, device_id)
             ward, device = board.name_of_bed(connection, device_id)
+            _note(connection, device_id, ward, who, "ask to forget")  # also where no answer comes
         try:
             address = Address(settings.site, ward, device)
             commands.ask(settings, store, address, commands.Wish("forget"), clock)
         except BedsideError as error:
             raise RefusalError("forget_failed", why=str(error)) from error
         with store.write() as connection:
-            about, proof = f"device {device_id}", {"tablet": who.tablet}
-            audit.write(connection, clock(), who.name, who.role, "forget", about, ward=ward, **proof)
+            _note(connection, device_id, ward, who, "forget")
         return {"forgotten": True}
+
+    def _note(connection: Connection, device_id: int, ward: str, who: Actor, action: str) -> None:
+        place = {"ward": ward, "tablet": who.tablet}
+        audit.write(connection, clock(), who.name, who.role, action, f"device {device_id}", **place)
 
     def _carer(request: Request, body: Named) -> Actor:
         who = actor(request, body, proofs)

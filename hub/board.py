@@ -205,7 +205,7 @@ def _beds(connection: Connection, query: Select[Any], names: str) -> list[dict[s
     rows = [dict(row._mapping) for row in connection.execute(query)]  # noqa: SLF001  (its public name)
     if names == NOTHING or not rows:
         return rows
-    known = patients.shown(connection, names)
+    known = patients.shown(connection, [row["id"] for row in rows], names)
     return [row | {"patient": known.get(row["id"])} for row in rows]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
@@ -43,6 +44,8 @@ class Guard:
         self._names_without_accounts = settings.patients.without_accounts
         self._store = store
         self._clock = clock
+        self._touching: set[str] = set()
+        self._later = ThreadPoolExecutor(1, "touch")
 
     async def admit(self, request: Request) -> Response | None:
         """Puts the session into `request.state.session`; what to answer instead where there is none."""
@@ -111,20 +114,30 @@ class Guard:
         return None if cookie is None else self.find_by_key(accounts.key(cookie))
 
     def find_by_key(self, key: str) -> Session | None:
-        """The session of that key, which counts as used now."""
+        """The session of that key, which counts as used now, as soon as that can be written down."""
         now = self._clock()
         with self._store.read() as connection:
             found = sessions.find(connection, key, now) or tablets.find(connection, key, now)
         if found is None:
             return None
         session, seen_at = found
-        if now - seen_at >= sessions.TOUCH_S:
+        if now - seen_at >= sessions.TOUCH_S and key not in self._touching:
+            self._touching.add(key)
+            self._later.submit(self._touch, session, now)
+        return session
+
+    def _touch(self, session: Session, now: float) -> None:
+        """Apart from requests, none of which is to wait for the writers' lock or to fail for this."""
+        try:
             with self._store.write() as connection:
                 if session.tablet is None:
-                    sessions.touch(connection, key, now)
+                    sessions.touch(connection, session.key, now)
                 else:
                     tablets.touch(connection, session.tablet, now)
-        return session
+        except StorageError as error:
+            log.warning("when %s was here last is not written down: %s", session.name, error)
+        finally:
+            self._touching.discard(session.key)
 
 
 def is_public(request: Request) -> bool:

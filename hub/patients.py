@@ -16,7 +16,7 @@ from hub.account_tables import PatientRow
 from hub.accounts import NAME, NOTHING
 from hub.audit import Actor
 from hub.refusals import RefusalError
-from hub.store import next_revision
+from hub.store import next_revision, portions
 from hub.tables import CANARY, Device
 
 LONGEST = 60
@@ -69,12 +69,15 @@ def forget_moved(connection: Connection, now: float) -> None:
         audit.write(connection, now, "hub", "hub", "clear patient", f"device {row.device_id}", **place)
 
 
-def shown(connection: Connection, how: str) -> dict[int, str]:
-    """What is shown of the names, by device; `how` is one of hub.accounts.SHOWN."""
+def shown(connection: Connection, devices: Collection[int], how: str) -> dict[int, str]:
+    """What is shown of the names at these devices' beds, by device; `how` is one of hub.accounts.SHOWN."""
     if how == NOTHING:
         return {}
-    rows = connection.execute(select(PatientRow.device_id, PatientRow.name).join(Device, HERE)).all()
-    return {row.device_id: row.name if how == NAME else initials(row.name) for row in rows}
+    query = select(PatientRow.device_id, PatientRow.name).join(Device, HERE)
+    found = [
+        row for some in portions(devices) for row in connection.execute(query.where(Device.id.in_(some)))
+    ]
+    return {row.device_id: row.name if how == NAME else initials(row.name) for row in found}
 
 
 def _tell(connection: Connection, device_id: int) -> dict[str, str]:

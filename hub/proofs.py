@@ -1,4 +1,7 @@
-"""Proving who somebody is, by password or PIN: every try is counted first, every failure written down."""
+"""Proving who somebody is, by password or PIN: counted before it is tried, written down where it is wrong.
+
+During a pause nothing is tried, counted or written down.
+"""
 
 from __future__ import annotations
 

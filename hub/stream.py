@@ -1,13 +1,15 @@
 """The board's event stream: one watcher of the database, any number of listeners.
 
-An event's id is `START.REVISION`. A browser that comes back with the last id it saw is sent all that has
-changed since, in its present state; one that comes with none, or from before this process's start (the
-database may have been another, or an older copy), is sent everything.
+An event's id is `VIEW.REVISION`. A browser that comes back with the last id it saw is sent all that has
+changed since, in its present state; one that comes with none, from before this process's start (the database
+may have been another, or an older copy) or that saw other wards then is sent everything. Listeners who see
+the same and have seen as much share one query.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import logging
 import secrets
@@ -27,6 +29,7 @@ log = logging.getLogger(__name__)
 POLL_S = 0.1
 PING_S = 5.0
 RETRY_MS = 1000
+MOST_SHARED = 100
 SILENT_S = 15.0  # an ingest or engine silent for so long makes the board not live
 
 
@@ -47,7 +50,8 @@ class Stream:
         """When it last looked at the database, by time.monotonic."""
         self.trouble: str | None = "has not seen its database yet"
         """Why the board does not follow the database now."""
-        self._start = secrets.token_hex(4)
+        self._start = secrets.token_bytes(8)
+        self._shared: dict[tuple[int | None, View], asyncio.Task[tuple[int, str]]] = {}
 
     async def watch(self) -> None:
         """Runs as long as the web process; a database in trouble is said once and tried again."""
@@ -64,6 +68,7 @@ class Stream:
                 if newest != self._revision:
                     async with self._changed:
                         self._revision = newest
+                        self._shared.clear()
                         self._changed.notify_all()
             self.looked_s = time.monotonic()
             await asyncio.sleep(POLL_S)
@@ -82,7 +87,7 @@ class Stream:
         `view` gives what may be seen, before anything is sent; with None the stream ends.
         """
         shown: View | None = None
-        seen = self._resume(last_event_id)
+        seen: int | None = None
         fresh = True
         pinged_at = 0.0
         while not self._closing:
@@ -90,16 +95,15 @@ class Stream:
                 before, shown = shown, await asyncio.to_thread(view)
                 if shown is None:
                     return
-                if before is not None and before != shown:
-                    seen = None
+                if before != shown:
+                    seen = self._resume(last_event_id, shown) if before is None else None
                 if fresh or seen is None or seen < self._revision:
-                    data = await asyncio.to_thread(self._data, seen, shown)
-                    seen = int(data["revision"])
+                    seen, text = await self._data(seen, shown)
                     fresh = False
-                    yield self._event("board", data, f"{self._start}.{seen}")
+                    yield _event("board", text, f"{self._name(shown)}.{seen}")
                 if self._clock() - pinged_at >= PING_S or self._clock() < pinged_at:
                     pinged_at = self._clock()
-                    yield self._event("ping", await asyncio.to_thread(self.ping), None)
+                    yield _event("ping", _json(await asyncio.to_thread(self.ping)), None)
             except StorageError:
                 await asyncio.sleep(PING_S)  # no ping: the board will say that it is not live
                 continue
@@ -121,9 +125,13 @@ class Stream:
                 except TimeoutError:
                     return
 
-    def _resume(self, last_event_id: str | None) -> int | None:
-        start, _, number = (last_event_id or "").partition(".")
-        if start != self._start or not number.isascii() or not number.isdigit():
+    def _name(self, shown: View) -> str:
+        """Of what somebody sees, in this process."""
+        return hashlib.blake2s(repr(shown).encode(), key=self._start, digest_size=8).hexdigest()
+
+    def _resume(self, last_event_id: str | None, shown: View) -> int | None:
+        name, _, number = (last_event_id or "").partition(".")
+        if name != self._name(shown) or not number.isascii() or not number.isdigit():
             return None
         return int(number[:18])
 
@@ -131,13 +139,28 @@ class Stream:
         with self._store.read() as connection:
             return revision(connection)
 
-    def _data(self, seen: int | None, shown: View) -> dict[str, Any]:
+    async def _data(self, seen: int | None, shown: View) -> tuple[int, str]:
+        """Revision and JSON of what has changed for whoever sees this, read once until the next change."""
+        if len(self._shared) >= MOST_SHARED:  # browsers say what they have seen
+            self._shared.clear()
+        task = self._shared.get((seen, shown))
+        if task is None or (task.done() and task.exception() is not None):
+            task = asyncio.create_task(asyncio.to_thread(self._read, seen, shown))
+            self._shared[seen, shown] = task
+        return await asyncio.shield(task)  # one listener who goes takes it from nobody else
+
+    def _read(self, seen: int | None, shown: View) -> tuple[int, str]:
         with self._store.read() as connection:
             if seen is None or seen > revision(connection):
-                return board.snapshot(connection, shown.wards, shown.names)
-            return board.changes(connection, seen, shown.wards, shown.names)
+                data = board.snapshot(connection, shown.wards, shown.names)
+            else:
+                data = board.changes(connection, seen, shown.wards, shown.names)
+        return int(data["revision"]), _json(data)
 
-    @staticmethod
-    def _event(name: str, data: dict[str, Any], event_id: str | None) -> ServerSentEvent:
-        text = json.dumps(data, separators=(",", ":"))
-        return ServerSentEvent(event=name, raw_data=text, id=event_id, retry=RETRY_MS)
+
+def _json(data: dict[str, Any]) -> str:
+    return json.dumps(data, separators=(",", ":"))
+
+
+def _event(name: str, text: str, event_id: str | None) -> ServerSentEvent:
+    return ServerSentEvent(event=name, raw_data=text, id=event_id, retry=RETRY_MS)

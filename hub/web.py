@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import uvicorn
 from fastapi import FastAPI, Header, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, JSONResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from fastapi.staticfiles import StaticFiles
 from fastapi.templating import Jinja2Templates
@@ -91,25 +91,14 @@ def create_app(settings: Settings, store: Store, clock: Callable[[], float]) -> 
 
     @app.middleware("http")
     async def harden(request: Request, call_next: Any) -> Response:
-        if request.method not in ("GET", "HEAD") and not _is_ours(request):
-            return refusal(RefusalError("foreign"))
-        instead = await guard.admit(request)
+        instead: Response | None = refusal(RefusalError("foreign"))
+        if request.method in ("GET", "HEAD") or _is_ours(request):
+            instead = await guard.admit(request)
         response: Response = await call_next(request) if instead is None else instead
         response.headers.update(HEADERS)
         return response
 
-    @app.exception_handler(StorageError)
-    async def storage(_request: Request, error: StorageError) -> JSONResponse:
-        log.error("%s", error)
-        return refusal(RefusalError("database"))
-
-    @app.exception_handler(RefusalError)
-    async def refuse(_request: Request, error: RefusalError) -> JSONResponse:
-        return refusal(error)
-
-    @app.exception_handler(RequestValidationError)
-    async def invalid(_request: Request, _error: RequestValidationError) -> JSONResponse:
-        return refusal(RefusalError("invalid"))
+    _answer_errors(app)
 
     @app.get("/", response_class=HTMLResponse)
     def page(request: Request) -> HTMLResponse:
@@ -158,6 +147,28 @@ def create_app(settings: Settings, store: Store, clock: Callable[[], float]) -> 
     app.include_router(health.router(settings, store, clock))
 
     return app
+
+
+def _answer_errors(app: FastAPI) -> None:
+    """What is answered in place of each exception."""
+
+    @app.exception_handler(StorageError)
+    async def storage(_request: Request, error: StorageError) -> JSONResponse:
+        log.error("%s", error)
+        return refusal(RefusalError("database"))
+
+    @app.exception_handler(Exception)
+    async def defect(_request: Request, _error: Exception) -> Response:
+        """Past `harden`: whoever answers a defect stands outside of it, and logs it."""
+        return PlainTextResponse("the hub has a defect; its log says where", 500, HEADERS)
+
+    @app.exception_handler(RefusalError)
+    async def refuse(_request: Request, error: RefusalError) -> JSONResponse:
+        return refusal(error)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_request: Request, _error: RequestValidationError) -> JSONResponse:
+        return refusal(RefusalError("invalid"))
 
 
 def _is_ours(request: Request) -> bool:

@@ -212,6 +212,28 @@ def test_clearing_may_have_the_device_forget_the_voice(ward: Ward, broker: Broke
     assert [command.action for command in obeyed] == ["forget"]
 
 
+def test_who_asks_in_vain_to_forget_is_written_down_too(ward: Ward) -> None:
+    with ward.logged_in("Amara") as client:
+        cookies = dict(client.cookies)
+    request = ("POST", f"/api/patients/{ward.beds['a']}/forget", {})
+    [answer] = answers(ward, request, cookies=cookies, commands=config.Commands())
+    assert (answer.status_code, answer.json()["code"]) == (503, "forget_failed")
+    with ward.store.read() as connection:
+        [entry] = audit.latest(connection, 1)
+    assert (entry.person, entry.action, entry.object) == (
+        "Amara", "ask to forget", f"device {ward.beds['a']}",
+    )  # fmt: skip
+
+
+def test_only_the_names_that_are_asked_for_are_read(ward: Ward) -> None:
+    with ward.logged_in("Amara") as client:
+        enter(client, ward)
+    bed, other = ward.beds["a"], ward.beds["b"]
+    with ward.store.read() as connection:
+        assert patients.shown(connection, [bed, other], "name") == {bed: NAME}
+        assert patients.shown(connection, [other], "name") == {}
+
+
 def test_initials() -> None:
     assert patients.initials("Maria Xylophonova-Schmidt") == "M. X."
     assert patients.initials("  otto von der Heide ") == "O. V. D."

@@ -179,6 +179,7 @@ def test_what_is_not_the_boards_own_is_refused_for_everybody(ward: Ward) -> None
             with browser(ward, who) as client:
                 answer = client.post("/api/login", json={"name": "x", "password": PASSWORD}, headers=headers)
                 assert (answer.status_code, "board itself" in answer.text) == (403, True)
+                assert "default-src 'self'" in answer.headers["content-security-policy"]
 
 
 def test_the_pages_obey_the_policy(ward: Ward) -> None:
