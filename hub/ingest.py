@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from sqlalchemy.exc import StatementError
+
 from edge.errors import StorageError
 from edge.messages import Address, HubState, Receipt, to_json, utc_text
 from hub import __version__, time_lines
@@ -32,7 +34,10 @@ QUEUE = 20_000
 BEAT_S = 2.0
 PRUNE_S = 60.0
 JUMP_S = 1.0  # a time server corrects less by slowing or hastening the clock
-_UNFIT = (UnfitError, ValueError, TypeError, LookupError, ArithmeticError)
+# What one message can bring about; a database in trouble is none of these and is waited for.
+_UNFIT = (
+    UnfitError, StatementError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError,
+)  # fmt: skip
 
 
 class Ingest:
