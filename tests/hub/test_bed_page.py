@@ -118,7 +118,6 @@ def test_axe_finds_nothing_serious_and_all_can_be_touched(
     chromium: Any, hub: Hub, light: str, language: str
 ) -> None:
     with bed_page(chromium, hub, light=light, locale=language) as page:
-        assert serious(page) == []
         page.locator("#details summary").click()
         assert serious(page) == []
         small = page.locator("button:visible, input:visible, summary, a.tool").evaluate_all(
@@ -177,7 +176,6 @@ def test_the_keyboard_moves_through_the_hours(chromium: Any, hub: Hub) -> None:
         assert said[-1].split(",")[0] in (page.locator("#readout").text_content() or "")
         page.keyboard.press("Home")
         first = slider.get_attribute("aria-valuetext")
-        page.wait_for_timeout(200)
         assert first != said[-1]
 
 
@@ -218,13 +216,6 @@ def test_it_says_not_live_and_when_it_cannot_load(chromium: Any, hub: Hub) -> No
         expect(page.locator("#not-live-why")).to_contain_text("raises alerts")
         assert page.locator("#app").evaluate("node => node.inert")
         page.unroute("**/timeline?*")
-
-
-def test_it_is_brought_up_to_date_by_itself(chromium: Any, hub: Hub) -> None:
-    with bed_page(chromium, hub) as page:
-        expect(page.locator("#now")).to_contain_text("Distress level")
-        with page.expect_request("**/timeline?*", timeout=30_000):
-            pass
 
 
 def test_it_fits_on_paper(chromium: Any, hub: Hub, tmp_path: Path) -> None:

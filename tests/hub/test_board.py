@@ -182,10 +182,10 @@ def test_not_live_when_the_server_dies_and_live_again_with_nothing_missed(
     device = Device(line, "bed-9", "Bed 9")
     device.state()
     device.episode(hex_id(), "onset", 6.0)
-    expect(page.locator("#not-live")).to_be_visible(timeout=17_000)
+    expect(page.locator("#not-live")).to_be_visible(timeout=60_000)
     expect(page.locator("#not-live-why")).to_contain_text("Nothing heard from the hub for")
     running.processes[2] = running.start("web")
-    expect(page.locator("#not-live")).to_be_hidden(timeout=15_000)
+    expect(page.locator("#not-live")).to_be_hidden(timeout=60_000)
     expect(tile(page, "Bed 9").locator(".word")).to_have_text("Distress")
 
 
