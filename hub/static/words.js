@@ -124,7 +124,8 @@ function measure(name, value) {
   return typeof value === "number" ? number(value) : value;
 }
 
-// `bed`: on whose tile; a technical alert goes along with its device, and says where that stood then.
+// `bed`: on whose tile; a technical alert goes along with its device, and says where that stood then. Where no
+// device stands any more, nobody knows whether it goes on.
 export function condition(alert, now, bed = null) {
   if (alert.priority === "technical") {
     const since = t("since", { time: time(alert.opened_at) });
@@ -132,7 +133,7 @@ export function condition(alert, now, bed = null) {
     return moved ? `${since} · ${isolated(alert.bed)}` : since;
   }
   if (alert.missed) return t("late", { time: time(alert.opened_at) });
-  if (alert.condition !== "ended") return t("going_on");
+  if (alert.condition !== "ended") return t(bed || alert.device_id === null ? "going_on" : "not_hearing");
   return t("ended", { ago: ago(now - alert.ended_at) });
 }
 

@@ -12,7 +12,7 @@ from engine_parts import Loose
 from simulate import Device, hex_id
 
 from edge.messages import Message, Summary, to_json, utc_text
-from hub import board, mutes
+from hub import board, mutes, patients
 from hub.alerts import Timers
 from hub.arrivals import Accepted, Arrival, check
 from hub.audit import Actor
@@ -170,14 +170,23 @@ class Day:
         with self.store.write() as connection:
             mutes.mute(connection, 1, Actor(person, "nurse"), minutes, reason, self.now)
 
+    def patient(self, hours: float, person: str) -> None:
+        """One is entered, put right, and goes."""
+        who = Actor(person, "nurse")
+        with self.store.write() as connection:
+            for minute, name in enumerate(("M. X.", "Maria X.")):
+                patients.put(connection, 1, name, who, self.at(hours + minute / 60))
+            patients.clear(connection, 1, who, self.at(hours + 0.05))
+
 
 def live_through(store: Store, end: float) -> Day:
     """A day with a visit, a bad night, a microphone that came loose and half an hour without network."""
     day = Day(store, end)
     day.state(0)
     day.minutes(0, 3.5, 0.35, MORNING, 0.08)
-    day.mute(3.5, "Amara Diallo", 60, "family visit")
+    day.mute(3.5, "Amara Diallo", 60, "visitors")
     day.minutes(3.5, 5.0, 0.9, VISIT, 0.05)
+    day.patient(4.9, "Amara Diallo")
     day.state(5.0, "muted: washing", microphone="muted")
     day.state(5.6, "listening again")
     day.minutes(5.6, 9.0, 0.3, MORNING, 0.1)

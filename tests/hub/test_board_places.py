@@ -18,6 +18,7 @@ def test_an_alert_stays_at_its_bed_when_the_device_moves(chromium: Any, web_url:
         left = tile(page, "Bed 1")
         expect(left.locator(".word")).to_have_text("Distress \u2013 high")
         expect(left.locator(".emotion")).to_be_hidden()  # nothing is heard there now
+        expect(left.locator(".since")).to_have_text("Not hearing")
         expect(left.locator(".hush")).to_be_hidden()
         left.get_by_role("button", name="Open Bed 1", exact=True).click()
         expect(page.locator("#answers-title")).to_have_text("Bed 1")

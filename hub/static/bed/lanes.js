@@ -9,7 +9,7 @@ import { put, sign, svg, titled } from "./svg.js";
 const FACE = 18;
 const MARK = 20;
 const SCALE = [0.5, 1];
-const LETTER = 6.6; // about as wide as one is, in px, for what fits into a stretch
+const LETTER = 7.2; // about as wide as one is, in px, for what fits into a stretch
 
 export function drawEmotions(chart, top, height) {
   const { data } = chart;
