@@ -126,7 +126,7 @@ def test_the_name_is_nowhere_else(ward: Ward, wire: list[bytes], broker: Broker)
         device.state()
         device.episode("ab" * 16, "onset", 6.0)
         client.post(f"/api/alerts/{ward.alerts['a']}/accept", json={})
-        until(lambda: len(wire) >= 3, what="traffic on the broker")
+        until(lambda: len(wire) >= 3, 30, "traffic on the broker")
         open_to_all = "".join(client.get(path).text for path in ("/metrics", "/healthz", "/login"))
     with ward.logged_in("Root") as admin:
         for path in ("/", "/api/board", "/people", f"/beds/{ward.beds['a']}"):

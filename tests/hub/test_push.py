@@ -190,9 +190,11 @@ def test_a_recipient_that_hangs_holds_up_nobody_and_is_told_of_nothing_that_is_o
         late.answer = 200
         until(lambda: ("call", "cancelled") in deliveries(hub), 10, "the end of what waits")
         until(lambda: sum(len(body["alerts"]) for body in quick.bodies("over")) == 2, 10, "both ends")
-        time.sleep(2)
+        left = "SELECT id FROM deliveries WHERE recipient = 'late' AND open"
+        until(lambda: hub.rows(left) == [], 10, "the end of all that there was to tell")
         assert late.bodies("over") == []
-        assert len(slow.requests) == 1, "nothing new to one that still holds the first"
+        held = {one["bed"] for body in slow.bodies("call") for one in body["alerts"]}
+        assert held == {"Bed 5"}, "nothing new to one that still holds the first"
 
 
 def test_where_nobody_can_be_reached_the_board_says_so_until_a_test_arrives(hub: Hub, line: Line) -> None:
