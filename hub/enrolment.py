@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, ConfigDict
 
 from hub import sessions, tablets
 from hub.accounts import TABLET, AccountError, Session, may_see
@@ -16,11 +16,9 @@ from hub.config import Settings
 from hub.guard import Guard, lead_of
 from hub.refusals import RefusalError
 from hub.store import Store
-from hub.values import Id, Text
+from hub.values import Id, Label
 
 log = logging.getLogger(__name__)
-
-Label = Annotated[Text, StringConstraints(strip_whitespace=True, min_length=1, max_length=40)]
 
 
 class Enrolment(BaseModel):

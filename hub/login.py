@@ -16,11 +16,10 @@ from hub.accounts import TABLET, AccountError, Session
 from hub.guard import Guard, address_of, person_of
 from hub.proofs import Proofs
 from hub.store import Store
-from hub.values import Text
+from hub.values import Name
 
 log = logging.getLogger(__name__)
 
-Name = Annotated[Text, StringConstraints(strip_whitespace=True, min_length=1, max_length=60)]
 Password = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 
 

@@ -12,9 +12,8 @@ from hub.accounts import TABLET, AccountError, Session, login_name
 from hub.audit import Actor
 from hub.proofs import Proofs
 from hub.refusals import RefusalError
-from hub.values import Id, Text
+from hub.values import Id, Name
 
-Person = Annotated[Text, StringConstraints(strip_whitespace=True, min_length=1, max_length=60)]
 Pin = Annotated[str, StringConstraints(pattern=f"^{pins.PATTERN}$")]
 
 
@@ -22,7 +21,7 @@ class Named(BaseModel):
     """Who does it: without accounts a name, on a tablet a person's number and PIN, otherwise nothing."""
 
     model_config = ConfigDict(extra="forbid")
-    person: Person | None = None
+    person: Name | None = None
     by: Id | None = None
     pin: Pin | None = None  # none while the one given a moment ago still serves
 

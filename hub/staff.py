@@ -8,17 +8,15 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 from fastapi.templating import Jinja2Templates
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field
 
 from hub import accounts, board, people, tablets
 from hub.accounts import ADMIN, NURSE, Session
 from hub.guard import admin_of, lead_of
-from hub.login import Name
 from hub.store import Store
-from hub.values import Id, Text
+from hub.values import Id, Label, Name
 
-Ward = Annotated[Text, StringConstraints(strip_whitespace=True, min_length=1, max_length=40)]
-Wards = Annotated[list[Ward], Field(max_length=100)]
+Wards = Annotated[list[Label], Field(max_length=100)]
 HOURS = int(accounts.INVITATION_S / 3600)
 
 
