@@ -11,6 +11,7 @@ from sqlalchemy import CTE, Connection, and_, bindparam, func, insert, null, sel
 
 from edge import messages
 from edge.fields import decode
+from hub import states
 from hub.alerts import ENDED, HIGH, Assessment, Distress, Episode, Shown, Timers, root
 from hub.store import beat, count, counter, next_revision, portions, write_changes
 from hub.tables import (
@@ -241,13 +242,15 @@ def _insert(
     if not alerts:
         return {}
     places = select(Device.id, Device.ward, Device.bed).where(Device.id.in_({one for one, _ in alerts}))
-    at = {row.id: {"ward": row.ward, "bed": row.bed} for row in connection.execute(places)}
+    at = {row.id: (row.ward, row.bed) for row in connection.execute(places)}
+    moved = states.moved(connection, {one for one, alert in alerts if alert.missed})  # it may have been there
     rest = {"kind": "distress", "raised_at": now, "call_at": now, "revision": next_revision(connection)}
     rows = [
         {
             **_columns(alert),
-            **at[device_id],
             **rest,
+            "ward": at[device_id][0],
+            "bed": states.bed_at(moved.get(device_id, ()), alert.opened_at) or at[device_id][1],
             "device_id": device_id,
             "anchor": alert.anchor,
             "high_at": now if alert.priority == HIGH else None,

@@ -6,7 +6,7 @@ it began. Until then it stands in the device's own row (hub.tables.Device.heard_
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -14,7 +14,8 @@ from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from edge.messages import Health, State
 from hub.arrivals import Accepted
-from hub.tables import Process, StateRow
+from hub.store import portions
+from hub.tables import Device, Process, StateRow
 
 ONLINE, OFFLINE, SILENT, DEAF = "online", "offline", "silent", "deaf"
 GAP_S = 45.0
@@ -77,6 +78,23 @@ def in_force(told: Iterable[Change]) -> list[Change]:
             found.pop()
         found.append(change)
     return found
+
+
+def moved(connection: Connection, devices: Collection[int]) -> dict[int, list[Change]]:
+    """Of those of these devices that have stood at more than one bed: their changes in force."""
+    found: dict[int, list[Change]] = {}
+    for ids in portions(devices):
+        elsewhere = select(StateRow.device_id).join(Device, Device.id == StateRow.device_id)
+        elsewhere = elsewhere.where(Device.id.in_(ids), StateRow.bed != Device.bed, StateRow.bed != "")
+        rows = select(StateRow.device_id, *COLUMNS).where(StateRow.device_id.in_(elsewhere))
+        for device_id, *change in connection.execute(rows.order_by(StateRow.number)):
+            found.setdefault(device_id, []).append(Change(*change))
+    return {device_id: in_force(told) for device_id, told in found.items()}
+
+
+def bed_at(in_force: Sequence[Change], at: float) -> str:
+    """Where the device stood at that time; empty where that is not known."""
+    return next((change.bed for change in reversed(in_force) if change.at <= at), "")
 
 
 def changes(known: Known, heard: Sequence[Accepted]) -> list[Change]:

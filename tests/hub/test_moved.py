@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from engine_parts import T0, Clock, arrival, put, raised
+from engine_parts import T0, Clock, alerts, arrival, engine, put, raised
 from simulate import Device
 from sqlalchemy import select
 
@@ -102,6 +102,24 @@ def test_a_device_first_heard_by_its_name_has_not_moved(store: Store, device: De
     found = past(store, "Bed 1", T0 + 20)
     assert [one["why"] for one in found["unheard"]] == ["unknown"]
     assert "moved" not in [one["what"] for one in found["happenings"]]
+
+
+def test_what_is_told_late_is_an_alert_of_the_bed_where_it_was_heard(store: Store, device: Device) -> None:
+    clock = Clock()
+    watch = engine(store, clock)
+    put(store, state(device, T0), state(device, T0 + 60, status="offline", reason="connection lost"))
+    number = device.episode("b" * 32, "end", 30.0, send=False)
+    put(store, state(device, T0 + 3000, bed="Bed 9"))
+    clock.now = T0 + 3010
+    put(store, arrival(device, device.sent[number], clock.now, made_at=T0 + 200))
+    watch.follow_episodes()
+    [alert] = alerts(store)
+    assert (alert["bed"], alert["missed"]) == ("Bed 1", True)
+    number = device.episode("c" * 32, "end", 30.0, send=False)
+    clock.now = T0 + 3400
+    put(store, arrival(device, device.sent[number], clock.now))
+    watch.follow_episodes()
+    assert [one["bed"] for one in alerts(store) if not one["missed"]] == ["Bed 9"]
 
 
 def test_the_last_word_counts_also_where_the_clock_was_set_back() -> None:
