@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from board_parts import tile
+from board_parts import accepted, alert, bed, board_page, tile
 from hub_parts import Broker, Hub, running_hub, until
 from playwright.sync_api import expect
 from simulate import Device, Line, hex_id
@@ -115,3 +115,28 @@ def test_the_alert_engine_killed_is_not_live_until_it_is_back(
     expect(page.locator("#not-live")).to_be_hidden(timeout=60_000)
     expect(tile(page, "Bed 3").locator(".word")).to_have_text("Distress", timeout=30_000)
     page.context.close()
+
+
+def test_what_was_accepted_and_not_attended_waits_again_and_says_for_whom(
+    chromium: Any, web_url: str
+) -> None:
+    """As hub.board tells it once people are called anew: to be taken over, or closed, by anybody."""
+    called = [{"level": "buddy", "at": 1_700_000_000.0}]
+    again = accepted(alert(1, 5, "high")) | {"state": "waiting", "level": BUDDY, "called": called}
+    on_the_way = accepted(alert(2, 7), "Tablet desk, not identified")
+    with board_page(chromium, web_url, [bed(5), bed(7)], [again, on_the_way]) as page:
+        one = tile(page, "Bed 5")
+        expect(one).to_have_attribute("data-state", "waiting")
+        expect(one.locator(".since")).to_contain_text("Accepted by Amara Diallo")
+        expect(one.locator(".since")).to_contain_text("Called: neighbours")
+        expect(one.get_by_role("button", name=re.compile("^Accept"))).to_be_visible()
+        page.get_by_role("button", name="Open Bed 5", exact=True).click()
+        card = page.locator("#answers .card")
+        expect(card.locator(".who")).to_contain_text("Accepted by Amara Diallo")
+        expect(card.locator(".accept")).to_be_visible()
+        expect(card.locator(".outcome").first).to_be_visible()
+        page.keyboard.press("Escape")
+        expect(tile(page, "Bed 7")).to_have_attribute("data-state", "accepted")
+        page.get_by_role("button", name="Open Bed 7", exact=True).click()
+        expect(card.locator(".who")).to_contain_text("Tablet desk, not identified")
+        expect(card.locator(".accept")).to_be_visible()
