@@ -11,7 +11,8 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, upda
 
 from hub.accounts import may_see
 from hub.delivery import BOARD, PENDING, SEEN
-from hub.reach import FRESH_S, Sign, is_fresh
+from hub.freshness import is_fresh
+from hub.reach import FRESH_S, Sign
 from hub.store import portions
 from hub.tables import CANARY, AlertRow, BoardRow, DeliveryRow, Device, Process
 
@@ -101,7 +102,7 @@ def serving_since(connection: Connection, started_at: float, now: float) -> floa
     row = connection.execute(select(Process.at, Process.since).where(Process.name == WEB)).one_or_none()
     if row is None:
         return started_at
-    return float(row.since) if now < row.at + FRESH_S else max(float(row.since), started_at)
+    return float(row.since) if is_fresh(row.at, now, FRESH_S) else max(float(row.since), started_at)
 
 
 def heard_of(connection: Connection, process: str) -> float:
@@ -112,5 +113,5 @@ def heard_of(connection: Connection, process: str) -> float:
 def counts(connection: Connection, now: float) -> tuple[int, int]:
     """How many boards are seen now, and how many can sound."""
     found = signs(connection)
-    seen = sum(is_fresh(sign.shown_at, now) for sign in found)
-    return seen, sum(is_fresh(sign.sounded_at, now) for sign in found)
+    seen = sum(is_fresh(sign.shown_at, now, FRESH_S) for sign in found)
+    return seen, sum(is_fresh(sign.sounded_at, now, FRESH_S) for sign in found)

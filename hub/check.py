@@ -19,6 +19,7 @@ from edge.terminal import never_fail, style_of
 from hub import check_broker, check_delivery, check_host, databases, schema
 from hub.board import signs_of_life
 from hub.config import Settings
+from hub.freshness import is_fresh
 from hub.rejects import lately
 from hub.stream import SILENT_S
 from hub.tables import CANARY, Device
@@ -78,8 +79,8 @@ def processes(connection: Connection, settings: Settings, now: float) -> list[Fi
     found, words = [], []
     for name in (*_PROCESSES, *(("push",) if settings.recipients else ())):
         at, working = signs.get(name, (0.0, False))
-        if now - at > SILENT_S:
-            since = f"for {now - at:.0f} s" if at else "ever"
+        if not is_fresh(at, now, SILENT_S):
+            since = "since the clock was set back" if at > now else f"for {now - at:.0f} s" if at else "ever"
             error = UnavailableError(f"{name} has given no sign of life {since}")
             found.append(red("processes", error, "start the hub; its log says why it has stopped"))
         elif not working:

@@ -103,7 +103,7 @@ def plan(items: Iterable[Item], now: float, *, follow_up: bool = True) -> Plan:
     over: list[int] = []
     left: list[Item] = []
     for alert_id, own in by_alert.items():
-        own.sort(key=lambda item: (item.made_at, item.id))
+        own.sort(key=lambda item: item.id)  # a clock may have been set back since
         newest, older = own[-1], own[:-1]
         heard = any(item.told for item in own)
         if newest.kind == CALL and newest.quiet:

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from edge.clock import clock_synced
 from edge.errors import StorageError
-from hub import boards, calls, deliveries, ledger, reach, technical_alerts
+from hub import boards, calls, deliveries, ledger, reach, set_back, technical_alerts
 from hub.alerts import Timers, assess
 from hub.config import Settings
 from hub.delivery import Delivery, Recipient
@@ -42,6 +42,7 @@ TICK_S = 0.1
 NAMED = 10  # alerts raised at once, each in a line of its own
 TURN_S = 0.02  # SQLite has no queue of writers: who begins anew at once lets nobody in
 BEAT_S = 3.0
+SET_BACK_S = 1.0  # a time server corrects less by slowing the clock
 ROUND_S = 1.0  # how often every device's liveness is looked at
 DEAF_GRACE_S = 15.0  # how long ingest may be deaf or dead before that is an alert itself
 HERE = (Place(), HUB)
@@ -69,7 +70,8 @@ class Engine:
         self._clock, self._synced = clock, synced
         self._unsynced_since: float | None = None
         self._started_at = clock()
-        self._beat_at = 0.0
+        self._next_beat_s = 0.0  # by time.monotonic: a clock set back must not silence it
+        self._looked_at: float | None = None
         self._pulse = Pulse()
 
     def run(self, stop: Stop) -> None:
@@ -78,6 +80,7 @@ class Engine:
         pause = TICK_S
         while not stop.wait(pause):
             try:
+                self.mind_the_clock()
                 more = self._follow_some()
                 self.call_people()
                 if time.monotonic() >= next_round:
@@ -89,6 +92,19 @@ class Engine:
                 pause = min(max(pause, TICK_S) * 2, 10.0)
                 log.error("%s; trying again in %g s", error, pause)  # noqa: TRY400
                 self._pulse.beat(str(error), ready=False)
+
+    def mind_the_clock(self) -> None:
+        """Moves back what is remembered where the clock was set back, also while no engine was there."""
+        now = self._clock()
+        if self._looked_at is None:
+            with self._store.read() as connection:
+                self._looked_at = boards.heard_of(connection, "engine")
+        back_s = self._looked_at - now
+        if back_s > SET_BACK_S:
+            with self._store.write() as connection:
+                set_back.move(connection, back_s, now)
+            log.warning("the hub's clock was set back by %.1f s; deadlines move with it", back_s)
+        self._looked_at = now
 
     def follow_episodes(self) -> None:
         """Takes in all new records and meets all due deadlines."""
@@ -133,11 +149,11 @@ class Engine:
             for key in known.keys() | found.keys()
             if key not in known or key not in found or known[key].told != found[key].told
         }
-        if not changes and now < self._beat_at + BEAT_S:
+        if not changes and time.monotonic() < self._next_beat_s:
             return
         with self._store.write() as connection:
             beat(connection, "engine", now, working=True)
-            self._beat_at = now
+            self._next_beat_s = time.monotonic() + BEAT_S
             rows = {key: row for key, (row, _) in shown.items()}
             new = technical_alerts.write(connection, rows, changes, now)
         for row, fault in new.items():

@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 
 from hub import __version__, board
 from hub.config import Settings
+from hub.freshness import is_fresh
 from hub.store import Store
 from hub.stream import SILENT_S
 
@@ -24,7 +25,7 @@ def router(settings: Settings, store: Store, clock: Callable[[], float]) -> APIR
             signs = board.signs_of_life(connection)
         now = clock()
         processes = {
-            name: {"age_s": round(now - at, 1), "working": working and now - at <= SILENT_S}
+            name: {"age_s": round(now - at, 1), "working": working and is_fresh(at, now, SILENT_S)}
             for name, (at, working) in signs.items()
         }
         well = all(processes.get(name, {}).get("working", False) for name in needed)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from hub.delivery import Delivery, Recipient
 from hub.escalation import LEAD
 from hub.faults import BOARD, OUTSIDE, SOUND, Fault, Key, Place, cause
+from hub.freshness import is_fresh
 
 KINDS = frozenset({BOARD, SOUND, OUTSIDE})
 FRESH_S = 40.0
@@ -59,8 +60,8 @@ def unwatched(
         mine = [sign for sign in signs if not sign.wards or ward in sign.wards]
         shown_at = _latest((sign.shown_at for sign in mine), max(since, serving_since))
         sounded_at = _latest((sign.sounded_at for sign in mine), max(since, serving_since))
-        seen = any(is_fresh(sign.shown_at, now) for sign in mine)
-        heard = any(is_fresh(sign.sounded_at, now) for sign in mine)
+        seen = any(is_fresh(sign.shown_at, now, FRESH_S) for sign in mine)
+        heard = any(is_fresh(sign.sounded_at, now, FRESH_S) for sign in mine)
         place = Place(ward=ward)
         if not seen and ((place, BOARD) in known or now >= shown_at + limits.missing_s):
             found[place, BOARD] = cause("unwatched", shown_at, ward=ward)
@@ -88,7 +89,7 @@ def unreached(
         return cause("outside_nobody", now)
     if not recipients:
         return None
-    if now >= sending_at + STOPPED_S:
+    if not is_fresh(sending_at, now, STOPPED_S):
         return cause("outside_stopped", sending_at)
     # Those of nobody's ward too: who is to hear of them may be hidden by whoever hears of one ward only.
     for ward in sorted({"", *wards, *calling, *(ward for one in recipients for ward in one.wards)}):
@@ -99,11 +100,6 @@ def unreached(
             names = ", ".join(sorted(one.name for one in called))
             return cause("outside_failing", max(since), names=names, error=failing[0].error)
     return None
-
-
-def is_fresh(at: float | None, now: float) -> bool:
-    """Whether what a board said then of itself still counts."""
-    return at is not None and now < at + FRESH_S
 
 
 def _latest(times: Iterable[float | None], since: float) -> float:

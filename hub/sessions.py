@@ -23,6 +23,7 @@ from hub.accounts import (
     login_name,
 )
 
+KEPT = 20  # sessions of a person that are over
 TOUCH_S = 60.0  # how exactly it is known when a session was last used
 
 
@@ -99,8 +100,13 @@ def begin(connection: Connection, person: int, hashed: str | None, before: str |
     row = connection.execute(select(PersonRow.name, PersonRow.role).where(*still)).one_or_none()
     if row is None:
         raise AccountError("account_changed")
+    # What is over may be so by a clock that is wrong; as few of each person are kept as do no harm.
+    mine = SessionRow.person_id == person
     over = (SessionRow.seen_at <= now - IDLE_S) | (SessionRow.made_at <= now - ABSOLUTE_S)
-    connection.execute(delete(SessionRow).where(over))
+    newest = (
+        select(SessionRow.key).where(mine, over).order_by(SessionRow.seen_at.desc()).limit(KEPT).subquery()
+    )
+    connection.execute(delete(SessionRow).where(mine, over, SessionRow.key.not_in(select(newest.c.key))))
     if before is not None:
         connection.execute(delete(SessionRow).where(SessionRow.key == key(before)))
     cookie = secrets.token_urlsafe(32)

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from edge.messages import Health, State
 from hub.arrivals import Accepted
+from hub.freshness import is_fresh
 from hub.store import portions
 from hub.tables import Device, Process, StateRow
 
@@ -160,4 +161,4 @@ def _listening_since(connection: Connection, now: float) -> float:
     row = connection.execute(columns).one_or_none()
     if row is None:
         return 0.0
-    return float(row.since) if row.working and now - row.at <= _SIGN_S else now
+    return float(row.since) if row.working and is_fresh(row.at, now, _SIGN_S) else now

@@ -22,6 +22,7 @@ from fastapi.sse import ServerSentEvent
 from edge.errors import StorageError
 from hub import board
 from hub.accounts import View
+from hub.freshness import is_fresh
 from hub.store import Store, revision
 
 log = logging.getLogger(__name__)
@@ -89,7 +90,7 @@ class Stream:
         shown: View | None = None
         seen: int | None = None
         fresh = True
-        pinged_at = 0.0
+        ping_s = time.monotonic()
         while not self._closing:
             try:
                 before, shown = shown, await asyncio.to_thread(view)
@@ -101,20 +102,21 @@ class Stream:
                     seen, text = await self._data(seen, shown)
                     fresh = False
                     yield _event("board", text, f"{self._name(shown)}.{seen}")
-                if self._clock() - pinged_at >= PING_S or self._clock() < pinged_at:
-                    pinged_at = self._clock()
+                if time.monotonic() >= ping_s:
+                    ping_s = time.monotonic() + PING_S
                     yield _event("ping", _json(await asyncio.to_thread(self.ping)), None)
             except StorageError:
                 await asyncio.sleep(PING_S)  # no ping: the board will say that it is not live
                 continue
-            await self._wait(seen or 0, PING_S - (self._clock() - pinged_at))
+            await self._wait(seen or 0, ping_s - time.monotonic())
 
     def ping(self) -> dict[str, Any]:
         """The hub's time, and which of its processes have given no sign of life lately."""
         now = self._clock()
         with self._store.read() as connection:
             signs = board.signs_of_life(connection)
-        silent = [name for name in ("ingest", "engine") if now - signs.get(name, (0.0, False))[0] > SILENT_S]
+        needed = ("ingest", "engine")
+        silent = [name for name in needed if not is_fresh(signs.get(name, (0.0,))[0], now, SILENT_S)]
         return {"now": now, "silent": silent}
 
     async def _wait(self, seen: int, seconds: float) -> None:

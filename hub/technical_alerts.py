@@ -11,6 +11,7 @@ from sqlalchemy import Connection, insert, select
 
 from hub.alerts import ENDED, PRESENT, TECHNICAL
 from hub.faults import DeviceHealth, Fault, Key, Place
+from hub.freshness import is_fresh
 from hub.ledger import rewrite
 from hub.store import next_revision
 from hub.tables import ALIVE, CANARY, AlertRow, Device, Process
@@ -32,7 +33,7 @@ def listening_since(connection: Connection, now: float, grace_s: float) -> float
     row = connection.execute(
         select(Process.at, Process.working, Process.since).where(Process.name == "ingest")
     ).one_or_none()
-    if row is None or not row.working or now - row.at > grace_s:
+    if row is None or not row.working or not is_fresh(row.at, now, grace_s):
         return None
     return float(row.since)
 

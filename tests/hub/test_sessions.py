@@ -78,6 +78,19 @@ def test_a_session_is_kept_as_a_hash_and_ends_unused_or_old(store: Store, hashed
     assert find(store, cookie, T0 + ABSOLUTE_S) is None
 
 
+def test_a_clock_that_is_wrong_for_a_while_logs_nobody_out(store: Store, hashed: str) -> None:
+    number = person(store, hashed)
+    cookie = begin(store, number, hashed)
+    for _ in range(sessions.KEPT + 5):
+        begin(store, number, hashed, now=T0 + 10**8)
+    assert find(store, cookie, T0 + 60) is not None
+    for _ in range(sessions.KEPT):
+        begin(store, number, hashed, now=T0 + 2 * 10**8)
+    begin(store, number, hashed, now=T0 + 3 * 10**8)
+    with store.read() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM sessions")) <= sessions.KEPT + 1
+
+
 def test_each_login_has_a_new_cookie_and_ends_the_one_before(store: Store, hashed: str) -> None:
     number = person(store, hashed)
     first = begin(store, number, hashed)
