@@ -29,7 +29,7 @@ const silentS = Number(document.body.dataset.silentS);
 const beds = new Map();
 const alerts = new Map();
 const tiles = new Map();
-let announced = new Map(); // the priority at which each open alert was said
+let announced = new Map(); // the priority at which each waiting alert was said
 const people = new People();
 const sound = new Sound();
 const presence = new Presence();
@@ -161,7 +161,8 @@ function tell(shown, now) {
       news[alert.priority === "high" ? "high" : "other"].push(t("announce", values));
     }
   }
-  announced = new Map(shown.map((alert) => [alert.id, alert.priority]));
+  // What is accepted is forgotten: it is said anew once it waits again.
+  announced = new Map(shown.filter((alert) => alert.state === "waiting").map((alert) => [alert.id, alert.priority]));
   announce(news.high, true);
   announce(news.other);
   if (news.high.length + news.other.length) byId("room").scrollTop = 0;

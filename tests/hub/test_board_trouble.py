@@ -124,8 +124,15 @@ def test_what_was_accepted_and_not_attended_waits_again_and_says_for_whom(
     called = [{"level": "buddy", "at": 1_700_000_000.0}]
     again = accepted(alert(1, 5, "high")) | {"state": "waiting", "level": BUDDY, "called": called}
     on_the_way = accepted(alert(2, 7), "Tablet desk, not identified")
-    with board_page(chromium, web_url, [bed(5), bed(7)], [again, on_the_way]) as page:
-        one = tile(page, "Bed 5")
+    shown = [alert(1, 5, "high"), on_the_way]
+    with board_page(chromium, web_url, [bed(5), bed(7)], shown) as page:
+        one, said = tile(page, "Bed 5"), page.locator("#announce-high")
+        expect(said).to_contain_text("Bed 5")
+        shown[0] = accepted(shown[0])  # what the stream tells when the page asks next
+        expect(one).to_have_attribute("data-state", "accepted")
+        said.evaluate("node => { node.textContent = ''; }")
+        shown[0] = again
+        expect(said).to_contain_text("Bed 5")
         expect(one).to_have_attribute("data-state", "waiting")
         expect(one.locator(".since")).to_contain_text("Accepted by Amara Diallo")
         expect(one.locator(".since")).to_contain_text("Called: neighbours")
