@@ -101,6 +101,7 @@ def every_fault() -> list[dict[str, Any]]:
         "hours": 4.0,
         "lost": 7,
         "all": 9,
+        "apart": 7,
     }
     values |= {"days": 14.0, "megabytes": 200.0}
     values |= {"ward": "3b", "names": "duty phone", "error": "gateway.example answered 503 Busy"}
