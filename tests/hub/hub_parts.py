@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import shutil
@@ -11,7 +12,8 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,12 @@ from ports import free_port
 from sqlalchemy import URL, NullPool, create_engine, text
 
 ROOT = Path(__file__).parents[2]
+
+
+def complete(work: Coroutine[Any, Any, Any]) -> Any:
+    """What comes of it in a thread of its own: Playwright keeps an event loop running in the tests' one."""
+    with ThreadPoolExecutor(1) as elsewhere:
+        return elsewhere.submit(asyncio.run, work).result()
 
 
 def until(condition: Callable[[], Any], seconds: float = 10.0, what: str = "it") -> Any:

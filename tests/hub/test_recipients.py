@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 import os
@@ -14,6 +13,7 @@ from typing import Any
 
 import pytest
 from engine_parts import T0, Clock, raised
+from hub_parts import complete
 from receivers import certificate, mail_server, receiver, wait_for
 from simulate import Device
 from sqlalchemy import update
@@ -144,7 +144,7 @@ def test_a_password_that_no_login_takes_is_an_outcome_and_no_end(
             f"port = {port}\ntls = 'tls'\nca = '{own}'\nusername = 'hub'\n",
             f"password_file = '{tmp_path / 'password'}'\n",
         )).mail  # fmt: skip
-        outcome = asyncio.run(Mailer(mail, "demo", None).send(Message("abc", "call", (ABOUT,))))
+        outcome = complete(Mailer(mail, "demo", None).send(Message("abc", "call", (ABOUT,))))
     assert said in outcome.error
     assert password not in outcome.error
     assert (len(letters), bool(outcome.error)) == ((0, True) if said else (1, False))
@@ -158,7 +158,7 @@ def test_an_address_that_is_none_is_an_outcome_and_no_end(tmp_path: Path) -> Non
         async with Webhook(push, "demo", None, lambda: T0) as webhook:
             return await webhook.send(Message("abc", "call", (ABOUT,)))
 
-    assert "cannot be reached" in asyncio.run(send()).error
+    assert "cannot be reached" in complete(send()).error
 
 
 def test_lookups_that_hang_hold_up_nobody_else(

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from engine_parts import T0, Clock, raised
-from hub_parts import until
+from hub_parts import complete, until
 from simulate import Device
 from sqlalchemy import update
 
@@ -67,7 +67,7 @@ def test_listeners_who_see_the_same_share_one_query(
         await stream.close()
         await watching
 
-    asyncio.run(listen())
+    complete(listen())
 
 
 def test_whoever_comes_back_to_other_wards_is_sent_everything(store: Store, device: Device) -> None:
@@ -81,7 +81,7 @@ def test_whoever_comes_back_to_other_wards_is_sent_everything(store: Store, devi
         found = [(await first(stream.listen(number, lambda: view)))[1]["full"] for view in (A, B, names)]  # noqa: B023
         assert found == [False, True, True]
 
-    asyncio.run(listen())
+    complete(listen())
 
 
 SETTINGS = Settings(site="x", broker=Broker(), web=Web(), accounts=Accounts(), tablets=Tablets())
@@ -121,6 +121,6 @@ def test_a_defect_is_answered_with_the_policy_too(store: Store, monkeypatch: pyt
         async with httpx.AsyncClient(transport=transport, base_url="http://hub") as client:
             return await client.get("/api/board")
 
-    answer = asyncio.run(ask())
+    answer = complete(ask())
     assert (answer.status_code, "defect" in answer.text) == (500, True)
     assert "default-src 'self'" in answer.headers["content-security-policy"]
