@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, update
 
 from hub import alerts, calls, engine, faults, ledger
 from hub.alerts import Assessment, Episode
@@ -77,19 +77,6 @@ def the_last_to_arrive_is_believed(patch: Patch) -> None:
     patch(Episode, "join", join)
 
 
-def of_old_alerts_only_what_is_recent_is_known(patch: Patch) -> None:
-    def open_ones(devices: Any, *_: Any) -> Any:
-        here = AlertRow.device_id.in_(devices) & AlertRow.merged_into.is_(None)
-        return select(AlertRow.id).where(here, AlertRow.closed_at.is_(None)).cte("living")
-
-    patch(ledger, "_living", open_ones)
-
-
-def what_a_dead_engine_did_not_take_in_within_the_hour_is_forgotten(patch: Patch) -> None:
-    beds = ledger.beds
-    patch(ledger, "beds", lambda one, heard_of, *rest: beds(one, dict.fromkeys(heard_of, ()), *rest))
-
-
 def what_is_late_no_more_is_not_called(patch: Patch) -> None:
     patch(ledger, "_MATTERS_TO_CALLS", ledger._MATTERS_TO_CALLS - {"missed"})
 
@@ -155,8 +142,6 @@ FAULTS = (
     nothing_is_late,
     deadlines_of_beds_are_forgotten,
     the_last_to_arrive_is_believed,
-    of_old_alerts_only_what_is_recent_is_known,
-    what_a_dead_engine_did_not_take_in_within_the_hour_is_forgotten,
     what_is_late_no_more_is_not_called,
     an_answer_swallows_the_unanswered,
     silence_closes_the_alert,

@@ -77,6 +77,19 @@ class EngineMachine(Invariants):
         self.listening = listens
         self.looked = False
 
+    # What takes several steps that seldom come by chance
+
+    @precondition(lambda self: self.listening)
+    @rule(which=st.sampled_from((0, 1)))
+    def a_late_onset_goes_on_and_is_late_no_more(self, which: int) -> None:
+        """And over before the engine looks, so that nothing else about it has changed."""
+        for phase, on_its_way, unseen in (("onset", 301.0, 0.0), ("end", 0.0, 60.0)):
+            self.made.append(self.beds[which].say(phase, self.clock, 6.0))
+            self.clock.now += on_its_way
+            self.arrive(self.made[-1:])
+            self.clock.now += unseen
+            self.look()
+
     # What people do
 
     @precondition(lambda self: self.open())

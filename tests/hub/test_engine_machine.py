@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from engine_soak import run
 from engine_world import PostgresHome, SqliteHome
@@ -35,5 +37,25 @@ def test_an_engine_that_forgets_its_ladder_is_found(monkeypatch: pytest.MonkeyPa
     try:
         with pytest.raises(AssertionError):
             run(home, examples=12, steps=STEPS)
+    finally:
+        home.remove()
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_an_alert_that_is_late_no_more_and_not_called_is_found(
+    monkeypatch: pytest.MonkeyPatch, *, broken: bool
+) -> None:
+    from engine_faults import what_is_late_no_more_is_not_called
+    from engine_machine import EngineMachine
+
+    if broken:
+        what_is_late_no_more_is_not_called(monkeypatch.setattr)
+    home = SqliteHome()
+    try:
+        machine = type("Machine", (EngineMachine,), {"home": home})()
+        machine.begin()
+        machine.a_late_onset_goes_on_and_is_late_no_more(0)
+        with pytest.raises(AssertionError, match="called wrongly") if broken else contextlib.nullcontext():
+            machine.every_alert_has_been_called_to_as_the_design_says()
     finally:
         home.remove()
