@@ -216,7 +216,7 @@ export default {
   "fault_clock": "Uhr nicht gestellt: Zeiten evtl. falsch",
   "fault_clock_apart": "Uhr und die der Zentrale weichen um {seconds} oder mehr ab: eine geht falsch",
   "fault_clock_hub": "Uhr der Zentrale nicht gestellt: Zeiten evtl. falsch",
-  "fault_clock_hub_apart": "Uhr der Zentrale weicht von {apart} von {all} Geräten um {seconds} oder mehr ab: bitte stellen",
+  "fault_clock_hub_apart": "Uhr der Zentrale: {seconds} oder mehr neben {apart} von {all} Geräten; bitte stellen",
   "fault_disk_refuses": "Speicher nimmt nichts an: Ungesendetes ginge mit dem Strom verloren",
   "fault_disk_full": "Speicher fast voll: weniger als {megabytes} frei",
   "fault_certificate_expired": "Zertifikat abgelaufen: Das Gerät kann sich nicht neu verbinden",
