@@ -216,7 +216,7 @@ export default {
   "fault_clock": "Horloge non synchronisée : heures peut-être fausses",
   "fault_clock_apart": "L’horloge et celle de la centrale diffèrent de {seconds} ou plus : l’une est fausse",
   "fault_clock_hub": "Horloge de la centrale non synchronisée : heures peut-être fausses",
-  "fault_clock_hub_apart": "Horloge de la centrale à régler : {seconds} ou plus d’écart, {apart} appareils sur {all}",
+  "fault_clock_hub_apart": "Horloge de la centrale à régler : {seconds} d’écart, {apart} appareils sur {all}",
   "fault_disk_refuses": "Le disque refuse : ce qui n’est pas envoyé serait perdu sans courant",
   "fault_disk_full": "Disque presque plein : moins de {megabytes} libres",
   "fault_certificate_expired": "Certificat expiré : l’appareil ne peut plus se reconnecter",
