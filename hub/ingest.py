@@ -14,6 +14,7 @@ from dataclasses import replace
 
 from sqlalchemy.exc import StatementError
 
+from edge.clock import clock_synced
 from edge.errors import StorageError
 from edge.messages import Address, HubState, Receipt, to_json, utc_text
 from hub import __version__, time_lines
@@ -43,9 +44,16 @@ _UNFIT = (
 class Ingest:
     """The inbox between the broker's thread, which puts, and the committing loop, which takes."""
 
-    def __init__(self, settings: Settings, store: Store, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        clock: Callable[[], float],
+        synced: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """`synced` tells whether the clock is synchronised."""
         self._store = store
-        self._clock = clock
+        self._clock, self._synced = clock, synced
         self._site = settings.site
         self._days = settings.keep.days
         self._inbox: queue.Queue[Arrival] = queue.Queue(QUEUE)
@@ -115,7 +123,12 @@ class Ingest:
         return answers
 
     def prune(self) -> bool:
-        """Removes a little of what is too old; whether more may be left."""
+        """Removes a little of what is too old; whether more may be left.
+
+        Nothing by a clock that is not synchronised: set years ahead it would make everything too old.
+        """
+        if not self._synced():
+            return False
         try:
             with self._store.write() as connection:
                 return prune(connection, self._clock(), self._days)
@@ -213,4 +226,4 @@ def _durable(arrival: Arrival) -> bool:
 
 def run(settings: Settings, store: Store, stop: Stop, clock: Callable[[], float]) -> None:
     """The ingest process."""
-    Ingest(settings, store, clock).run(stop)
+    Ingest(settings, store, clock, clock_synced).run(stop)

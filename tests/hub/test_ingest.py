@@ -113,6 +113,19 @@ def test_what_is_too_old_goes_a_little_at_a_time(
     assert put(store, arrival(device, device.sent[3], clock.now))[0].gaps == ((1, 1),), "known for ever"
 
 
+def test_nothing_is_too_old_by_a_clock_nobody_has_set(
+    store: Store, device: Device, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pruning, "PORTION", 1)
+    for number in range(3):
+        device.summary(send=False)
+        put(store, arrival(device, device.sent[device.seq], T0 + number))
+    engine(store, Clock()).follow_episodes()
+    settings, years_on = Settings(site="test", data=str(tmp_path)), T0 + 900 * DAY_S
+    assert not Ingest(settings, store, lambda: years_on, lambda: False).prune()
+    assert Ingest(settings, store, lambda: years_on, lambda: True).prune()
+
+
 def test_live_messages_without_room_are_counted_once(
     inbox: Ingest, store: Store, device: Device, monkeypatch: pytest.MonkeyPatch
 ) -> None:
