@@ -11,10 +11,11 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, upda
 
 from hub.accounts import may_see
 from hub.delivery import BOARD, PENDING, SEEN
+from hub.delivery_tables import BoardRow, DeliveryRow
 from hub.freshness import is_fresh
 from hub.reach import FRESH_S, Sign
 from hub.store import portions
-from hub.tables import CANARY, AlertRow, BoardRow, DeliveryRow, Device, Process
+from hub.tables import CANARY, AlertRow, Device, Process
 
 FORGET_S = 86400.0
 """A page not heard for so long is gone; a browser that is opened again has a new number."""

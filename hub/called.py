@@ -8,9 +8,10 @@ from typing import Any
 from sqlalchemy import Connection, or_, select
 
 from hub.delivery import BOARD, CALL, FAILED, PENDING
+from hub.delivery_tables import DeliveryRow
 from hub.escalation import BED, LEVELS, QUIET
 from hub.store import portions
-from hub.tables import AlertRow, DeliveryRow
+from hub.tables import AlertRow
 
 
 def with_calls(connection: Connection, alerts: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

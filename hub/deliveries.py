@@ -30,11 +30,12 @@ from hub.delivery import (
     next_attempt,
     plan,
 )
+from hub.delivery_tables import DeliveryRow, RecipientRow
 from hub.escalation import LEAD, QUIET
 from hub.outbound import About, Message, Outcome
 from hub.reach import Reach
 from hub.store import count, next_revision, portions
-from hub.tables import AlertRow, DeliveryRow, RecipientRow
+from hub.tables import AlertRow
 
 LEASE_S = 25.0  # longer than an attempt may take (hub.push)
 _ITEM: tuple[Any, ...] = (

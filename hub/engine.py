@@ -19,22 +19,10 @@ from hub.alerts import Timers, assess
 from hub.config import Settings
 from hub.delivery import Delivery, Recipient
 from hub.escalation import BED, Ladder
-from hub.faults import (
-    CHAIN,
-    CLOCK,
-    HUB,
-    OUTSIDE,
-    Fault,
-    Key,
-    Limits,
-    Place,
-    cause,
-    chain_fault,
-    hub_clock_fault,
-    wanted,
-)
+from hub.faults import CHAIN, CLOCK, HUB, OUTSIDE, Fault, Key, Limits, Place, cause
 from hub.service import Pulse, Stop, about
 from hub.store import Store, beat
+from hub.ward_faults import chain_fault, hub_clock_fault, wanted
 
 log = logging.getLogger(__name__)
 

@@ -16,10 +16,11 @@ from hub import happenings, states, timeline
 from hub.alerts import ENDED, TECHNICAL, Timers
 from hub.board import ALERT_COLUMNS, told
 from hub.delivery import BOARD, CALL
+from hub.delivery_tables import DeliveryRow
 from hub.escalation import BED
 from hub.faults import CHAIN, HUB, LINK
 from hub.states import ONLINE, SILENT, Change
-from hub.tables import AlertRow, AuditRow, DeliveryRow, Device, EpisodeRow, MuteRow, Record, StateRow
+from hub.tables import AlertRow, AuditRow, Device, EpisodeRow, MuteRow, Record, StateRow
 
 _DEVICE: tuple[Any, ...] = tuple(
     getattr(Device, name)

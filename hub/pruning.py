@@ -10,8 +10,9 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, select
 
+from hub.delivery_tables import DeliveryRow
 from hub.store import counter
-from hub.tables import DeliveryRow, Record
+from hub.tables import Record
 
 PORTION = 500
 DAY_S = 86400.0

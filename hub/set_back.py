@@ -10,19 +10,9 @@ from typing import Any
 
 from sqlalchemy import Connection, case, or_, select, update
 
+from hub.delivery_tables import BoardRow, DeliveryRow, RecipientRow
 from hub.store import counter, next_revision
-from hub.tables import (
-    ALIVE,
-    AlertRow,
-    BoardRow,
-    DeliveryRow,
-    Device,
-    EpisodeRow,
-    MuteRow,
-    Process,
-    RecipientRow,
-    Record,
-)
+from hub.tables import ALIVE, AlertRow, Device, EpisodeRow, MuteRow, Process, Record
 
 _TOLD: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (

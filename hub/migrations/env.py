@@ -2,7 +2,8 @@
 
 from alembic import context
 
-import hub.account_tables  # noqa: F401  (with it every table is known)
+import hub.account_tables
+import hub.delivery_tables  # noqa: F401
 from hub.tables import Base
 
 context.configure(

@@ -13,9 +13,10 @@ from hub import board
 from hub.arrivals import Arrival
 from hub.canary import Canary
 from hub.config import load
-from hub.faults import Limits, chain_fault
+from hub.faults import Limits
 from hub.store import Store
 from hub.tables import CANARY
+from hub.ward_faults import chain_fault
 
 L = Limits()
 

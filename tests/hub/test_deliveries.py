@@ -14,12 +14,12 @@ from hub.alerts import Timers
 from hub.audit import Actor
 from hub.boards import Report
 from hub.delivery import PUSH, Delivery, Recipient
+from hub.delivery_tables import DeliveryRow
 from hub.engine import Engine
 from hub.escalation import BED, LEAD, QUIET, Ladder
 from hub.faults import Limits
 from hub.outbound import Message, Outcome
 from hub.store import Store, beat, begin_work, revision
-from hub.tables import DeliveryRow
 
 PHONE = Recipient(PUSH, "duty phone", (), LEAD)
 EARLY = Recipient(PUSH, "pager", ("3b",), BED)

@@ -9,19 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.delivery import Delivery, Recipient
-from hub.faults import (
-    CAUSES,
-    DeviceHealth,
-    Fault,
-    Limits,
-    Place,
-    cause,
-    chain_fault,
-    device_faults,
-    hub_clock_fault,
-    wanted,
-)
+from hub.faults import CAUSES, DeviceHealth, Fault, Limits, Place, cause, device_faults
 from hub.reach import Reach, Sign, unreached, unwatched
+from hub.ward_faults import chain_fault, hub_clock_fault, wanted
 
 L = Limits()
 T0 = 1_700_000_000.0

@@ -13,11 +13,12 @@ from edge.errors import StorageError
 from hub import deliveries, ingest, pruning
 from hub.config import Settings
 from hub.delivery import PUSH, Recipient
+from hub.delivery_tables import DeliveryRow
 from hub.escalation import BED
 from hub.ingest import Ingest
 from hub.pruning import DAY_S
 from hub.store import Store, counter
-from hub.tables import AlertRow, DeliveryRow, Record, Reject
+from hub.tables import AlertRow, Record, Reject
 
 UNWANTED = 13
 REFUSE = {

@@ -15,23 +15,13 @@ from hub import board, boards, deliveries, metrics, mutes
 from hub.alerts import ENDED, TECHNICAL, Timers
 from hub.audit import Actor
 from hub.delivery import PUSH, Delivery, Recipient
+from hub.delivery_tables import DeliveryRow
 from hub.engine import Engine as Keeper
 from hub.escalation import BED, Ladder
 from hub.faults import Limits
 from hub.outbound import Outcome
 from hub.store import Store, revision
-from hub.tables import (
-    ActionRow,
-    AlertRow,
-    Base,
-    Boot,
-    DeliveryRow,
-    EpisodeRow,
-    Held,
-    MuteRow,
-    Record,
-    StateRow,
-)
+from hub.tables import ActionRow, AlertRow, Base, Boot, EpisodeRow, Held, MuteRow, Record, StateRow
 
 DAY_S = 86400.0
 YEAR = 2000  # rows of each table

@@ -21,7 +21,8 @@ from hub_parts import ROOT, Hub, until
 from sqlalchemy import URL, inspect, text
 from sqlalchemy.exc import OperationalError
 
-import hub.account_tables  # noqa: F401  (with it every table is known)
+import hub.account_tables
+import hub.delivery_tables  # noqa: F401
 from edge.errors import StorageError
 from hub import board, databases, schema, technical_alerts
 from hub.audit import Actor
