@@ -15,6 +15,8 @@ from sqlalchemy import text
 from test_board_access import serious
 from test_board_languages import TEXTS, grammar, strings
 
+from hub.store import next_revision
+
 expect.set_options(timeout=20_000)  # a page's modules may take long on a busy machine
 ACCEPT = re.compile("^Accept Bed")
 
@@ -57,9 +59,8 @@ def accepted_by(ward: Ward) -> Any:
 def wait_again(ward: Ward) -> None:
     """The alert waits as if nobody had done anything, and no wrong PIN counts."""
     with ward.store.write() as connection:
-        connection.execute(
-            text("UPDATE alerts SET accepted_by = NULL, accepted_at = NULL, revision = revision")
-        )
+        waits = text("UPDATE alerts SET accepted_by = NULL, accepted_at = NULL, revision = :revision")
+        connection.execute(waits, {"revision": next_revision(connection)})
         connection.execute(text("DELETE FROM login_failures"))
 
 

@@ -153,10 +153,13 @@ def test_a_mute_and_a_pause_end_on_the_board_by_themselves_and_sound_comes_back(
 
         ready, medium, high = 523, 660, 880
         until(lambda: heard() == [ready, medium], 60, "the sound of bed 2")
-        assert told() == "Bed 2: the pause is over, the alert is heard again."
+        until(
+            lambda: told() == "Bed 2: the pause is over, the alert is heard again.", what="the news of bed 2"
+        )
         rows[0]["muted_until"] = time.time() + 3
         until(lambda: heard() == [ready, medium, high], 60, "the sound of bed 1")
-        assert told().endswith("Bed 1: the mute is over, alerts are heard again.")
+        over = "Bed 1: the mute is over, alerts are heard again."
+        until(lambda: told().endswith(over), what="the news of bed 1")
         expect(page.locator(".hush:visible")).to_have_count(0)
 
 
