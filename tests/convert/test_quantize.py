@@ -91,30 +91,38 @@ def test_folders_named_like_our_packages_are_not_taken_for_them(networks, small_
     assert out.exists()
 
 
-@pytest.mark.parametrize(
-    ("name", "says"),
-    [
-        ("lstm", "has recurrent layers (lstm"),
-        ("bidirectional", "has recurrent layers"),
-        ("nested_lstm", "has recurrent layers"),
-        ("any_length", "is (None, 40), model.json says (150, 40)"),
-        ("other_window", "is (100, 40), model.json says (150, 40)"),
-        ("five_classes", "is (5,), model.json says (4,)"),
-        ("not_numbers", "weights that are not numbers"),
-        ("two_outputs", "1 inputs and 2 outputs"),
-    ],
-)
-def test_a_network_that_does_not_fit_is_refused_in_one_sentence(
-    name, says, networks, small_manifest, tmp_path
-):
+REFUSALS = {
+    "lstm": "has recurrent layers (lstm",
+    "bidirectional": "has recurrent layers",
+    "nested_lstm": "has recurrent layers",
+    "any_length": "is (None, 40), model.json says (150, 40)",
+    "other_window": "is (100, 40), model.json says (150, 40)",
+    "five_classes": "is (5,), model.json says (4,)",
+    "not_numbers": "weights that are not numbers",
+    "two_outputs": "1 inputs and 2 outputs",
+}
+
+
+def test_a_network_that_does_not_fit_is_refused_in_one_sentence(networks, small_manifest, tmp_path):
     out = tmp_path / "model.tflite"
-    done = quantize(networks / f"{name}.keras", "--calibration", small_manifest, "--out", out)
+    done = quantize(networks / "lstm.keras", "--calibration", small_manifest, "--out", out)
     assert done.returncode == 65, done.stderr
     last = done.stderr.strip().splitlines()[-1]
     assert last.startswith("bedside-quantize: ")
-    assert says in last
+    assert REFUSALS["lstm"] in last
     assert "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_whatever_does_not_fit_is_named(networks):
+    command = [sys.executable, Path(__file__).with_name("refusals.py"), networks, *REFUSALS, "conv1d"]
+    done = subprocess.run(list(map(str, command)), check=True, capture_output=True, text=True, timeout=240)
+    said = json.loads(done.stdout.splitlines()[-1])
+    assert said.pop("conv1d") is None
+    assert {name: REFUSALS[name] in sentence for name, sentence in said.items()} == dict.fromkeys(
+        REFUSALS, True
+    )
+    assert not [sentence for sentence in said.values() if "\n" in sentence]
 
 
 def test_files_that_are_not_what_they_should_be_are_refused(networks, small_manifest, tmp_path):
