@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.append(str(Path(__file__).parents[1] / "edge"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "hub"))
 
 from hub_parts import Broker, running_hub

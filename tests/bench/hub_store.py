@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.append(str(Path(__file__).parents[1] / "edge"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "hub"))
 
 from postgres import Cluster, binaries

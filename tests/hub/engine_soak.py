@@ -12,7 +12,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.append(str(Path(__file__).parents[1] / "edge"))
 sys.path.insert(0, str(Path(__file__).parent))
 
 import pytest

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # ports.py
+sys.path.append(str(Path(__file__).parents[1] / "edge"))  # ports.py
 
 from account_parts import guarded_ward
 from hub_parts import ROOT, Broker, Hub, until
