@@ -151,7 +151,7 @@ class Authority:
         try:
             lines = (self._folder / INDEX).read_text(encoding="ascii").splitlines()
         except OSError as error:
-            raise ConfigError(f"{self._folder} holds no authority: {error.strerror} ({INDEX})") from error
+            raise ConfigError(f"{_none_in(self._folder)} ({INDEX}: {error.strerror})") from error
         rows = [line.split("\t") for line in lines]
         names = (row[5].partition("/CN=")[2].replace("\\/", "/") for row in rows)
         return [_Issued(row[3], name, row[0] == "R") for row, name in zip(rows, names, strict=True)]
@@ -166,7 +166,7 @@ class Authority:
 
     def _issue(self, bundle: str, file: str, name: str, kind: str, hosts: str = "DNS:none") -> Path:
         if not (self._folder / "ca.key").exists():
-            raise ConfigError(f"{self._folder} holds no authority; bedside-hub authority new makes one")
+            raise ConfigError(_none_in(self._folder))
         if len(name) > _LONGEST_NAME:
             raise ConfigError(
                 f"{name!r} is longer than the {_LONGEST_NAME} characters a certificate may name"
@@ -255,6 +255,10 @@ def _bundle_of(name: str) -> str:
             f"the device is {name!r}; write SITE/WARD/DEVICE, such as clinic/3b/bed-12"
         ) from error
     return f"devices/{address.site}.{address.ward}.{address.device}"
+
+
+def _none_in(folder: Path) -> str:
+    return f"{folder} holds no authority; bedside-hub authority new makes one"
 
 
 def _is_address(host: str) -> bool:

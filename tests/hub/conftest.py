@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # hub_parts.py and simulate.py, 
 sys.path.append(str(Path(__file__).parents[1] / "edge"))  # samples.py
 
 from engine_parts import Loose
-from hub_parts import Broker, Hub, until
+from hub_parts import Broker, Hub, serving
 from postgres import Cluster, binaries, database
 from simulate import Device, Line
 from sqlalchemy import URL
@@ -93,9 +93,5 @@ def chromium() -> Iterator[Any]:
 def web_url(tmp_path_factory: pytest.TempPathFactory, broker: Broker) -> Iterator[str]:
     """Where the hub's web process serves the page; tests give it their own event stream."""
     hub = Hub(tmp_path_factory.mktemp("web"), broker.port)
-    hub.start("web")
-    try:
-        until(hub.answers, 60, "the web process")
+    with serving(hub):
         yield hub.url
-    finally:
-        hub.stop()

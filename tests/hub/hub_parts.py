@@ -179,3 +179,14 @@ def running_hub(folder: Path, broker_port: int, more: str = "", url: URL | None 
         yield hub
     finally:
         hub.stop()
+
+
+@contextlib.contextmanager
+def serving(hub: Hub) -> Iterator[Hub]:
+    """The hub with its web process alone, which answers; stopped at the end."""
+    hub.start("web")
+    try:
+        until(hub.answers, 60, "the web process")
+        yield hub
+    finally:
+        hub.stop()

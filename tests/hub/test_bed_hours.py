@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from board_parts import alert, bed, stream
 from engine_parts import Loose, arrival, put
-from hub_parts import Broker, Hub, until
+from hub_parts import Broker, Hub, serving, until
 from playwright.sync_api import expect
 from simulate import Device
 
@@ -28,12 +28,8 @@ def hub(tmp_path_factory: pytest.TempPathFactory, broker: Broker) -> Iterator[Hu
     device = Device(Loose(), "bed-1", "Bed 1")  # type: ignore[arg-type]
     put(store, arrival(device, device.state_message(), time.time()))
     store.close()
-    hub.start("web")
-    try:
-        until(hub.answers, 60, "the web process")
+    with serving(hub):
         yield hub
-    finally:
-        hub.stop()
 
 
 class Hours:

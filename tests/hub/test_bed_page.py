@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from bed_day import live_through
 from board_parts import LANGUAGES, bed, stream
-from hub_parts import Broker, Hub, until
+from hub_parts import Broker, Hub, serving, until
 from playwright.sync_api import expect
 from test_board_access import serious
 from test_board_languages import STATIC, TEXTS, places, strings
@@ -34,12 +34,8 @@ def hub(tmp_path_factory: pytest.TempPathFactory, broker: Broker) -> Iterator[Hu
     store = Store(hub.database)
     live_through(store, time.time())
     store.close()
-    hub.start("web")
-    try:
-        until(hub.answers, 60, "the web process")
+    with serving(hub):
         yield hub
-    finally:
-        hub.stop()
 
 
 @contextmanager
