@@ -24,6 +24,15 @@ class FieldError(ValueError):
     """A value that does not fit its field; the text names key, value and what is allowed."""
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Limits:
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[str, ...] | None = None
+    pattern: re.Pattern[str] | None = None
+    allowed: str | None = None
+
+
 def checked(
     *,
     minimum: float | None = None,
@@ -40,18 +49,9 @@ def checked(
     whole text and `allowed` says in words what it means. In lists and tables the limits are those of
     the items.
     """
-    limits = {
-        "minimum": minimum,
-        "maximum": maximum,
-        "choices": choices,
-        "pattern": pattern,
-        "allowed": allowed,
-    }
-    return dataclasses.field(
-        default=default,
-        default_factory=default_factory,
-        metadata={key: value for key, value in limits.items() if value is not None},
-    )
+    matching = None if pattern is None else re.compile(pattern)
+    limits = _Limits(minimum, maximum, choices, matching, allowed)
+    return dataclasses.field(default=default, default_factory=default_factory, metadata={"limits": limits})
 
 
 def decode(cls: type[T], data: object, where: str = "") -> T:
@@ -66,11 +66,13 @@ def decode(cls: type[T], data: object, where: str = "") -> T:
         if key not in specs:
             raise FieldError(f"unknown key {_join(where, str(key))}; allowed here: {', '.join(specs)}")
     values = {}
-    for key, (field, annotation) in specs.items():
+    for key, spec in specs.items():
         if key in data:
-            values[key] = _value(annotation, data[key], _join(where, key), field.metadata)
-        elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
-            raise FieldError(f"{_join(where, key)} is missing; give {_describe(annotation, field.metadata)}")
+            values[key] = _value(spec.annotation, data[key], _join(where, key), spec.limits)
+        elif spec.required:
+            raise FieldError(
+                f"{_join(where, key)} is missing; give {_describe(spec.annotation, spec.limits)}"
+            )
     try:
         return cls(**values)
     except ValueError as error:  # from __post_init__: values that contradict each other
@@ -82,8 +84,12 @@ def encode(value: Any) -> Any:
     if isinstance(value, (str, float, int)):
         return value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        pairs = ((name, getattr(value, name)) for name in _specs(type(value)))
-        return {name: encode(item) for name, item in pairs if item is not None}
+        plain = {}
+        for name in _specs(type(value)):
+            item = getattr(value, name)
+            if item is not None:
+                plain[name] = item if isinstance(item, (str, float, int)) else encode(item)
+        return plain
     if isinstance(value, Mapping):
         return {key: encode(item) for key, item in value.items()}
     if isinstance(value, (tuple, list)):
@@ -94,9 +100,9 @@ def encode(value: Any) -> Any:
 def schema(cls: type[Any]) -> dict[str, Any]:
     """The closed JSON Schema (2020-12) of the dataclass `cls`."""
     properties, required = {}, []
-    for key, (field, annotation) in _specs(typing.cast("Hashable", cls)).items():
-        properties[key] = _schema_of(annotation, field.metadata)
-        if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
+    for key, spec in _specs(typing.cast("Hashable", cls)).items():
+        properties[key] = _schema_of(spec.annotation, spec.limits)
+        if spec.required:
             required.append(key)
     return {
         "type": "object",
@@ -107,13 +113,27 @@ def schema(cls: type[Any]) -> dict[str, Any]:
     }
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Spec:
+    annotation: Any
+    limits: _Limits
+    required: bool
+
+
 @functools.cache
-def _specs(cls: Any) -> dict[str, tuple[dataclasses.Field[Any], Any]]:
+def _specs(cls: Any) -> dict[str, _Spec]:
     hints = typing.get_type_hints(cls)
-    return {field.name: (field, hints[field.name]) for field in dataclasses.fields(cls)}
+    return {
+        field.name: _Spec(
+            hints[field.name],
+            field.metadata.get("limits", _Limits()),
+            field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING,
+        )
+        for field in dataclasses.fields(cls)
+    }
 
 
-def _value(annotation: Any, value: object, where: str, limits: Mapping[str, Any]) -> Any:
+def _value(annotation: Any, value: object, where: str, limits: _Limits) -> Any:
     if annotation in _TYPE_WORDS:
         return _scalar(annotation, value, where, limits)
     inner = _without_none(annotation)
@@ -137,25 +157,28 @@ def _value(annotation: Any, value: object, where: str, limits: Mapping[str, Any]
     raise TypeError(f"{where} is annotated {annotation}, which is no type of a checked dataclass")
 
 
-def _scalar(annotation: type[Any], value: object, where: str, limits: Mapping[str, Any]) -> Any:
+def _scalar(annotation: type[Any], value: Any, where: str, limits: _Limits) -> Any:
     if annotation is float and isinstance(value, int) and not isinstance(value, bool):
         value = _as_float(value)
-    fits = isinstance(value, annotation) and (annotation is bool or not isinstance(value, bool))
-    if isinstance(value, float):
-        fits = fits and math.isfinite(value)
-    if isinstance(value, str):
-        fits = fits and _is_text(value)
-    size = len(value) if isinstance(value, str) else value
-    if fits and annotation is not bool:
-        fits = (
-            size >= limits.get("minimum", -math.inf)
-            and size <= limits.get("maximum", math.inf)
-            and ("choices" not in limits or value in limits["choices"])
-            and ("pattern" not in limits or re.fullmatch(limits["pattern"], str(value)) is not None)
-        )
+    if annotation is bool:
+        fits = isinstance(value, bool)
+    elif annotation is str:
+        fits = isinstance(value, str) and _is_text(value) and _is_within(value, len(value), limits)
+    else:
+        fits = isinstance(value, annotation) and not isinstance(value, bool)
+        fits = fits and (annotation is int or math.isfinite(value)) and _is_within(value, value, limits)
     if not fits:
         raise FieldError(f"{where} is {_show(value)}; it must be {_describe(annotation, limits)}")
     return value
+
+
+def _is_within(value: object, size: float, limits: _Limits) -> bool:
+    return (
+        (limits.minimum is None or size >= limits.minimum)
+        and (limits.maximum is None or size <= limits.maximum)
+        and (limits.choices is None or value in limits.choices)
+        and (limits.pattern is None or limits.pattern.fullmatch(str(value)) is not None)
+    )
 
 
 def _as_float(value: int) -> float:
@@ -170,17 +193,17 @@ def _is_text(value: str) -> bool:
     return value.isascii() or not any("\ud800" <= character <= "\udfff" for character in value)
 
 
-def _describe(annotation: Any, limits: Mapping[str, Any]) -> str:
+def _describe(annotation: Any, limits: _Limits) -> str:
     annotation = _without_none(annotation)
-    if "allowed" in limits:
-        return str(limits["allowed"])
-    if "choices" in limits:
-        return "one of " + ", ".join(limits["choices"])
+    if limits.allowed is not None:
+        return limits.allowed
+    if limits.choices is not None:
+        return "one of " + ", ".join(limits.choices)
     if annotation not in _TYPE_WORDS:
         return "a list" if typing.get_origin(annotation) is tuple else "a table of keys"
     words = _TYPE_WORDS[annotation]
     unit = " characters" if annotation is str else ""
-    low, high = limits.get("minimum"), limits.get("maximum")
+    low, high = limits.minimum, limits.maximum
     if low is not None and high is not None:
         return f"{words} from {low:g} to {high:g}{unit}"
     if low is not None:
@@ -190,7 +213,7 @@ def _describe(annotation: Any, limits: Mapping[str, Any]) -> str:
     return words
 
 
-def _schema_of(annotation: Any, limits: Mapping[str, Any]) -> dict[str, Any]:
+def _schema_of(annotation: Any, limits: _Limits) -> dict[str, Any]:
     annotation = _without_none(annotation)
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if dataclasses.is_dataclass(annotation):
@@ -204,13 +227,12 @@ def _schema_of(annotation: Any, limits: Mapping[str, Any]) -> dict[str, Any]:
         return {"type": "object", "additionalProperties": _schema_of(arguments[1], limits)}
     result: dict[str, Any] = {"type": _SCHEMA_TYPES[annotation]}
     names = ("minLength", "maxLength") if annotation is str else ("minimum", "maximum")
-    for limit, name in zip(("minimum", "maximum"), names, strict=True):
-        if limit in limits:
-            result[name] = limits[limit]
-    if "choices" in limits:
-        result["enum"] = list(limits["choices"])
-    if "pattern" in limits:
-        result["pattern"] = f"^(?:{limits['pattern']})$"
+    bounds = zip(names, (limits.minimum, limits.maximum), strict=True)
+    result |= {name: bound for name, bound in bounds if bound is not None}
+    if limits.choices is not None:
+        result["enum"] = list(limits.choices)
+    if limits.pattern is not None:
+        result["pattern"] = f"^(?:{limits.pattern.pattern})$"
     return result
 
 

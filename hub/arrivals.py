@@ -64,15 +64,16 @@ def check(arrival: Arrival) -> Accepted | Rejected:
         if kind not in FROM_DEVICES:
             return Rejected(arrival, f"a device sends no {kind} messages")
         message: DeviceMessage = from_json(MESSAGES[kind], arrival.payload)
-        _storable(message)
+        _storable(message, arrival.payload)
     except (MessageError, UnicodeError) as error:
         return Rejected(arrival, printable(str(error)))
     return Accepted(address, message, arrival.retained, arrival.at)
 
 
-def _storable(message: DeviceMessage) -> None:
+def _storable(message: DeviceMessage, payload: bytes) -> None:
     """Refuses what the schema lets through and the hub cannot use: NUL in a text, what lasts for months."""
-    if "\\u0000" in text(message):
+    may_hold_nul = b"u0000" in payload or b"\0" in payload  # its escape, or a wider encoding than UTF-8
+    if may_hold_nul and "\\u0000" in text(message):
         raise MessageError("a text holds the character NUL")
     if isinstance(message, Episode) and message.duration_s > _LONGEST_S:
         raise MessageError(f"duration_s is {message.duration_s:g}; an episode lasts at most {_LONGEST_S:g} s")
