@@ -22,6 +22,7 @@ from edge.errors import ConfigError, StorageError
 from hub.config import Settings
 
 WAIT_S = 10.0  # for the writers' lock
+_LOOK_S = 0.002  # between two looks whether the lock is free
 _PING_S = 2
 WRITERS_LOCK = 0x62656473  # PostgreSQL's advisory locks are numbers, for each database its own
 # Without these a server that vanishes is waited for until the kernel gives up, a quarter of an hour.
@@ -142,8 +143,29 @@ def _use_wal(connection: sqlite3.Connection) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    writing = connection.get_execution_options().get("writing", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+    if not connection.get_execution_options().get("writing", False):
+        connection.exec_driver_sql("BEGIN")
+        return
+    driver: Any = connection.connection.driver_connection
+    driver.execute("PRAGMA busy_timeout=0")
+    try:
+        _take_the_lock(driver)
+    finally:
+        driver.execute(f"PRAGMA busy_timeout={int(WAIT_S * 1000)}")
+
+
+def _take_the_lock(driver: sqlite3.Connection) -> None:
+    """SQLite itself looks ever more rarely, up to 0.1 s apart: whoever has waited long would wait longest."""
+    until = time.monotonic() + WAIT_S
+    while True:
+        try:
+            driver.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= until:
+                raise
+            time.sleep(_LOOK_S)
+        else:
+            return
 
 
 def _postgresql(url: URL) -> Database:
