@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from edge.clock import clock_synced
 from edge.errors import StorageError
-from hub import boards, calls, deliveries, ledger, reach, set_back, technical_alerts
+from hub import beds, boards, calls, deliveries, ledger, reach, set_back, technical_alerts
 from hub.alerts import Timers, assess
 from hub.config import Settings
 from hub.delivery import Delivery, Recipient
@@ -195,7 +195,7 @@ class Engine:
         return found if outside is None else {**found, (Place(), OUTSIDE): outside}
 
     def _assess(self, connection: Connection, heard_of: Mapping[int, Collection[str]], now: float) -> None:
-        known = ledger.beds(connection, heard_of, now, self._timers)
+        known = beds.load(connection, heard_of, now, self._timers)
         results = {
             device_id: assess(bed.episodes, bed.shown, now, self._timers) for device_id, bed in known.items()
         }

@@ -11,11 +11,20 @@ from edge.messages import Address, Dropped, Episode, Receipt, Summary
 from hub import tiles, time_lines
 from hub.arrivals import Accepted, DeviceMessage, Rejected, printable, text
 from hub.sequences import Range, add, holds, join, receipts, size
-from hub.store import count
+from hub.store import Pair, count, find_pairs
 from hub.tables import Device, Held, Record, Reject
 from hub.time_lines import Lines
 
 KEPT_REJECTS = 1000
+
+_HELD = (
+    select(Held.device_id, Held.boot_id, Held.first, Held.last)
+    .where(
+        Held.device_id.in_(bindparam("devices", expanding=True)),
+        Held.boot_id.in_(bindparam("names", expanding=True)),
+    )
+    .order_by(Held.first)
+)
 
 
 def save(connection: Connection, batch: Sequence[Accepted]) -> list[tuple[Address, Receipt]]:
@@ -119,12 +128,9 @@ def _keep(
     return answers
 
 
-def _held(connection: Connection, boots: set[tuple[int, str]]) -> dict[tuple[int, str], list[Range]]:
-    devices, names = {device for device, _ in boots}, {name for _, name in boots}
-    where = (Held.device_id.in_(devices), Held.boot_id.in_(names))  # the key begins with the device
-    query = select(Held.device_id, Held.boot_id, Held.first, Held.last).where(*where)
-    found: dict[tuple[int, str], list[Range]] = {}
-    for row in connection.execute(query.order_by(Held.first)):
+def _held(connection: Connection, boots: set[Pair]) -> dict[Pair, list[Range]]:
+    found: dict[Pair, list[Range]] = {}
+    for row in find_pairs(connection, _HELD, boots):
         found.setdefault((row.device_id, row.boot_id), []).append((row.first, row.last))
     return found
 
@@ -148,7 +154,7 @@ def _sort_out(
     return new, gone, arrived
 
 
-def _record(boot: tuple[int, str], item: Accepted, made_at: float) -> dict[str, Any]:
+def _record(boot: Pair, item: Accepted, made_at: float) -> dict[str, Any]:
     message = item.message
     if not isinstance(message, Episode | Summary):
         raise TypeError(f"{message.kind} is not durable")
@@ -163,5 +169,5 @@ def _record(boot: tuple[int, str], item: Accepted, made_at: float) -> dict[str, 
     }
 
 
-def _run(boot: tuple[int, str], held: Range) -> dict[str, Any]:
+def _run(boot: Pair, held: Range) -> dict[str, Any]:
     return {"device_id": boot[0], "boot_id": boot[1], "first": held[0], "last": held[1]}

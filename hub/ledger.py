@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import CTE, Connection, and_, bindparam, func, insert, null, select, union, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from edge import messages
 from edge.fields import decode
-from hub import states
-from hub.alerts import ENDED, HIGH, Assessment, Distress, Episode, Shown, Timers, root
-from hub.store import beat, count, counter, next_revision, portions, write_changes
+from hub import beds, states
+from hub.alerts import ENDED, HIGH, Assessment, Distress, Episode, root
+from hub.store import Pair, beat, count, counter, next_revision, write_changes
 from hub.tables import (
-    ALIVE,
     CANARY,
-    END_OF_CONDITION,
-    EPISODE_OF_ANCHOR,
     AlertRow,
     Device,
     EpisodeRow,
@@ -26,24 +23,11 @@ from hub.tables import (
 )
 
 BATCH = 500  # records in one transaction: other writers wait as long as that takes
-MEMORY_S = 3600.0  # older episodes belong to no alert that is not there yet
 _MATTERS_TO_CALLS = frozenset({"condition", "missed", "merged_into"})  # of what the engine writes
 
-_EPISODE_FIELDS = tuple(one.name for one in fields(Episode))
-_EPISODE_COLUMNS: tuple[Any, ...] = tuple(getattr(EpisodeRow, name) for name in _EPISODE_FIELDS)
-_DISTRESS = AlertRow.kind == "distress"
 _ALERT_FIELDS = tuple(
     one.name for one in fields(Distress) if one.name not in ("row", "absorbed", "settled", "episodes")
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Bed:
-    """What is known of a bed's distress: episodes, the alerts they may belong to, and who belongs where."""
-
-    episodes: list[Episode] = field(default_factory=list)
-    shown: list[Shown] = field(default_factory=list)
-    alert_of: dict[str, int | None] = field(default_factory=dict)
 
 
 def has_news(connection: Connection) -> bool:
@@ -62,7 +46,7 @@ def take_in(connection: Connection) -> tuple[dict[int, set[str]], bool]:
         .limit(BATCH)
     ).all()
     touched: dict[int, set[str]] = {}
-    told: dict[tuple[int, str], Episode] = {}
+    told: dict[Pair, Episode] = {}
     canary = connection.scalar(select(Device.id).where(Device.ward == CANARY))
     for row in rows:
         if row.device_id == canary:
@@ -96,26 +80,20 @@ def _episode(body: str, made_at: float, received_at: float) -> Episode:
     )
 
 
-def _join(connection: Connection, told: Mapping[tuple[int, str], Episode]) -> None:
+def _join(connection: Connection, told: Mapping[Pair, Episode]) -> None:
     """Joins what was told of episodes to what is known of them."""
-    query = select(EpisodeRow.device_id, *_EPISODE_COLUMNS).where(
-        EpisodeRow.device_id.in_({device_id for device_id, _ in told}),
-        EpisodeRow.id.in_({name for _, name in told}),
-    )
-    known = {(row[0], row[1]): Episode(*row[1:]) for row in connection.execute(query)} if told else {}
+    known = beds.episodes(connection, told)
     new = [{"device_id": key[0], **_values(episode)} for key, episode in told.items() if key not in known]
     if new:
         connection.execute(insert(EpisodeRow), new)
-    _write_episodes(
-        connection, {key: _values(before.join(told[key])) for key, before in known.items() if key in told}
-    )
+    _write_episodes(connection, {key: _values(before.join(told[key])) for key, before in known.items()})
 
 
 def _values(episode: Episode) -> dict[str, Any]:
-    return {name: getattr(episode, name) for name in _EPISODE_FIELDS}
+    return {name: getattr(episode, name) for name in beds.EPISODE_FIELDS}
 
 
-def _write_episodes(connection: Connection, changes: Mapping[tuple[int, str], Mapping[str, Any]]) -> None:
+def _write_episodes(connection: Connection, changes: Mapping[Pair, Mapping[str, Any]]) -> None:
     """Writes the same columns of many episodes."""
     if not changes:
         return
@@ -129,80 +107,8 @@ def _write_episodes(connection: Connection, changes: Mapping[tuple[int, str], Ma
     connection.execute(update(table).where(*where).values(names), rows)
 
 
-def beds(
-    connection: Connection, heard_of: Mapping[int, Collection[str]], now: float, timers: Timers
-) -> dict[int, Bed]:
-    """Of each of these devices' beds what can still change an alert; `heard_of`: the episodes just taken in.
-
-    Every alert with all its episodes, or none of them: what is left of one whose anchor is not there would
-    be raised again.
-    """
-    found: dict[int, Bed] = {device_id: Bed() for device_id in heard_of}
-    shown: set[int] = set()
-    columns = (AlertRow.device_id, AlertRow.id, AlertRow.anchor, AlertRow.accepted_at, AlertRow.closed_at)
-    for keys in _keys(connection, heard_of, now, timers):
-        same = and_(EpisodeRow.device_id == keys.c.device_id, EpisodeRow.id == keys.c.id)
-        episodes = select(EpisodeRow.device_id, EpisodeRow.alert_id, *_EPISODE_COLUMNS).join(keys, same)
-        for row in connection.execute(episodes):
-            bed = found[row[0]]
-            if row.id not in bed.alert_of:
-                bed.episodes.append(Episode(*row[2:]))
-                bed.alert_of[row.id] = row.alert_id
-        anchored = and_(AlertRow.device_id == keys.c.device_id, keys.c.id == EPISODE_OF_ANCHOR)
-        alerts = select(*columns).join(keys, anchored).where(_DISTRESS, AlertRow.merged_into.is_(None))
-        for row in connection.execute(alerts):
-            if row.id not in shown:
-                shown.add(row.id)
-                found[row.device_id].shown.append(Shown(*row[1:]))
-    return found
-
-
-def _keys(
-    connection: Connection, heard_of: Mapping[int, Collection[str]], now: float, timers: Timers
-) -> Iterator[Any]:
-    """Keys of these devices' episodes that can still change an alert, in as many parts as that takes.
-
-    Each kind is found by an index of its own. The alerts are looked for first: how few there are among all,
-    PostgreSQL would not guess and read every episode.
-    """
-    mine = EpisodeRow.device_id.in_(heard_of)
-    recent = (
-        mine & (EpisodeRow.last_at >= now - MEMORY_S),
-        mine & (EpisodeRow.received_at >= now - MEMORY_S),
-        mine & EpisodeRow.id.in_({name for names in heard_of.values() for name in names}),
-    )
-    keys = select(EpisodeRow.device_id, EpisodeRow.id)
-    yield union(*(keys.where(one) for one in recent)).subquery()
-    living = select(_living(heard_of, recent, timers).c.id)
-    for some in portions(one for one in connection.scalars(living) if one is not None):
-        yield keys.where(EpisodeRow.alert_id.in_(some)).subquery()
-
-
-def _living(devices: Collection[int], recent: Sequence[Any], timers: Timers) -> CTE:
-    """Stretches of time of these beds: recent episodes, alerts that live, and all alerts in reach of either.
-
-    In reach is what may share an episode with the other, or count towards its priority: the two alerts of an
-    episode that went on after a closing touch at that closing.
-    """
-    reach_s = max(timers.merge_s, timers.high_window_s)
-    spans = (AlertRow.id, AlertRow.device_id, AlertRow.opened_at, END_OF_CONDITION.label("end_at"))
-    alerts = select(*spans).where(_DISTRESS, AlertRow.merged_into.is_(None))
-    episode = (null().label("id"), EpisodeRow.device_id, EpisodeRow.onset_at, EpisodeRow.last_at)
-    seeds = (
-        alerts.where(AlertRow.device_id.in_(devices), ALIVE),
-        *(select(*episode).where(one) for one in recent),
-    )
-    living = select(union(*seeds).cte("seeds")).cte("living", recursive=True)
-    in_reach = (
-        AlertRow.device_id == living.c.device_id,
-        AlertRow.opened_at <= living.c.end_at + reach_s,
-        living.c.opened_at - reach_s <= END_OF_CONDITION,
-    )
-    return living.union(alerts.join(living, and_(*in_reach)))
-
-
 def write(
-    connection: Connection, results: Mapping[int, Assessment], known: Mapping[int, Bed], now: float
+    connection: Connection, results: Mapping[int, Assessment], known: Mapping[int, beds.Bed], now: float
 ) -> list[int]:
     """Makes the alerts of beds those of their assessments, by device; returns the rows that are new.
 
@@ -235,9 +141,7 @@ def _columns(alert: Distress) -> dict[str, Any]:
     return values | {"episodes": len(alert.episodes)}
 
 
-def _insert(
-    connection: Connection, alerts: Sequence[tuple[int, Distress]], now: float
-) -> dict[tuple[int, str], int]:
+def _insert(connection: Connection, alerts: Sequence[tuple[int, Distress]], now: float) -> dict[Pair, int]:
     """New alerts of these devices; their rows by device and anchor."""
     if not alerts:
         return {}

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, bindparam, insert, select, update
+from sqlalchemy import URL, Connection, Engine, Executable, bindparam, insert, select, update
 from sqlalchemy import exc as errors
 
 from edge.errors import StorageError
@@ -20,7 +20,12 @@ from hub.tables import AlertRow, Counter, Device, Process
 log = logging.getLogger(__name__)
 
 _PORTION = 500
+PAIRS = 32  # looked for in one statement
 RETRY_S = (0.5, 10.0)  # between two looks for a server that is away
+
+
+Pair = tuple[int, str]
+"""A device's row and a name that is unique for that device: of a start, or of an episode."""
 
 
 class UnfitError(StorageError):
@@ -111,6 +116,25 @@ def portions(values: Iterable[int]) -> Iterator[list[int]]:
     known = sorted(values)
     for start in range(0, len(known), _PORTION):
         yield known[start : start + _PORTION]
+
+
+def pair_portions(pairs: Iterable[Pair]) -> Iterator[dict[str, Any]]:
+    """Values for a statement's lists `devices` and `names`, few at a time.
+
+    Both databases search an index for every device with every name: for a thousand of each in one statement
+    that is a million searches, and tuples instead of two lists make SQLite read the whole table.
+    """
+    known = sorted(pairs)
+    for start in range(0, len(known), PAIRS):
+        some = known[start : start + PAIRS]
+        yield {"devices": [device_id for device_id, _ in some], "names": [name for _, name in some]}
+
+
+def find_pairs(connection: Connection, query: Executable, pairs: Collection[Pair]) -> Iterator[Any]:
+    """The rows of these pairs; the first two columns of `query` are the pair, which its two lists ask for."""
+    for some in pair_portions(pairs):
+        wanted = set(zip(some["devices"], some["names"], strict=True))
+        yield from (row for row in connection.execute(query, some).all() if (row[0], row[1]) in wanted)
 
 
 def count(connection: Connection, name: str, by: int = 1) -> int:

@@ -15,13 +15,20 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 
 from edge.messages import Address, Emotion, Health, State, utc_seconds
 from hub.arrivals import Accepted
+from hub.store import Pair, find_pairs
 from hub.tables import Boot, Device
 
 JUMP_S = 30.0
 """A live message that seems to have waited for so long says that the line is wrong: a clock was set."""
 _SAME_S = 0.05  # what a line need not be written again for
-Key = tuple[int, str]
-"""A device and the name of one of its starts."""
+
+_DEVICES: Any = bindparam("devices", expanding=True)
+_CLOCKS = select(Device.id, Device.clock_apart_s).where(
+    Device.id.in_(_DEVICES), Device.clock_apart_s.is_not(None)
+)
+_STARTS = select(Boot.device_id, Boot.boot_id, Boot.origin, Boot.live).where(
+    Boot.device_id.in_(_DEVICES), Boot.boot_id.in_(bindparam("names", expanding=True))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +47,7 @@ class Lines:
     clock that it held for synchronised.
     """
 
-    starts: Mapping[Key, Line]
+    starts: Mapping[Pair, Line]
     apart_s: Mapping[int, float]
 
     def made_at(self, device_id: int, item: Accepted) -> float:
@@ -88,29 +95,24 @@ def moved(before: Line | None, heard: Sequence[tuple[float, bool]]) -> Line:
 
 def follow(connection: Connection, batch: Sequence[Accepted], ids: Mapping[Address, int]) -> Lines:
     """Brings the lines up to date with a batch."""
-    heard: dict[Key, list[tuple[float, bool]]] = {}
-    apart_s: dict[int, float] = {}
+    heard: dict[Pair, list[tuple[float, bool]]] = {}
     for item in batch:
         device_id, stamp = ids[item.address], item.message.stamp
         origin = item.at - stamp.mono_ms / 1000
         heard.setdefault((device_id, stamp.boot_id), []).append((origin, is_live(item)))
-    devices, names = {device for device, _ in heard}, {name for _, name in heard}
-    clocks = select(Device.id, Device.clock_apart_s).where(Device.id.in_(devices))
-    apart_s = {
-        row.id: row.clock_apart_s for row in connection.execute(clocks) if row.clock_apart_s is not None
-    }
+    clocks = connection.execute(_CLOCKS, {"devices": list({device_id for device_id, _ in heard})})
+    apart_s = {row.id: row.clock_apart_s for row in clocks.all()}
     for item in batch:
         if is_live(item) and (found := clock_apart_s(item)) is not None:
             apart_s[ids[item.address]] = found
-    where = (Boot.device_id.in_(devices), Boot.boot_id.in_(names))  # the key begins with the device
-    rows = connection.execute(select(Boot.device_id, Boot.boot_id, Boot.origin, Boot.live).where(*where))
+    rows = find_pairs(connection, _STARTS, heard)
     known = {(row.device_id, row.boot_id): Line(row.origin, row.live) for row in rows}
     starts = {key: moved(known.get(key), values) for key, values in heard.items()}
     _write(connection, known, starts)
     return Lines(starts, apart_s)
 
 
-def _write(connection: Connection, known: Mapping[Key, Line], starts: Mapping[Key, Line]) -> None:
+def _write(connection: Connection, known: Mapping[Pair, Line], starts: Mapping[Pair, Line]) -> None:
     new, changed = [], []
     for key, line in starts.items():
         before = known.get(key)

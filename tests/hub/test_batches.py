@@ -14,7 +14,7 @@ from edge.messages import MAX_BYTES, to_json
 from hub import board
 from hub.arrivals import Arrival
 from hub.escalation import BED, LEAD
-from hub.store import Store, revision
+from hub.store import PAIRS, Store, revision
 from hub.tables import AlertRow
 
 FEW, MANY = 3, 40
@@ -74,14 +74,16 @@ def burst(store: Store, clock: Clock, devices: list[Device]) -> list[int]:
     return counts
 
 
-def test_many_beds_cost_as_many_statements_as_few(store: Store) -> None:
+def test_many_beds_cost_hardly_more_statements_than_few(store: Store) -> None:
+    """Episodes are looked for by device and name, some at a time: those just told of, those of alerts."""
     clock = Clock()
     few: list[int] = []
     for ward in ("first", "a"):  # what the very first one costs, later ones do not
         few = burst(store, clock, add_beds(store, ward, FEW))
         clock.now += 10_000.0
     many = burst(store, clock, add_beds(store, "b", MANY))
-    assert many == few
+    more = 2 * (MANY // PAIRS)
+    assert all(less <= count <= less + more for count, less in zip(many, few, strict=True)), (few, many)
     with store.read() as connection:
         alerts = board.changes(connection, 0)["alerts"]
     levels = [alert["level"] for alert in alerts if alert["kind"] == "distress"]

@@ -6,7 +6,7 @@ from engine_parts import T0, Clock, alerts, arrival, close, engine, put
 from simulate import Device, hex_id
 from sqlalchemy import update
 
-from hub.ledger import MEMORY_S
+from hub.beds import MEMORY_S
 from hub.store import Store
 from hub.tables import Device as DeviceRow
 
