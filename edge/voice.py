@@ -18,6 +18,7 @@ DIP_DB = 2.0
 _SMOOTHED = 3  # frames: 60 ms, about the window Praat takes for that method
 _FEWEST_PITCHES = 10
 _SHORTEST_S = 1.0
+_MOST_RATE = 50.0  # a message holds no more; one more peak than that fits where frames are few
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ def manner(voices: Sequence[Voice]) -> Manner:
     if len(pitches) >= _FEWEST_PITCHES:
         low, median, high = (round(float(hertz), 1) for hertz in np.percentile(pitches, (10, 50, 90)))
     if span - pause >= _SHORTEST_S:
-        rate = round(sum(voice.syllables for voice in voices) / (span - pause), 2)
+        rate = min(round(sum(voice.syllables for voice in voices) / (span - pause), 2), _MOST_RATE)
         ratio = round(pause / span, 3)
     return Manner(median, low, high, rate, ratio)
 

@@ -149,23 +149,25 @@ def _begin_sqlite(connection: Connection) -> None:
     driver: Any = connection.connection.driver_connection
     driver.execute("PRAGMA busy_timeout=0")
     try:
-        _take_the_lock(driver)
+        if not _takes_the_lock(driver):
+            connection.exec_driver_sql("BEGIN IMMEDIATE")  # fails as every statement does
     finally:
         driver.execute(f"PRAGMA busy_timeout={int(WAIT_S * 1000)}")
 
 
-def _take_the_lock(driver: sqlite3.Connection) -> None:
+def _takes_the_lock(driver: sqlite3.Connection) -> bool:
     """SQLite itself looks ever more rarely, up to 0.1 s apart: whoever has waited long would wait longest."""
     until = time.monotonic() + WAIT_S
-    while True:
+    while time.monotonic() < until:
         try:
             driver.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= until:
-                raise
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                return False
             time.sleep(_LOOK_S)
         else:
-            return
+            return True
+    return False
 
 
 def _postgresql(url: URL) -> Database:
