@@ -29,12 +29,13 @@ RESULTS, PREDICTIONS = "results.json", "predictions.npz"
 
 def crossval(options: argparse.Namespace) -> None:
     """Judge the recipe on speakers its networks never heard; finished folds are not trained again."""
-    from train import crossval as validation  # noqa: PLC0415 - loads TensorFlow, which evaluate must not
-    from train.dataset import clip_features  # noqa: PLC0415
-
     clips, recipe = read_manifests(options.manifest, options.map), _recipe(options)
     labels = _several_labels(clips)
     splits = speaker_folds(clips, options.folds, options.seed)
+    # TensorFlow takes seconds to load: bad input is refused before, and evaluate never loads it.
+    from train import crossval as validation  # noqa: PLC0415
+    from train.dataset import clip_features  # noqa: PLC0415
+
     features = clip_features(clips, FRONT_END, recipe.variants, options.cache)
     folders = [options.out / f"fold-{number}" for number in range(1, len(splits) + 1)]
     folds = [
@@ -69,7 +70,6 @@ def crossval(options: argparse.Namespace) -> None:
 
 def fit(options: argparse.Namespace) -> None:
     """Train on every recording and leave model.keras and model.json for bedside-quantize."""
-    from train import fit as fitting  # noqa: PLC0415 - loads TensorFlow, which evaluate must not
     from train.dataset import clip_features, cut_all, normalisation_of, speech_level_of  # noqa: PLC0415
 
     clips, recipe = read_manifests(options.manifest, options.map), _recipe(options)
@@ -82,6 +82,8 @@ def fit(options: argparse.Namespace) -> None:
     training = replace(training, name=options.name, version=options.version)
     if options.crossval:
         training = _measured(training, options.crossval)
+    from train import fit as fitting  # noqa: PLC0415 - as in crossval
+
     material = fitting.Material(features, targets, len(labels), normalisation)
     fitted = fitting.fit(material, recipe, "all recordings")
     fitting.save(fitted, options.out)

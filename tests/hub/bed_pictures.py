@@ -13,6 +13,7 @@ sys.path.append(str(Path(__file__).parents[1] / "edge"))  # ports.py
 
 from account_parts import REQUIRED, Ward
 from bed_day import live_through
+from browser import BROWSER_OPTIONS, browser_path
 from hub_parts import ROOT, Hub, until
 from playwright.sync_api import sync_playwright
 from ports import free_port
@@ -23,7 +24,6 @@ from hub import passwords
 from hub.store import Store
 
 PICTURES = ROOT / "hub" / "screenshots"
-CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
 def main() -> int:
@@ -39,7 +39,7 @@ def main() -> int:
         ward = Ward(hub, store, passwords.hashed("green kettle on tuesday"), {}, {}, {})
         ward.add("Dana Novak", "admin")
         hub.start("run")
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM)
+        browser = playwright.chromium.launch(executable_path=browser_path(), args=BROWSER_OPTIONS)
         try:
             until(hub.well, 60, "the hub")
             with Line(port, hub.site) as line:

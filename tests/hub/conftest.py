@@ -12,6 +12,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))  # hub_parts.py and simulate.py, beside this file
 sys.path.append(str(Path(__file__).parents[1] / "edge"))  # samples.py
 
+from browser import BROWSER_OPTIONS, browser_path
 from engine_parts import Loose
 from hub_parts import Broker, Hub, serving
 from postgres import Cluster, binaries, database
@@ -21,8 +22,6 @@ from sqlalchemy import URL
 from hub.store import Store
 
 DATABASES = ("sqlite", "postgresql")
-
-CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
 @pytest.fixture(scope="session")
@@ -84,7 +83,7 @@ def chromium() -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM)
+        browser = playwright.chromium.launch(executable_path=browser_path(), args=BROWSER_OPTIONS)
         yield browser
         browser.close()
 

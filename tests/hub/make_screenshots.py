@@ -13,6 +13,7 @@ from typing import Any
 sys.path.append(str(Path(__file__).parents[1] / "edge"))  # ports.py
 
 from account_parts import guarded_ward
+from browser import BROWSER_OPTIONS, browser_path
 from hub_parts import ROOT, Broker, Hub, until
 from playwright.sync_api import sync_playwright
 from ports import free_port
@@ -20,7 +21,6 @@ from simulate import Device, Line, hex_id
 
 PICTURES = ROOT / "hub" / "screenshots"
 ICONS = ROOT / "hub" / "static"
-CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 VOICES = {
     1: ("calm", 0.04),
     2: ("happy", 0.07),
@@ -102,7 +102,7 @@ def main() -> int:
         hub.config.write_text(text)
         hub.site = "st-anne"
         supervisor = hub.start("run")
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM)
+        browser = playwright.chromium.launch(executable_path=browser_path(), args=BROWSER_OPTIONS)
         try:
             icons(browser)
             until(hub.well, 90, "the hub")

@@ -1,0 +1,17 @@
+"""The Chromium the pages are tried in."""
+
+from __future__ import annotations
+
+import shutil
+
+BROWSER_OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+_PROGRAMS = ("chromium-headless-shell", "chromium", "chromium-browser")
+"""The first one draws the same and spends half the time on it: it has no windows, menus and profiles."""
+
+
+def browser_path() -> str:
+    """The program's path."""
+    found = next(filter(None, map(shutil.which, _PROGRAMS)), None)
+    if found is None:
+        raise FileNotFoundError(f"none of {', '.join(_PROGRAMS)} is installed; make test installs one")
+    return found
