@@ -17,7 +17,7 @@ run: $(VENV)/run.stamp
 	@deploy/demo.sh $(SOURCE)
 
 test: $(VENV)/test.stamp lint
-	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/test.stamp
 	$(BIN)/ruff check $(CODE)
