@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 DURABLE_WAIT_S = 0.02
 LIVE_WAIT_S = 0.25
-BATCH = 1000
+BATCH = 250  # in one transaction: the engine takes its turn between two
 QUEUE = 20_000
 BEAT_S = 2.0
 PRUNE_S = 60.0

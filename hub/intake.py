@@ -30,7 +30,7 @@ _HELD = (
 def save(connection: Connection, batch: Sequence[Accepted]) -> list[tuple[Address, Receipt]]:
     """Writes a batch and returns the receipts to send once the transaction has been committed.
 
-    The number of statements does not grow with the number of devices: each costs more than its rows.
+    The number of statements hardly grows with the number of devices: each costs more than its rows.
     """
     if not batch:
         return []

@@ -112,7 +112,7 @@ def write(
 ) -> list[int]:
     """Makes the alerts of beds those of their assessments, by device; returns the rows that are new.
 
-    The number of statements does not grow with the number of beds.
+    The number of statements hardly grows with the number of beds.
     """
     alerts = [(device_id, alert) for device_id, result in results.items() for alert in result.alerts]
     wanted: dict[int, dict[str, Any]] = {}

@@ -8,14 +8,15 @@ from collections.abc import Iterator
 
 from engine_parts import T0, Clock, Loose, alerts, arrival, engine, hear, put, restamped
 from simulate import Device, hex_id
-from sqlalchemy import Engine, event, update
+from sqlalchemy import Engine, bindparam, event, insert, select, update
 
 from edge.messages import MAX_BYTES, to_json
 from hub import board
 from hub.arrivals import Arrival
 from hub.escalation import BED, LEAD
-from hub.store import PAIRS, Store, revision
-from hub.tables import AlertRow
+from hub.store import PAIRS, Store, find_pairs, revision
+from hub.tables import AlertRow, Boot
+from hub.tables import Device as DeviceRow
 
 FEW, MANY = 3, 40
 
@@ -88,6 +89,24 @@ def test_many_beds_cost_hardly_more_statements_than_few(store: Store) -> None:
         alerts = board.changes(connection, 0)["alerts"]
     levels = [alert["level"] for alert in alerts if alert["kind"] == "distress"]
     assert levels == [LEAD] * (2 * FEW + MANY)
+
+
+def test_pairs_are_found_once_and_no_other_is(store: Store) -> None:
+    """Also where two devices' starts have one name, and in whatever portions they are looked for."""
+    devices = add_beds(store, "a", MANY)
+    names = [device.boot_id for device in devices[:2]]
+    with store.write() as connection:
+        ids = list(connection.scalars(select(DeviceRow.id).order_by(DeviceRow.id)))
+        rows = [{"device_id": one, "boot_id": name, "origin": 0.0} for one in ids for name in ("x", "y")]
+        connection.execute(insert(Boot), rows)
+    wanted = [*((one, "x") for one in ids), (ids[-1], "y"), (ids[0], names[0]), (ids[1], names[0])]
+    query = select(Boot.device_id, Boot.boot_id).where(
+        Boot.device_id.in_(bindparam("devices", expanding=True)),
+        Boot.boot_id.in_(bindparam("names", expanding=True)),
+    )
+    with store.read() as connection:
+        found = [tuple(row) for row in find_pairs(connection, query, wanted)]
+    assert sorted(found) == sorted(wanted[:-1]), "the last is another device's"
 
 
 def test_rows_that_share_a_revision_are_all_after_the_one_before(store: Store) -> None:
