@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from board_parts import LISTEN, alert, bed, board_page, tile
+from hub_parts import until
 from playwright.sync_api import expect
 
 
@@ -48,4 +49,4 @@ def test_the_mute_of_a_device_does_not_silence_the_bed_it_left(chromium: Any, we
     rows = [bed(1, bed="Bed 9", muted_until=4e9, muted_by="A", muted_reason="x")]
     with board_page(chromium, web_url, rows, [alert(1, 1, "high")], script=LISTEN) as page:
         page.locator("#sound-off").click()
-        page.wait_for_function("window.tones.some((tone) => tone.frequency === 880)")
+        until(lambda: page.evaluate("window.tones.some((tone) => tone.frequency === 880)"))
