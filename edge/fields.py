@@ -87,7 +87,7 @@ def encode(value: Any) -> Any:
         plain = {}
         for name in _specs(type(value)):
             item = getattr(value, name)
-            if item is not None:
+            if item is not None:  # most are scalars, and every message passes here: a call each is saved
                 plain[name] = item if isinstance(item, (str, float, int)) else encode(item)
         return plain
     if isinstance(value, Mapping):

@@ -7,14 +7,14 @@ of beds, and making a statement would take longer than running it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from sqlalchemy import Connection, Executable, Select, and_, bindparam, cast, null, select, union
+from sqlalchemy import Connection, Select, and_, bindparam, cast, null, select, union
 
 from hub.alerts import Episode, Shown, Timers
-from hub.store import Pair, find_pairs, pair_portions, portions
+from hub.store import Pair, find_pairs, is_pair, pair_portions, portions
 from hub.tables import ALIVE, END_OF_CONDITION, EPISODE_OF_ANCHOR, AlertRow, EpisodeRow
 
 MEMORY_S = 3600.0  # older episodes belong to no alert that is not there yet
@@ -22,14 +22,61 @@ MEMORY_S = 3600.0  # older episodes belong to no alert that is not there yet
 EPISODE_FIELDS = tuple(one.name for one in fields(Episode))
 _COLUMNS: tuple[Any, ...] = tuple(getattr(EpisodeRow, name) for name in EPISODE_FIELDS)
 _EPISODES = select(EpisodeRow.device_id, *_COLUMNS, EpisodeRow.alert_id)
-_SHOWN = (AlertRow.kind == "distress", AlertRow.merged_into.is_(None))
+_EPISODES_BY_PAIR = _EPISODES.where(is_pair(EpisodeRow.device_id, EpisodeRow.id))
+_EPISODES_OF_ALERTS = _EPISODES.where(EpisodeRow.alert_id.in_(bindparam("alerts", expanding=True)))
 
 _DEVICES: Any = bindparam("devices", expanding=True)
-_PAIR = (EpisodeRow.device_id.in_(_DEVICES), EpisodeRow.id.in_(bindparam("names", expanding=True)))
 _RECENT = (  # each found by an index of its own
     (EpisodeRow.device_id.in_(_DEVICES), EpisodeRow.last_at >= bindparam("since")),
     (EpisodeRow.device_id.in_(_DEVICES), EpisodeRow.received_at >= bindparam("since")),
 )
+_KEYS = union(*(select(EpisodeRow.device_id, EpisodeRow.id).where(*one) for one in _RECENT)).subquery()
+_RECENT_EPISODES = _EPISODES.join(
+    _KEYS, and_(EpisodeRow.device_id == _KEYS.c.device_id, EpisodeRow.id == _KEYS.c.id)
+)
+
+_SHOWN = (AlertRow.kind == "distress", AlertRow.merged_into.is_(None))
+_ALERTS_BY_PAIR = select(
+    AlertRow.device_id,
+    EPISODE_OF_ANCHOR.label("episode"),
+    AlertRow.id,
+    AlertRow.anchor,
+    AlertRow.accepted_at,
+    AlertRow.closed_at,
+).where(*_SHOWN, is_pair(AlertRow.device_id, EPISODE_OF_ANCHOR))
+
+_STRETCH_OF_ALERT = select(
+    AlertRow.id, AlertRow.device_id, AlertRow.opened_at, END_OF_CONDITION.label("end_at")
+).where(*_SHOWN)
+_STRETCH_OF_EPISODE = select(
+    cast(null(), AlertRow.id.type).label("id"),
+    EpisodeRow.device_id,
+    EpisodeRow.onset_at.label("opened_at"),
+    EpisodeRow.last_at.label("end_at"),
+)
+
+
+def _in_reach(*seeds: Any) -> Select[int]:
+    """Alerts in reach of these stretches of time of their beds, and whatever alert is in reach of one found.
+
+    In reach is what may share an episode with the other, or count towards its priority: the two alerts of an
+    episode that went on after a closing touch at that closing.
+    """
+    living = select(union(*seeds).cte("seeds")).cte("living", recursive=True)
+    reach_s: Any = bindparam("reach_s")
+    touches = (
+        AlertRow.device_id == living.c.device_id,
+        AlertRow.opened_at <= living.c.end_at + reach_s,
+        living.c.opened_at - reach_s <= END_OF_CONDITION,
+    )
+    return select(living.union(_STRETCH_OF_ALERT.join(living, and_(*touches))).c.id)
+
+
+_IN_REACH = _in_reach(
+    _STRETCH_OF_ALERT.where(AlertRow.device_id.in_(_DEVICES), ALIVE),
+    *(_STRETCH_OF_EPISODE.where(*one) for one in _RECENT),
+)
+_IN_REACH_OF_PAIRS = _in_reach(_STRETCH_OF_EPISODE.where(is_pair(EpisodeRow.device_id, EpisodeRow.id)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,60 +86,6 @@ class Bed:
     episodes: list[Episode] = field(default_factory=list)
     shown: list[Shown] = field(default_factory=list)
     alert_of: dict[str, int | None] = field(default_factory=dict)
-
-
-def _recent() -> Executable:
-    keys = union(*(select(EpisodeRow.device_id, EpisodeRow.id).where(*one) for one in _RECENT)).subquery()
-    same = and_(EpisodeRow.device_id == keys.c.device_id, EpisodeRow.id == keys.c.id)
-    return _EPISODES.join(keys, same)
-
-
-def _living(seeds: Sequence[Any]) -> Select[int]:
-    """Alerts in reach of stretches of time of these beds, and whatever alert is in reach of one found.
-
-    In reach is what may share an episode with the other, or count towards its priority: the two alerts of an
-    episode that went on after a closing touch at that closing.
-    """
-    living = select(union(*seeds).cte("seeds")).cte("living", recursive=True)
-    reach_s: Any = bindparam("reach_s")
-    in_reach = (
-        AlertRow.device_id == living.c.device_id,
-        AlertRow.opened_at <= living.c.end_at + reach_s,
-        living.c.opened_at - reach_s <= END_OF_CONDITION,
-    )
-    return select(living.union(_STRETCHES.join(living, and_(*in_reach))).c.id)
-
-
-_STRETCHES = select(
-    AlertRow.id, AlertRow.device_id, AlertRow.opened_at, END_OF_CONDITION.label("end_at")
-).where(*_SHOWN)
-_STRETCH = select(
-    cast(null(), AlertRow.id.type).label("id"),
-    EpisodeRow.device_id,
-    EpisodeRow.onset_at.label("opened_at"),
-    EpisodeRow.last_at.label("end_at"),
-)
-_IN_REACH = _living(
-    [_STRETCHES.where(AlertRow.device_id.in_(_DEVICES), ALIVE), *(_STRETCH.where(*one) for one in _RECENT)]
-)
-_IN_REACH_OF_PAIRS = _living([_STRETCH.where(*_PAIR)])
-_RECENT_EPISODES = _recent()
-_EPISODES_BY_PAIR = _EPISODES.where(*_PAIR)
-# The alerts are found before their episodes: how few there are among all, PostgreSQL would not guess and
-# read every episode.
-_EPISODES_OF_ALERTS = _EPISODES.where(EpisodeRow.alert_id.in_(bindparam("alerts", expanding=True)))
-_ALERTS_BY_PAIR = select(
-    AlertRow.device_id,
-    EPISODE_OF_ANCHOR.label("episode"),
-    AlertRow.id,
-    AlertRow.anchor,
-    AlertRow.accepted_at,
-    AlertRow.closed_at,
-).where(
-    *_SHOWN,
-    AlertRow.device_id.in_(_DEVICES),
-    EPISODE_OF_ANCHOR.in_(bindparam("names", expanding=True)),
-)
 
 
 def episodes(connection: Connection, pairs: Collection[Pair]) -> dict[Pair, Episode]:
@@ -123,6 +116,8 @@ def load(
     alerts = set(connection.scalars(_IN_REACH, recent | reach))
     for some_late in pair_portions(late):
         alerts |= set(connection.scalars(_IN_REACH_OF_PAIRS, some_late | reach))
+    # The alerts first, then their episodes: how few there are among all, PostgreSQL would not guess and read
+    # every episode.
     for some in portions(alerts - {None}):
         keep(connection.execute(_EPISODES_OF_ALERTS, {"alerts": some}).all())
     for row in find_pairs(connection, _ALERTS_BY_PAIR, pairs):

@@ -129,45 +129,37 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
 
 def _use_wal(connection: sqlite3.Connection) -> None:
     """SQLite's own patience does not hold here: where several turn a new file to WAL, all but one fail."""
-    until = time.monotonic() + WAIT_S
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-        except sqlite3.OperationalError as error:
-            busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
-            if not busy or time.monotonic() >= until:
-                raise
-            time.sleep(0.01)
-        else:
-            return
+    _execute_when_free(connection, "PRAGMA journal_mode=WAL")
 
 
 def _begin_sqlite(connection: Connection) -> None:
     if not connection.get_execution_options().get("writing", False):
         connection.exec_driver_sql("BEGIN")
         return
+    # SQLite itself looks ever more rarely, up to 0.1 s apart: whoever has waited long would wait longest.
     driver: Any = connection.connection.driver_connection
     driver.execute("PRAGMA busy_timeout=0")
     try:
-        if not _takes_the_lock(driver):
-            connection.exec_driver_sql("BEGIN IMMEDIATE")  # fails as every statement does
+        _execute_when_free(driver, "BEGIN IMMEDIATE")
+    except sqlite3.OperationalError:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")  # fails as every statement does
     finally:
         driver.execute(f"PRAGMA busy_timeout={int(WAIT_S * 1000)}")
 
 
-def _takes_the_lock(driver: sqlite3.Connection) -> bool:
-    """SQLite itself looks ever more rarely, up to 0.1 s apart: whoever has waited long would wait longest."""
+def _execute_when_free(connection: sqlite3.Connection, statement: str) -> None:
+    """Raises sqlite3.OperationalError where somebody else holds the lock for all of `WAIT_S`."""
     until = time.monotonic() + WAIT_S
-    while time.monotonic() < until:
+    while True:
         try:
-            driver.execute("BEGIN IMMEDIATE")
+            connection.execute(statement)
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
-                return False
+            busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            if not busy or time.monotonic() >= until:
+                raise
             time.sleep(_LOOK_S)
         else:
-            return True
-    return False
+            return
 
 
 def _postgresql(url: URL) -> Database:

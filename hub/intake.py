@@ -11,7 +11,7 @@ from edge.messages import Address, Dropped, Episode, Receipt, Summary
 from hub import tiles, time_lines
 from hub.arrivals import Accepted, DeviceMessage, Rejected, printable, text
 from hub.sequences import Range, add, holds, join, receipts, size
-from hub.store import Pair, count, find_pairs
+from hub.store import Pair, count, find_pairs, is_pair
 from hub.tables import Device, Held, Record, Reject
 from hub.time_lines import Lines
 
@@ -19,10 +19,7 @@ KEPT_REJECTS = 1000
 
 _HELD = (
     select(Held.device_id, Held.boot_id, Held.first, Held.last)
-    .where(
-        Held.device_id.in_(bindparam("devices", expanding=True)),
-        Held.boot_id.in_(bindparam("names", expanding=True)),
-    )
+    .where(is_pair(Held.device_id, Held.boot_id))
     .order_by(Held.first)
 )
 

@@ -14,13 +14,7 @@ from edge.fields import decode
 from hub import beds, states
 from hub.alerts import ENDED, HIGH, Assessment, Distress, Episode, root
 from hub.store import Pair, beat, count, counter, next_revision, write_changes
-from hub.tables import (
-    CANARY,
-    AlertRow,
-    Device,
-    EpisodeRow,
-    Record,
-)
+from hub.tables import CANARY, AlertRow, Device, EpisodeRow, Record
 
 BATCH = 500  # records in one transaction: other writers wait as long as that takes
 _MATTERS_TO_CALLS = frozenset({"condition", "missed", "merged_into"})  # of what the engine writes

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, Executable, bindparam, insert, select, update
+from sqlalchemy import (
+    URL,
+    ColumnElement,
+    Connection,
+    Engine,
+    Executable,
+    and_,
+    bindparam,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy import exc as errors
 
 from edge.errors import StorageError
@@ -119,7 +130,7 @@ def portions(values: Iterable[int]) -> Iterator[list[int]]:
 
 
 def pair_portions(pairs: Iterable[Pair]) -> Iterator[dict[str, Any]]:
-    """Values for a statement's lists `devices` and `names`, few at a time.
+    """Values for the two lists of `is_pair`, few at a time.
 
     Both databases search an index for every device with every name: for a thousand of each in one statement
     that is a million searches, and tuples instead of two lists make SQLite read the whole table.
@@ -130,8 +141,15 @@ def pair_portions(pairs: Iterable[Pair]) -> Iterator[dict[str, Any]]:
         yield {"devices": [device_id for device_id, _ in some], "names": [name for _, name in some]}
 
 
-def find_pairs(connection: Connection, query: Executable, pairs: Collection[Pair]) -> Iterator[Any]:
-    """The rows of these pairs; the first two columns of `query` are the pair, which its two lists ask for."""
+def is_pair(device_id: Any, name: Any) -> ColumnElement[bool]:
+    """The condition of a statement that `find_pairs` asks for some pairs after the other."""
+    devices: Any = bindparam("devices", expanding=True)
+    names: Any = bindparam("names", expanding=True)
+    return and_(device_id.in_(devices), name.in_(names))
+
+
+def find_pairs(connection: Connection, query: Executable, pairs: Iterable[Pair]) -> Iterator[Any]:
+    """The rows of these pairs; the first two columns of `query` are the pair, its condition is `is_pair`."""
     for some in pair_portions(pairs):
         wanted = set(zip(some["devices"], some["names"], strict=True))
         yield from (row for row in connection.execute(query, some).all() if (row[0], row[1]) in wanted)

@@ -15,19 +15,18 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 
 from edge.messages import Address, Emotion, Health, State, utc_seconds
 from hub.arrivals import Accepted
-from hub.store import Pair, find_pairs
+from hub.store import Pair, find_pairs, is_pair
 from hub.tables import Boot, Device
 
 JUMP_S = 30.0
 """A live message that seems to have waited for so long says that the line is wrong: a clock was set."""
 _SAME_S = 0.05  # what a line need not be written again for
 
-_DEVICES: Any = bindparam("devices", expanding=True)
 _CLOCKS = select(Device.id, Device.clock_apart_s).where(
-    Device.id.in_(_DEVICES), Device.clock_apart_s.is_not(None)
+    Device.id.in_(bindparam("devices", expanding=True)), Device.clock_apart_s.is_not(None)
 )
 _STARTS = select(Boot.device_id, Boot.boot_id, Boot.origin, Boot.live).where(
-    Boot.device_id.in_(_DEVICES), Boot.boot_id.in_(bindparam("names", expanding=True))
+    is_pair(Boot.device_id, Boot.boot_id)
 )
 
 

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 
 from engine_parts import T0, Clock, Loose, alerts, arrival, engine, hear, put, restamped
 from simulate import Device, hex_id
-from sqlalchemy import Engine, bindparam, event, insert, select, update
+from sqlalchemy import Engine, event, insert, select, update
 
 from edge.messages import MAX_BYTES, to_json
 from hub import board
 from hub.arrivals import Arrival
 from hub.escalation import BED, LEAD
-from hub.store import PAIRS, Store, find_pairs, revision
+from hub.store import PAIRS, Store, find_pairs, is_pair, revision
 from hub.tables import AlertRow, Boot
 from hub.tables import Device as DeviceRow
 
@@ -100,10 +100,7 @@ def test_pairs_are_found_once_and_no_other_is(store: Store) -> None:
         rows = [{"device_id": one, "boot_id": name, "origin": 0.0} for one in ids for name in ("x", "y")]
         connection.execute(insert(Boot), rows)
     wanted = [*((one, "x") for one in ids), (ids[-1], "y"), (ids[0], names[0]), (ids[1], names[0])]
-    query = select(Boot.device_id, Boot.boot_id).where(
-        Boot.device_id.in_(bindparam("devices", expanding=True)),
-        Boot.boot_id.in_(bindparam("names", expanding=True)),
-    )
+    query = select(Boot.device_id, Boot.boot_id).where(is_pair(Boot.device_id, Boot.boot_id))
     with store.read() as connection:
         found = [tuple(row) for row in find_pairs(connection, query, wanted)]
     assert sorted(found) == sorted(wanted[:-1]), "the last is another device's"
