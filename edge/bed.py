@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from edge.bed_memory import BedMemory
 from edge.capture import Chunk, Microphone, Source
 from edge.classifier import Classifier
 from edge.clock import Clock
 from edge.commands import CommandDesk, Gatekeeper
 from edge.config import Config
-from edge.level_memory import LevelMemory
 from edge.mute import Mute
 from edge.pipeline import Pipeline
 from edge.publisher import Publisher
@@ -38,14 +38,14 @@ class Bed:
         self.source = source
         self._outbox = outbox
         self.pipeline = Pipeline(classifier, config.gate, config.sound)
-        self._memory: LevelMemory | None = None
-        # A recording that is played has another gain than the microphone.
-        if self.pipeline.level is not None and isinstance(source, Microphone):
-            self._memory = LevelMemory(
+        self._memory: BedMemory | None = None
+        # A recording that is played is not heard by the microphone.
+        if self.pipeline.bed is not None and isinstance(source, Microphone):
+            self._memory = BedMemory(
                 Path(config.storage.folder),
                 config.microphone.device,
                 self.pipeline.model,
-                self.pipeline.level,
+                self.pipeline.bed,
                 clock.uptime_s,
             )
         self.vitals = Vitals(

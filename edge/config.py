@@ -108,7 +108,7 @@ class Sound:
     """[sound]: what is done to the sound before the model hears it."""
 
     normalise_level: bool = checked(default=True)
-    """Bring this bed's speech to the level the model learnt at, where the model tells it."""
+    """Bring this bed's speech to what the model learnt with: its level, or all that the model tells."""
     reduce_noise: bool = checked(default=True)
     """Take steady noise down where speech hardly stands out from it."""
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from edge.features import FloatArray
+from edge.learnt import Learnt
 
 FULL_MEMORY = 600
 """Windows of speech that decide: ten minutes of it at a window a second."""
@@ -32,6 +33,10 @@ class LevelNormaliser:
     def __init__(self, speech_level: float) -> None:
         """`speech_level` is `level_of` windows of ordinary speech in training, on average."""
         self.speech_level = speech_level
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything heard so far."""
         self._mean, self._count = 0.0, 0
 
     @property
@@ -41,13 +46,15 @@ class LevelNormaliser:
         return float(np.clip(trust * (self.speech_level - self._mean), -_MOST, _MOST))
 
     @property
-    def learnt(self) -> tuple[float, int]:
+    def learnt(self) -> Learnt:
         """The mean level heard (natural logarithm of energy) and of how many windows, FULL_MEMORY at most."""
-        return self._mean, self._count
+        return Learnt((self._mean,), (), self._count)
 
-    def resume(self, mean: float, windows: int) -> None:
-        """Go on from what was `learnt` before; 0.0 and 0: from nothing."""
-        self._mean, self._count = mean, windows
+    def resume(self, learnt: Learnt) -> None:
+        """Go on from what was `learnt` before. Raises ValueError where that is no level."""
+        if len(learnt.mean) != 1 or learnt.deviation or learnt.windows > FULL_MEMORY:
+            raise ValueError(f"{learnt} is no level; learn it anew")
+        (self._mean,), self._count = learnt.mean, learnt.windows
 
     def hear(self, frames: FloatArray) -> None:
         """Take notice of a window of speech, shape (window frames, coefficients)."""

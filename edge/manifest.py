@@ -31,6 +31,23 @@ class Normalisation:
 
 
 @dataclass(frozen=True, slots=True)
+class Adaptation:
+    """How a bed's speech is brought to that of training (edge.adaptation).
+
+    `mean` and `deviation` are those of training's speech, per coefficient. `doubt` windows of speech weigh
+    as much as these, `memory` windows decide. Frames within `range` (natural logarithm of energy) of their
+    window's level are speech; one further away than `outlier` deviations counts as if it lay there.
+    """
+
+    mean: tuple[float, ...] = checked()
+    deviation: tuple[float, ...] = checked(minimum=1e-6)
+    doubt: float = checked(minimum=1, maximum=10000)
+    memory: int = checked(minimum=1, maximum=100000)
+    range: float = checked(minimum=0, maximum=50)
+    outlier: float = checked(minimum=1, maximum=100)
+
+
+@dataclass(frozen=True, slots=True)
 class Tensor:
     """An int8 tensor: real = scale * (quantised - zero_point)."""
 
@@ -103,14 +120,18 @@ class Training:
     evaluation: dict[str, float] = checked()
     speech_level: float | None = checked(minimum=-50, maximum=50, default=None)
     """`edge.level.level_of` windows of ordinary speech, on average: the level the model learnt at."""
+    adaptation: Adaptation | None = checked(default=None)
+    """What the model learnt to have taken out of its bed; it takes the place of `speech_level`."""
 
     def __post_init__(self) -> None:
         """Raises ValueError where shapes or names disagree."""
         coefficients = self.front_end.coefficients
-        for name in ("mean", "deviation"):
-            length = len(getattr(self.normalisation, name))
-            if length != coefficients:
-                raise ValueError(f"normalisation.{name} has {length} values for {coefficients} coefficients")
+        for name in ("normalisation", "adaptation"):
+            part = getattr(self, name)
+            for vector in ("mean", "deviation") if part else ():
+                length = len(getattr(part, vector))
+                if length != coefficients:
+                    raise ValueError(f"{name}.{vector} has {length} values for {coefficients} coefficients")
         if len(set(self.labels)) != len(self.labels) or len(self.labels) < 2:
             raise ValueError("labels must be two or more different names")
         unknown = sorted(set(self.distress.weights) - set(self.labels))
@@ -162,6 +183,12 @@ def describe(manifest: Manifest) -> list[tuple[str, Any]]:
     level = "not known: a bed's own level is taken as it is"
     if training.speech_level is not None:
         level = f"{10 * np.log10(np.e) * training.speech_level:.1f} dB mean frame energy in ordinary speech"
+    adaptation = "none; the level alone" if training.speech_level is not None else "none"
+    if training.adaptation is not None:
+        adaptation = (
+            f"mean and deviation of speech over {training.adaptation.memory} windows;"
+            f" training weighs as much as {training.adaptation.doubt:g}"
+        )
     return [
         ("model", manifest.title),
         ("sha256", manifest.sha256),
@@ -172,6 +199,7 @@ def describe(manifest: Manifest) -> list[tuple[str, Any]]:
         ("alert", alert),
         ("chosen for", training.distress.chosen_for),
         ("speech level", level),
+        ("adaptation", adaptation),
         (
             "learnt from",
             "; ".join(

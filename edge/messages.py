@@ -162,7 +162,8 @@ class Health:
     `drift_ppm`: how much faster than the clock the microphone runs, `drifts`: how often it was found to run
     more than 1 % off; `dropped`: summaries a full outbox has
     given up; `storage`: `refused` while the disk takes no message; `certificate_days`: until the device's own
-    certificate or its authority's expires.
+    certificate or its authority's expires; `bed_windows`: windows of speech that what was learnt of this bed
+    rests on.
     """
 
     kind: ClassVar[str] = "health"
@@ -187,6 +188,7 @@ class Health:
     disk_free_mb: float | None = checked(minimum=0, maximum=1e12, default=None)
     certificate_days: float | None = checked(minimum=-1e5, maximum=1e5, default=None)
     temperature_c: float | None = checked(minimum=-60, maximum=150, default=None)
+    bed_windows: int = checked(minimum=0, maximum=_MAX_INTEGER, default=0)
     v: int = checked(minimum=VERSION, maximum=VERSION, default=VERSION)
 
 

@@ -14,13 +14,13 @@ from types import FrameType
 from typing import Protocol, TextIO
 
 from edge import memory
+from edge.bed_memory import BedMemory
 from edge.capture import Chunk, Microphone, Source
 from edge.classifier import Classifier
 from edge.clock import new_id
 from edge.config import Config, load_by_hand
 from edge.episodes import EpisodeDetector, EpisodeEvent
 from edge.errors import MicrophoneError
-from edge.level_memory import LevelMemory
 from edge.loudness import Loudness, Meter
 from edge.meter_view import Reading, screen, state_line, window_line
 from edge.model_file import read
@@ -59,7 +59,7 @@ def main(path: Path, files: Sequence[Path]) -> int:
                 raise MicrophoneError(f"the meter may not listen: {reason}")
             source = Microphone(config.microphone, stop.is_asked, on_recording=permission.light)
             why_not = permission.why_not
-            listener.recall_level(config)
+            listener.recall_bed(config)
         held.callback(source.close)
         display: Display = Screen(sys.stdout) if can_redraw(sys.stdout) else Lines(sys.stdout)
         held.callback(display.close)
@@ -98,12 +98,12 @@ class Listener:
         self._episode: str | None = None
         self._window_s = training.window.frames * training.front_end.hop_length / SAMPLE_RATE
 
-    def recall_level(self, config: Config) -> None:
-        """Begin with what the daemon has learnt of this microphone's level; it is read and never written."""
-        level = self._pipeline.level
-        if level is not None:
+    def recall_bed(self, config: Config) -> None:
+        """Begin with what the daemon has learnt of this bed; it is read and never written."""
+        bed = self._pipeline.bed
+        if bed is not None:
             folder, device = Path(config.storage.folder), config.microphone.device
-            LevelMemory(folder, device, self._pipeline.model, level, time.monotonic).recall()
+            BedMemory(folder, device, self._pipeline.model, bed, time.monotonic).recall()
 
     def hear(self, chunk: Chunk, *, is_muted: bool) -> list[WindowResult]:
         """The windows this sound completes; muted, nothing of what has been heard stays."""

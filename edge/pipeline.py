@@ -12,11 +12,13 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from edge.adaptation import BedStatistics
 from edge.classifier import distress_score
 from edge.clean_windows import CleanWindows
 from edge.config import Gate, Sound
 from edge.errors import ModelError
 from edge.features import FloatArray, MfccStream
+from edge.learnt import Learner
 from edge.level import LevelNormaliser
 from edge.manifest import Manifest, Training
 from edge.noise_reduction import NOISY_BELOW_DB
@@ -91,10 +93,8 @@ class Pipeline:
         self._windows = WindowStream(training.window, training.front_end)
         self._waiting: deque[FrameWindow] = deque()  # until they can be had with their noise reduced
         self._clean = CleanWindows(training.window, training.front_end) if sound.reduce_noise else None
-        self.level: LevelNormaliser | None = None
-        """What undoes the microphone's gain, where settings and model want that."""
-        if sound.normalise_level and training.speech_level is not None:
-            self.level = LevelNormaliser(training.speech_level)
+        self.bed = _learner(training) if sound.normalise_level else None
+        """What undoes the microphone's gain, or all that the bed does, where settings and model want that."""
         self._gate = SpeechGate(gate)
         self._pitch = PitchTrack()
         self._at_full_scale = np.zeros(0, np.intp)  # positions since the last hole, the older ones left out
@@ -156,7 +156,7 @@ class Pipeline:
         self._restart(self._origin + self._received)
 
     def _restart(self, position: int) -> None:
-        """Nothing heard so far belongs to what comes; but for the level, which is the microphone's."""
+        """Nothing heard so far belongs to what comes; but for the bed, which stays the same."""
         if self._clean is not None:
             self._clean.reset()
         self._features.reset()
@@ -179,7 +179,7 @@ class Pipeline:
             frames = window.frames
             if self._clean is not None and stretch.snr_db < NOISY_BELOW_DB:
                 frames = self._clean.frames(window)
-            judgement = judge(self._ask(self._levelled(frames)), self._training)
+            judgement = judge(self._ask(self._adapted(frames)), self._training)
             voice = self._voice(stretch)
         else:
             self._prove(window.frames)
@@ -194,11 +194,11 @@ class Pipeline:
             clipped_share=self._clipped_share(window.start, end),
         )
 
-    def _levelled(self, frames: FloatArray) -> FloatArray:
-        if self.level is None:
+    def _adapted(self, frames: FloatArray) -> FloatArray:
+        if self.bed is None:
             return frames
-        self.level.hear(frames)
-        return self.level.apply(frames)
+        self.bed.hear(frames)
+        return self.bed.apply(frames)
 
     def _voice(self, stretch: Stretch) -> Voice:
         pitch = np.zeros(stretch.levels.size, np.float32)
@@ -227,6 +227,13 @@ class Pipeline:
         self.inferences += 1
         self._unproven = 0
         return probabilities
+
+
+def _learner(training: Training) -> Learner | None:
+    """What learns from the bed for this model, if anything does."""
+    if training.adaptation is not None:
+        return BedStatistics(training.adaptation)
+    return None if training.speech_level is None else LevelNormaliser(training.speech_level)
 
 
 def judge(probabilities: FloatArray, training: Training) -> Judgement:

@@ -90,6 +90,7 @@ class Vitals:
             cpu_percent=load.cpu_percent,
             rss_mb=load.rss_mb,
             temperature_c=load.temperature_c,
+            bed_windows=0 if pipeline.bed is None else pipeline.bed.learnt.windows,
             stamp=self._clock.stamp(),
         )
 

@@ -60,7 +60,7 @@ def test_another_can_go_on_with_what_was_heard():
     old, new = LevelNormaliser(0.0), LevelNormaliser(1.0)
     for _ in range(600):
         old.hear(spoken(-10 * DB))
-    new.resume(*old.learnt)
+    new.resume(old.learnt)
     assert new.shift == pytest.approx(old.shift * (1 + 10 * DB) / (10 * DB))
 
 

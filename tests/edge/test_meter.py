@@ -16,9 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from terminals import Terminal, plain
 
+from edge.bed_memory import Kept
 from edge.classifier import Classifier
 from edge.config import Gate, load
-from edge.level_memory import Learnt
+from edge.learnt import Learnt
 from edge.loudness import Loudness
 from edge.meter import Listener
 from edge.meter_view import Reading, screen, state_line, window_line
@@ -221,7 +222,7 @@ def test_the_microphone_muted_meanwhile(terminal, config_file, noisy_microphone,
     samples, _ = soundfile.read(clips[0], dtype="int16")
     store = tmp_path / "store"
     store.mkdir()
-    (store / "level.json").write_text("{}")
+    (store / "bed.json").write_text("{}")
     before = tree(store)
     meter = terminal(
         "--config", config_file(extra=MICROPHONE), environment=noisy_microphone.environment, rows=30
@@ -268,11 +269,12 @@ def test_bad_input_is_one_sentence(edge, config_file, tmp_path, clips):
         assert "Traceback" not in err
 
 
-def test_it_begins_with_the_level_the_daemon_has_learnt(config_file, model, tmp_path):
+def test_it_begins_with_what_the_daemon_has_learnt(config_file, model, tmp_path):
     classifier, config = Classifier(read(model)), load(config_file(extra=MICROPHONE))
     (tmp_path / "store").mkdir()
-    learnt = Learnt("bedmic", classifier.manifest.title, -9.0, 100)
-    (tmp_path / "store/level.json").write_text(json.dumps(dataclasses.asdict(learnt)))
+    learnt = Learnt((-9.0,), (), 100)
+    kept = Kept("bedmic", classifier.manifest.title, learnt)
+    (tmp_path / "store/bed.json").write_text(json.dumps(dataclasses.asdict(kept)))
     listener = Listener(config, classifier)
-    listener.recall_level(config)
-    assert listener._pipeline.level.learnt == (-9.0, 100)
+    listener.recall_bed(config)
+    assert listener._pipeline.bed.learnt == learnt

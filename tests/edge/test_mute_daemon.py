@@ -138,9 +138,9 @@ def test_a_panel_that_cannot_be_had_is_a_wrong_configuration(edge, config_file):
     assert "Traceback" not in err
 
 
-def test_the_level_of_a_bed_outlives_the_daemon_and_not_the_patient(bed, microphone, scene, until, tmp_path):
+def test_what_a_bed_taught_outlives_the_daemon_not_the_patient(bed, microphone, scene, until, tmp_path):
     bed.config.write_text(bed.config.read_text() + '[microphone]\ndevice = "bedmic"\n')
-    file = tmp_path / "store" / "level.json"
+    file = tmp_path / "store" / "bed.json"
     with SoundFile(scene) as sound:
         samples = np.concatenate(list(sound.blocks()))
     process = bed.start()
@@ -149,9 +149,9 @@ def test_the_level_of_a_bed_outlives_the_daemon_and_not_the_patient(bed, microph
     until(lambda: bed.hub.of("emotion"), 15)
     process.terminate()
     process.communicate(timeout=10)
-    learnt = json.loads(file.read_text())
-    assert learnt["microphone"] == "bedmic"
-    assert learnt["windows"] >= 1
+    kept = json.loads(file.read_text())
+    assert kept["microphone"] == "bedmic"
+    assert kept["learnt"]["windows"] >= 1
     process = bed.start()
     until(lambda: bed.last()[0] == "healthy" and bed.hub.of("state")[-1]["status"] == "online", 20)
     bed.ask("forget", reason="another patient")

@@ -6,12 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge.adaptation import BedStatistics
 from edge.classifier import Classifier
 from edge.config import Gate, Sound
 from edge.episodes import EpisodeDetector
 from edge.errors import ModelError
 from edge.features import mfcc
 from edge.level import level_of
+from edge.manifest import Adaptation
 from edge.model_file import read
 from edge.pipeline import Pipeline
 from edge.sound_files import SoundFile, to_int16
@@ -59,6 +61,11 @@ def test_any_split_gives_the_same(make_scorer, sound, sizes, settings):
     assert_same(run(make_scorer(), short, [*sizes, 40000], settings), expected)
 
 
+def adaptation_of(training):
+    count = training.front_end.coefficients
+    return Adaptation((-1.0,) * count, (2.0,) * count, doubt=2.0, memory=100, range=3.5, outlier=4.0)
+
+
 @pytest.fixture(scope="module")
 def make_scorer(manifest):
     levelled = dataclasses.replace(manifest.training, speech_level=-3.0)
@@ -72,6 +79,28 @@ def make_scorer(manifest):
             return np.array([1 - share, share * 0.7, share * 0.3], np.float32)
 
     return Scorer
+
+
+def test_the_model_hears_each_window_as_what_was_heard_till_its_end_makes_it(scorer, sound):
+    training = scorer.manifest.training
+    adaptation = adaptation_of(training)
+    scorer.manifest = dataclasses.replace(
+        scorer.manifest, training=dataclasses.replace(training, adaptation=adaptation)
+    )
+    plain = Pipeline(scorer, Gate(), Sound(normalise_level=False, reduce_noise=False))
+    judged = [one.judgement for one in (*plain.feed(sound), *plain.flush())]
+    windows, scorer.seen = scorer.seen, []
+    pipeline = Pipeline(scorer, Gate(), Sound(reduce_noise=False))
+    assert [result for part in np.array_split(sound, 40) for result in pipeline.feed(part)]
+    pipeline.flush()
+    assert None not in judged[:2]
+    bed = BedStatistics(adaptation)
+    for window, seen in zip(windows, scorer.seen, strict=True):
+        bed.hear(window)
+        assert np.allclose(seen, bed.apply(window), atol=1e-3)
+    assert pipeline.bed.learnt == bed.learnt
+    pipeline.forget()  # muted, or a hole in the stream: the bed is the same
+    assert pipeline.bed.learnt == bed.learnt
 
 
 def run(scorer, samples, sizes, settings=None):

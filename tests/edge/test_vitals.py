@@ -16,7 +16,7 @@ def health(config_file, scene):
     def make(**broker):
         config = load(config_file())
         config = replace(config, broker=replace(config.broker, **broker))
-        pipeline = SimpleNamespace(frames=1, inferences=1, clipped=0, model="test 1.0.0")
+        pipeline = SimpleNamespace(frames=1, inferences=1, clipped=0, model="test 1.0.0", bed=None)
         source = Playback((scene,), lambda: True)
         told = Vitals(config, Clock(), pipeline, source, waiting=lambda: 3).health()
         source.close()

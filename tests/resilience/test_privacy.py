@@ -155,7 +155,7 @@ def test_no_sound_leaves_memory(
         "witness",
     ]
     assert not list(daemon.temporary.iterdir())
-    assert {path.name for path in (folder / "store").iterdir()} <= {"outbox.sqlite", "level.json"}
+    assert {path.name for path in (folder / "store").iterdir()} <= {"outbox.sqlite", "bed.json"}
     _assert_too_little_for_sound(found, daemon.seconds)
 
 
