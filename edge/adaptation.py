@@ -5,7 +5,7 @@ the speech heard there, window by window, without asking what was said or felt, 
 moved so that they have the mean and deviation the model learnt with. Causal: a window is judged by what
 was heard up to its own end. Until enough has been heard, the statistics of training weigh more.
 
-One function serves training and device: `train.bed` walks through each speaker's recordings with it.
+One function serves training and device: `train.beds` walks through each speaker's recordings with it.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class BedStatistics:
         away counts as if it lay there: a slammed door moves the statistics no more than a loud word.
         """
         policy = self.policy
-        spoken = frames[frames[:, 0] >= level_of(frames) - policy.range]
+        spoken = speech_of(frames, policy.range)
         deviation = self.deviation
         offsets = np.clip((spoken - self.mean) / deviation, -policy.outlier, policy.outlier) * deviation
         shift, spread = offsets.mean(axis=0), np.square(offsets).mean(axis=0)
@@ -81,6 +81,12 @@ class BedStatistics:
         scale = self._prior_deviation / self.deviation
         moved: FloatArray = ((frames - self.mean) * scale + self._prior_mean).astype(np.float32)
         return moved
+
+
+def speech_of(frames: FloatArray, range_: float) -> FloatArray:
+    """The frames of a window no further below its level than `range_`, shape (n, coefficients), n >= 1."""
+    spoken: FloatArray = frames[frames[:, 0] >= level_of(frames) - range_]
+    return spoken
 
 
 def _rounded(values: npt.NDArray[np.float64]) -> tuple[float, ...]:

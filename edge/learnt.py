@@ -11,7 +11,7 @@ from edge.fields import checked
 
 @dataclass(frozen=True, slots=True)
 class Learnt:
-    """Statistics of the speech heard at a bed: some figures, no sound. What they measure, the learner says."""
+    """Statistics of the speech heard at a bed: figures, no sound. What they measure, the learner says."""
 
     mean: tuple[float, ...] = checked(minimum=-1000, maximum=1000)
     deviation: tuple[float, ...] = checked(minimum=0, maximum=1000)

@@ -2,26 +2,78 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import soxr
 
 from edge.features import FloatArray
 
-SPEED = 0.1  # at most 10 % faster or slower, pitch with it
-GAIN_DB = 6.0
-SNR_DB = (5.0, 30.0)
-NOISE_SHARE = 0.5
+SPEED = 0.13  # at most so much faster or slower, pitch with it
+GAIN_DB = 10.0
+SNR_DB = (10.0, 30.0)
+_COLOURED = 0.5  # of the beds have a microphone and a room of their own
+_NOISY = 0.5  # of these have noise
+_REVERBERANT = 0.6  # of these have a room one hears
+_EQUALISER_DB = 6.0
+_TAPS = 512
 
 
-def augment_samples(samples: FloatArray, sample_rate: int, rng: np.random.Generator) -> FloatArray:
-    """The recording at another speed and gain, half of the time with coloured noise; shape (n',)."""
-    speed = 1 + rng.uniform(-SPEED, SPEED)
+@dataclass(frozen=True, slots=True)
+class VirtualBed:
+    """What a bed does to a voice: speed, gain, the response of microphone and room, shape (taps,), noise."""
+
+    speed: float
+    gain_db: float
+    response: FloatArray | None
+    snr_db: float | None
+
+
+def draw_bed(sample_rate: int, rng: np.random.Generator) -> VirtualBed:
+    """A bed nobody has lain in."""
+    speed, gain_db = 1 + rng.uniform(-SPEED, SPEED), rng.uniform(-GAIN_DB, GAIN_DB)
+    if rng.random() >= _COLOURED:
+        return VirtualBed(speed, gain_db, None, None)
+    response = _microphone(rng)
+    if rng.random() < _REVERBERANT:
+        response = np.convolve(response, _room(sample_rate, rng)).astype(np.float32)
+    return VirtualBed(speed, gain_db, response, rng.uniform(*SNR_DB) if rng.random() < _NOISY else None)
+
+
+def at_bed(samples: FloatArray, sample_rate: int, bed: VirtualBed, rng: np.random.Generator) -> FloatArray:
+    """The recording as it is heard at the bed, no two times the same; shape (n',)."""
+    speed = bed.speed * (1 + rng.uniform(-0.02, 0.02))
     changed = soxr.resample(samples, sample_rate * speed, sample_rate, quality="MQ")
-    if rng.random() < NOISE_SHARE:
-        changed = add_noise(changed, coloured_noise(changed.size, rng), rng.uniform(*SNR_DB))
-    gain = 10 ** (rng.uniform(-GAIN_DB, GAIN_DB) / 20)
+    if bed.response is not None:
+        size = changed.size + bed.response.size - 1
+        changed = np.fft.irfft(np.fft.rfft(changed, size) * np.fft.rfft(bed.response, size), size)
+        changed = changed[_TAPS // 2 :].astype(np.float32)
+    if bed.snr_db is not None:
+        changed = add_noise(changed, coloured_noise(changed.size, rng), bed.snr_db + rng.uniform(-4, 4))
+    gain = 10 ** ((bed.gain_db + rng.uniform(-2, 2)) / 20)
     louder: FloatArray = np.clip(changed * gain, -1, 1).astype(np.float32)
     return louder
+
+
+def _microphone(rng: np.random.Generator) -> FloatArray:
+    """A smooth linear-phase response of three gentle hills and valleys, shape (_TAPS,)."""
+    frequency = np.linspace(0, 1, _TAPS // 2 + 1)
+    curve_db = np.zeros_like(frequency)
+    for _ in range(3):
+        distance = (frequency - rng.uniform(0, 1)) / rng.uniform(0.08, 0.4)
+        curve_db += rng.uniform(-_EQUALISER_DB, _EQUALISER_DB) * np.exp(-0.5 * distance**2)
+    taps = np.roll(np.fft.irfft(10 ** (curve_db / 20)), _TAPS // 2) * np.hanning(_TAPS)
+    response: FloatArray = taps.astype(np.float32)
+    return response
+
+
+def _room(sample_rate: int, rng: np.random.Generator) -> FloatArray:
+    """The direct sound and an exponentially decaying tail of noise, shape (taps,)."""
+    size = int(sample_rate * rng.uniform(0.1, 0.5))  # until it has decayed by 60 dB
+    tail = rng.standard_normal(size) * np.exp(-6.9 * np.arange(size) / size)
+    tail *= rng.uniform(0.2, 0.8) / np.sqrt(np.sum(tail**2))
+    response: FloatArray = np.concatenate(([1.0], np.zeros(rng.integers(20, 160)), tail)).astype(np.float32)
+    return response
 
 
 def coloured_noise(size: int, rng: np.random.Generator) -> FloatArray:

@@ -1,4 +1,4 @@
-"""`bedside-train`: crossval, fit, evaluate, noise, level, card."""
+"""`bedside-train`: crossval, fit, evaluate, noise, level, bed, card."""
 
 from __future__ import annotations
 
@@ -101,6 +101,11 @@ def _parser() -> argparse.ArgumentParser:
 
     level = verbs.add_parser("level", parents=[folds], help="the folds behind other gains of the microphone")
     level.set_defaults(run=commands.level)
+
+    bed = verbs.add_parser(
+        "bed", parents=[folds], help="the folds cold, and after what a bed has taught them"
+    )
+    bed.set_defaults(run=commands.bed)
 
     card = verbs.add_parser("card", help="write the model card")
     card.add_argument("--model", type=Path, required=True, help="the .tflite file")

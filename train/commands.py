@@ -16,7 +16,7 @@ import numpy as np
 from edge import model_file
 from edge.classifier import Classifier, softmax
 from edge.errors import ConversionError, CorpusError
-from train import card, figures, metadata, metrics, operating_point, scoring
+from train import bed_conditions, card, figures, metadata, metrics, operating_point, scoring
 from train import level as level_conditions
 from train import noise as noise_conditions
 from train.corpus import Clip, corpora_of, labels_of, read_manifests, targets_of
@@ -70,21 +70,19 @@ def crossval(options: argparse.Namespace) -> None:
 
 def fit(options: argparse.Namespace) -> None:
     """Train on every recording and leave model.keras and model.json for bedside-quantize."""
-    from train.dataset import clip_features, cut_all, normalisation_of, speech_level_of  # noqa: PLC0415
+    from train.dataset import clip_features, cut_all, speech_level_of  # noqa: PLC0415
 
     clips, recipe = read_manifests(options.manifest, options.map), _recipe(options)
     labels = _several_labels(clips)
     features = clip_features(clips, FRONT_END, recipe.variants, options.cache)
-    targets = targets_of(clips, labels)
-    normalisation = normalisation_of(features, recipe.lowest)
+    from train import fit as fitting  # noqa: PLC0415 - as in crossval
+
+    material = fitting.prepare(clips, features, targets_of(clips, labels), len(labels), recipe)
     level = speech_level_of(clips, cut_all(features, WINDOW, FRONT_END))
-    training = metadata.unmeasured(labels, normalisation, corpora_of(clips), level)
+    training = metadata.unmeasured(labels, material, corpora_of(clips), level)
     training = replace(training, name=options.name, version=options.version)
     if options.crossval:
         training = _measured(training, options.crossval)
-    from train import fit as fitting  # noqa: PLC0415 - as in crossval
-
-    material = fitting.Material(features, targets, len(labels), normalisation)
     fitted = fitting.fit(material, recipe, "all recordings")
     fitting.save(fitted, options.out)
     metadata.write(training, options.out)
@@ -120,6 +118,11 @@ def noise(options: argparse.Namespace) -> None:
 def level(options: argparse.Namespace) -> None:
     """What a microphone's gain does to the folds, and what would undo it."""
     _write_rows(level_conditions.measure(options.crossval, every=options.every), options.out)
+
+
+def bed(options: argparse.Namespace) -> None:
+    """What the folds make of a stranger's voice cold, and once the bed has taught them."""
+    _write_rows(bed_conditions.measure(options.crossval, every=options.every), options.out)
 
 
 def _write_rows(rows: Sequence[Row], out: Path | None) -> None:

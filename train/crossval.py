@@ -11,11 +11,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from edge.adaptation import BedStatistics
 from edge.classifier import softmax
 from edge.features import FloatArray
 from train import fit, metadata, metrics, operating_point
+from train.beds import adapted
 from train.corpus import REQUIRED_COLUMNS, Clip, corpora_of, labels_of, targets_of
-from train.dataset import ClipFeatures, cut_all, normalisation_of, speech_level_of, windows_of
+from train.dataset import ClipFeatures, cut_all, speech_level_of
 from train.folds import Split, fingerprint
 from train.recipe import DISTRESS_EMOTIONS, FRONT_END, WINDOW, Recipe
 
@@ -41,16 +43,18 @@ def run_fold(
     if said.exists() and said.read_text() == wanted:
         with np.load(stored) as kept:
             return kept["logits"], kept["owner"]
-    chosen = [features[i] for i in training]
-    normalisation = normalisation_of(chosen, recipe.lowest)
-    material = fit.Material(chosen, targets[training], len(labels), normalisation)
+    learnt, chosen = [clips[i] for i in training], [features[i] for i in training]
+    material = fit.prepare(learnt, chosen, targets[training], len(labels), recipe)
     fitted = fit.fit(material, recipe, title)
     fit.save(fitted, folder)
-    windows, position = windows_of([features[i] for i in tested], WINDOW, FRONT_END)
-    logits, owner = fit.logits_of(fitted.network, windows, normalisation), tested[position]
-    learnt = [clips[i] for i in training]
+    # Each recording as the first thing a bed hears; `bedside-train bed` tells what comes of more.
+    cut = cut_all([features[i] for i in tested], WINDOW, FRONT_END)
+    windows = np.concatenate([adapted(BedStatistics(material.adaptation), one) for one in cut])
+    logits = fit.logits_of(fitted.network, windows, material.normalisation)
+    owner = np.repeat(tested, [len(one) for one in cut])
     level = speech_level_of(learnt, cut_all(chosen, WINDOW, FRONT_END))
-    metadata.write(metadata.unmeasured(labels, normalisation, corpora_of(learnt), level), folder)
+    description = metadata.unmeasured(labels, material, corpora_of(learnt), level)
+    metadata.write(description, folder)
     _write_manifest(learnt, folder / "train.csv")
     _write_manifest([clips[i] for i in tested], folder / "test.csv")
     np.savez(stored, logits=logits, owner=owner)

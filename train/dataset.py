@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from edge.features import FloatArray, FrontEnd, mfcc
 from edge.level import level_of
-from edge.manifest import Normalisation, Window
+from edge.manifest import Window
 from edge.windows import recording_windows
 from train import augment
 from train.corpus import Clip, read_audio
@@ -24,7 +24,7 @@ AT_REST = ("neutral", "calm")
 
 @dataclass(frozen=True, slots=True)
 class ClipFeatures:
-    """MFCC frames of one recording, shape (frames, coefficients), and of its augmented variants."""
+    """MFCC frames of one recording, shape (frames, coefficients), and as heard at each virtual bed."""
 
     frames: FloatArray
     variants: tuple[FloatArray, ...]
@@ -33,15 +33,22 @@ class ClipFeatures:
 def clip_features(
     clips: Sequence[Clip], front_end: FrontEnd, variants: int, cache: Path | None = None
 ) -> list[ClipFeatures]:
-    """Features of each clip and of `variants` augmented copies; the same clips give the same features."""
+    """Features of each clip, as recorded and at `variants` virtual beds; the same clips give the same.
+
+    A bed is a speaker's own: all recordings of the speaker are heard at the same ones.
+    """
     file = cache / f"features-{_fingerprint(clips, front_end, variants)}.npz" if cache else None
     if file and file.exists():
         return _load(file, variants + 1)
-    features = []
+    features, rate = [], front_end.sample_rate
+    beds = {
+        speaker: [augment.draw_bed(rate, np.random.default_rng([number, bed])) for bed in range(variants)]
+        for number, speaker in enumerate(sorted({clip.speaker for clip in clips}))
+    }
     for number, clip in enumerate(tqdm(clips, desc="features", unit="clip")):
-        samples = read_audio(clip.path, front_end.sample_rate)
+        samples = read_audio(clip.path, rate)
         rng = np.random.default_rng([number, variants])
-        copies = (augment.augment_samples(samples, front_end.sample_rate, rng) for _ in range(variants))
+        copies = (augment.at_bed(samples, rate, bed, rng) for bed in beds[clip.speaker])
         features.append(
             ClipFeatures(mfcc(samples, front_end), tuple(mfcc(copy, front_end) for copy in copies))
         )
@@ -52,17 +59,6 @@ def clip_features(
         np.savez(partial, lengths=[len(array) for array in arrays], frames=np.concatenate(arrays))
         partial.replace(file)
     return features
-
-
-def normalisation_of(features: Sequence[ClipFeatures], lowest: float) -> Normalisation:
-    """Mean and deviation a coefficient over all frames of these recordings."""
-    frames = np.concatenate([clip.frames for clip in features])
-    mean, deviation = frames.mean(axis=0), frames.std(axis=0)
-    return Normalisation(
-        mean=tuple(round(float(value), 5) for value in mean),
-        deviation=tuple(round(float(value), 5) + 1e-3 for value in deviation),
-        lowest=lowest,
-    )
 
 
 def cut_all(features: Sequence[ClipFeatures], window: Window, front_end: FrontEnd) -> list[FloatArray]:

@@ -15,24 +15,43 @@ from tqdm import tqdm
 
 from edge.classifier import normalise
 from edge.features import FloatArray
-from edge.manifest import Normalisation
+from edge.manifest import Adaptation, Normalisation
 from edge.windows import silence_frame
+from train import beds
 from train.augment import crop, mask_time
+from train.corpus import Clip
 from train.dataset import ClipFeatures
 from train.network import build
 from train.recipe import FRONT_END, WINDOW, Recipe
+
+_STATISTICS_BATCHES = 24
 
 Targets = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """What a network learns from: recordings, the label index of each, and how many labels there are."""
+    """What a network learns from: recordings, the label index of each, and how many labels there are.
+
+    `histories`: what each one's bed had taught before (train.beds.histories).
+    """
 
     features: Sequence[ClipFeatures]
     targets: Targets
     classes: int
     normalisation: Normalisation
+    adaptation: Adaptation
+    histories: FloatArray
+
+
+def prepare(
+    clips: Sequence[Clip], features: Sequence[ClipFeatures], targets: Targets, classes: int, recipe: Recipe
+) -> Material:
+    """What a network learns from these recordings, their statistics and beds included."""
+    adaptation = beds.adaptation_of(features, recipe)
+    normalisation = beds.normalisation_of(adaptation, recipe)
+    histories = beds.histories(clips, features, adaptation, recipe)
+    return Material(features, targets, classes, normalisation, adaptation, histories)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +68,9 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
     def __init__(self, material: Material, recipe: Recipe) -> None:
         super().__init__()
         self._targets, self._classes, self._recipe = material.targets, material.classes, recipe
-        normalisation = material.normalisation
-        self._padding = normalise(silence_frame(FRONT_END)[np.newaxis], normalisation)[0]
-        self._clips = [
-            [normalise(frames, normalisation) for frames in (clip.frames, *clip.variants)]
-            for clip in material.features
-        ]
+        self._clips = [(clip.frames, *clip.variants) for clip in material.features]
+        self._cold = np.array((material.normalisation.mean, material.normalisation.deviation), np.float32)
+        self._histories = material.histories
         self._rng = np.random.default_rng(recipe.seed)
         self._order = self._rng.permutation(len(self._clips))
 
@@ -70,7 +86,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         """Windows, shape (batch, frames, coefficients), and class shares, shape (batch, classes)."""
         size = self._recipe.batch
         chosen = self._order[index * size : (index + 1) * size]
-        windows = np.stack([self._draw(self._clips[clip]) for clip in chosen])
+        windows = np.stack([self._draw(clip) for clip in chosen])
         targets = np.eye(self._classes, dtype=np.float32)[self._targets[chosen]]
         if self._recipe.mixup == 0:
             return windows, targets
@@ -80,10 +96,15 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         windows = share[:, None, None] * windows + (1 - share)[:, None, None] * windows[other]
         return windows, share[:, None] * targets + (1 - share)[:, None] * targets[other]
 
-    def _draw(self, variants: list[FloatArray]) -> FloatArray:
-        frames = variants[self._rng.integers(len(variants))]
-        window = crop(frames, WINDOW.frames, self._padding, self._rng)
-        return mask_time(window, np.zeros_like(self._padding), self._rng)
+    def _draw(self, clip: int) -> FloatArray:
+        """A window of the recording at one of its beds, as the bed has it after all it has heard, or cold."""
+        variant = self._rng.integers(len(self._clips[clip]))
+        window = crop(self._clips[clip][variant], WINDOW.frames, silence_frame(FRONT_END), self._rng)
+        mean, deviation = self._cold
+        if self._rng.random() >= self._recipe.cold:
+            mean, deviation = self._histories[clip, variant, self._rng.integers(self._recipe.orders)]
+        normalised = np.maximum((window - mean) / deviation, np.float32(self._recipe.lowest))
+        return mask_time(normalised, np.zeros_like(mean), self._rng)
 
 
 def fit(material: Material, recipe: Recipe, title: str) -> Fitted:
@@ -105,9 +126,18 @@ def fit(material: Material, recipe: Recipe, title: str) -> Fitted:
     )
     with tqdm(total=recipe.epochs, desc=title, unit="epoch") as bar:
         history = network.fit(batches, epochs=recipe.epochs, verbose=0, callbacks=[_Progress(bar)]).history
-    # fit() leaves the averaged weights in place, but batch statistics belong to the last raw ones.
+    _measure_batch_statistics(network, batches)
     curve = {name: [round(float(value), 5) for value in values] for name, values in history.items()}
     return Fitted(network, curve)
+
+
+def _measure_batch_statistics(network: Any, batches: Batches) -> None:
+    """fit() leaves the averaged weights in place, but the batch statistics of the last raw ones."""
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = 0.8
+    for number in range(min(_STATISTICS_BATCHES, len(batches))):
+        network(batches[number][0], training=True)
 
 
 class _Progress(keras.callbacks.Callback):  # type: ignore[misc]

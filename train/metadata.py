@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Protocol
 
 from edge.errors import CorpusError
 from edge.fields import FieldError, decode, encode
-from edge.manifest import Corpus, Distress, EpisodePolicy, Normalisation, Training
+from edge.manifest import Adaptation, Corpus, Distress, EpisodePolicy, Normalisation, Training
 from train.recipe import DISTRESS_EMOTIONS, FRONT_END, WINDOW
 
 FILE = "model.json"
 
 
+class Learnt(Protocol):
+    """What was learnt of the recordings but for the network (train.fit.Material)."""
+
+    @property
+    def normalisation(self) -> Normalisation: ...  # noqa: D102 - as in the manifest
+
+    @property
+    def adaptation(self) -> Adaptation: ...  # noqa: D102
+
+
 def unmeasured(
     labels: tuple[str, ...],
-    normalisation: Normalisation,
+    learnt: Learnt,
     corpora: tuple[Corpus, ...],
     speech_level: float | None = None,
 ) -> Training:
@@ -28,12 +39,13 @@ def unmeasured(
         labels=labels,
         front_end=FRONT_END,
         window=WINDOW,
-        normalisation=normalisation,
+        normalisation=learnt.normalisation,
         temperature=1.0,
         distress=Distress(weights, policy, "nothing: the thresholds are placeholders, not measured"),
         corpora=corpora,
         evaluation={},
         speech_level=speech_level,
+        adaptation=learnt.adaptation,
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from edge.features import dct_matrix
 
 
-def build(window_frames: int, coefficients: int, classes: int, dropout: float = 0.3) -> keras.Model:
+def build(window_frames: int, coefficients: int, classes: int, dropout: float = 0.2) -> keras.Model:
     """MFCC window (window_frames, coefficients), normalised, to one logit a class.
 
     A cepstrum hides neighbourhood in frequency, which convolutions live on. The first layer, a 1x1
@@ -25,12 +25,11 @@ def build(window_frames: int, coefficients: int, classes: int, dropout: float = 
         [dct_matrix(coefficients, coefficients).T[None, None], np.zeros(coefficients, np.float32)]
     )
     x = layers.Reshape((window_frames, coefficients, 1))(x)
-    # Half of both resolutions goes at once: the picture is smooth, and most of the cost would lie here.
+    # Both resolutions go early: the picture is smooth, and most of the cost would lie here.
     x = _block(x, 16, 5, stride=2, dropout=0)
-    x = _block(x, 32, 3, stride=1, dropout=dropout / 3)
-    x = layers.MaxPooling2D(2)(x)
-    x = _block(x, 64, 3, stride=1, dropout=dropout / 3)
-    x = layers.MaxPooling2D(2)(x)
+    x = _block(x, 32, 3, stride=2, dropout=dropout / 4)
+    x = _block(x, 64, 3, stride=(1, 2), dropout=dropout / 3)
+    x = layers.MaxPooling2D((2, 1))(x)
     x = _block(x, 96, 3, stride=1, dropout=dropout / 3)
     # The whole height at once: pitch and formants mean something only together.
     x = layers.Conv2D(128, (3, x.shape[2]), use_bias=False)(x)
@@ -41,7 +40,7 @@ def build(window_frames: int, coefficients: int, classes: int, dropout: float = 
     return keras.Model(inputs, layers.Dense(classes, name="logits")(x), name="bedside_cnn")
 
 
-def _block(x: Any, filters: int, kernel: int, *, stride: int, dropout: float) -> Any:
+def _block(x: Any, filters: int, kernel: int, *, stride: int | tuple[int, int], dropout: float) -> Any:
     layers = keras.layers
     x = layers.Conv2D(filters, kernel, strides=stride, padding="same", use_bias=False)(x)
     x = layers.BatchNormalization()(x)

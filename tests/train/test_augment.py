@@ -39,9 +39,14 @@ def test_silence_stays_silent():
     assert augment.add_noise(silence, np.ones(1600, np.float32), 10) is silence
 
 
-def test_the_same_seed_gives_the_same_variant_within_full_scale():
+@pytest.mark.parametrize("number", range(8))  # with and without a microphone, a room, noise
+def test_the_same_bed_and_seed_give_the_same_within_full_scale(number):
     voice = np.sin(np.arange(16000) / 10).astype(np.float32)
-    first, again = (augment.augment_samples(voice, 16000, np.random.default_rng(7)) for _ in range(2))
+    bed = augment.draw_bed(16000, np.random.default_rng(number))
+    first, again = (augment.at_bed(voice, 16000, bed, np.random.default_rng(7)) for _ in range(2))
     assert np.array_equal(first, again)
+    assert first.dtype == np.float32
     assert np.abs(first).max() <= 1
-    assert abs(len(first) / 16000 - 1) <= augment.SPEED / (1 - augment.SPEED)
+    tail = 0 if bed.response is None else bed.response.size
+    assert 16000 / 1.16 < len(first) < 16000 / 0.85 + tail
+    assert np.abs(first[:12000]).max() > 0.05
