@@ -9,8 +9,7 @@ import numpy as np
 from edge.features import FrontEnd
 from edge.manifest import Window
 
-# 50 ms frames every 20 ms: long enough to tell the harmonics of a man's voice apart. All 64 coefficients
-# of 64 mel filters: nothing of them is smoothed away.
+# 50 ms frames every 20 ms: long enough to tell the harmonics of a man's voice apart.
 FRONT_END = FrontEnd(
     sample_rate=16000,
     frame_length=800,
@@ -18,7 +17,7 @@ FRONT_END = FrontEnd(
     fft_length=1024,
     window="hamming",
     mel_bins=64,
-    coefficients=64,
+    coefficients=40,
     low_hz=20.0,
     high_hz=8000.0,
     pre_emphasis=0.97,
