@@ -45,33 +45,25 @@ def histories(
     """Mean and deviation of the bed just before each recording is heard there.
 
     Shape (recordings, 1 + variants, orders, 2, coefficients): at the bed of the recording itself and at
-    each virtual one. In the even orders the bed has heard the speaker's recordings in random order, in
-    the odd ones only what was spoken at rest, or some of it: a bed's ordinary speech.
+    each virtual one, in as many random orders of the speaker's recordings; in the last of them what
+    was spoken at rest comes first.
     """
     rng = np.random.default_rng(recipe.seed)
     variants = 1 + len(features[0].variants)
     result = np.zeros((len(clips), variants, recipe.orders, 2, FRONT_END.coefficients), np.float32)
     for own in by_speaker(clips):
-        resting = [i for i in own if clips[i].emotion in AT_REST]
         for variant in range(variants):
             frames = {i: (features[i].frames, *features[i].variants)[variant] for i in own}
             windows = {i: recording_windows(frames[i], WINDOW, FRONT_END) for i in own}
             for order in range(recipe.orders):
-                heard = [int(i) for i in rng.permutation(resting if order % 2 else own)]
-                states = _states(BedStatistics(adaptation), [windows[i] for i in heard])
-                result[heard, variant, order] = states[:-1]
-                for i in set(own) - set(heard):
-                    result[i, variant, order] = states[rng.integers(len(states))]
+                heard = list(rng.permutation(own))
+                if order == recipe.orders - 1:
+                    heard.sort(key=lambda i: clips[i].emotion not in AT_REST)
+                bed = BedStatistics(adaptation)
+                for i in heard:
+                    result[i, variant, order] = bed.mean, bed.deviation
+                    hear_all(bed, windows[i][::2])  # those between overlap with both
     return result
-
-
-def _states(bed: BedStatistics, recordings: Sequence[FloatArray]) -> FloatArray:
-    """Mean and deviation before the first, after each, shape (1 + recordings, 2, coefficients)."""
-    states = [np.stack((bed.mean, bed.deviation))]
-    for windows in recordings:
-        hear_all(bed, windows[::2])  # those between overlap with both
-        states.append(np.stack((bed.mean, bed.deviation)))
-    return np.array(states, np.float32)
 
 
 def by_speaker(clips: Sequence[Clip]) -> list[list[int]]:

@@ -43,7 +43,7 @@ class Recipe:
     variants: int = 5  # virtual beds each speaker is also heard at
     lowest: float = -6.0  # deviations; digital silence lies far below any voice
     cold: float = 0.25  # share of windows that are learnt as the first thing a bed hears
-    orders: int = 4  # in which each speaker's recordings are heard at each bed
+    orders: int = 3  # in which each speaker's recordings are heard at each bed
     doubt: float = 10.0  # windows of speech; this and the rest: edge.manifest.Adaptation
     memory: int = 7200
     speech_range: float = 3.45  # 15 dB as a logarithm of energy
