@@ -7,11 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 from tqdm import tqdm
 
+from edge.adaptation import BedStatistics
 from edge.classifier import normalise
 from edge.errors import ConversionError
 from edge.features import FloatArray, mfcc
 from edge.manifest import Training
 from edge.windows import recording_windows, silence_frame
+from train.beds import adapted
 from train.corpus import Clip, read_audio
 
 
@@ -31,6 +33,8 @@ def choose_clips(clips: Sequence[Clip], count: int) -> list[Clip]:
 def clip_windows(clips: Sequence[Clip], training: Training, title: str) -> list[FloatArray]:
     """The windows of each clip as the device makes and normalises them, each (k, frames, coefficients).
 
+    Each clip is the first thing its bed hears.
+
     Raises ConversionError where all recordings are silent: scales chosen from silence fit nothing.
     """
     result, loudest = [], 0.0
@@ -38,6 +42,8 @@ def clip_windows(clips: Sequence[Clip], training: Training, title: str) -> list[
         samples = read_audio(clip.path, training.front_end.sample_rate)
         loudest = max(loudest, float(np.abs(samples).max()))
         windows = recording_windows(mfcc(samples, training.front_end), training.window, training.front_end)
+        if training.adaptation is not None:
+            windows = adapted(BedStatistics(training.adaptation), windows)
         result.append(np.stack([normalise(window, training.normalisation) for window in windows]))
     if loudest < 1e-3:
         raise ConversionError(
