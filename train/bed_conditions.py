@@ -55,9 +55,9 @@ def _judge(
     rng = np.random.default_rng(choice)
     probabilities = []
     for i in judged:
-        before = _before(fold.tested, mates[i], condition, rng)
-        heard = _as_heard(fold, windows, i, condition, before)
-        probabilities.append(np.mean([fold.classifier.probabilities(window) for window in heard], axis=0))
+        heard = before(fold.tested, mates[i], condition, rng)
+        given = _as_heard(fold, windows, i, condition, heard)
+        probabilities.append(np.mean([fold.classifier.probabilities(window) for window in given], axis=0))
     clips = [fold.tested[i] for i in judged]
     training = fold.classifier.manifest.training
     columns = [training.labels.index(name) for name in training.distress.weights]
@@ -66,7 +66,7 @@ def _judge(
     return uar(probabilities, clips, fold.classifier), float(area)
 
 
-def _before(
+def before(
     clips: Sequence[Clip], mates: Sequence[int], condition: str, rng: np.random.Generator
 ) -> Sequence[int]:
     """The recordings heard before."""

@@ -32,7 +32,7 @@ DISTRESS_EMOTIONS = ("angry", "fearful", "sad")
 class Recipe:
     """How one network is trained. No early stopping: the schedule is fixed, so nothing is selected."""
 
-    epochs: int = 60
+    epochs: int = 50
     batch: int = 48
     learning_rate: float = 3e-3
     warm_up_epochs: int = 5

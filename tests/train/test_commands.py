@@ -78,6 +78,7 @@ def test_evaluate_refuses_labels_the_model_lacks(small_manifest, device_model):
         (["evaluate", "--manifest", "MANIFEST", "--model", "MANIFEST"], 65, "is no TFLite model"),
         (["noise", "--crossval", "nowhere", "--noise", "MODEL"], 66, "holds no fold-*/model.tflite"),
         (["level", "--crossval", "nowhere"], 66, "holds no fold-*/model.tflite"),
+        (["bed", "--crossval", "nowhere"], 66, "holds no fold-*/model.tflite"),
         (["card", "--model", "MODEL", "--crossval", "nowhere", "--out", "out"], 66, "no finished cross"),
     ],
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Noise and gain on fold models: the conditions themselves, and both verbs on a fold of four recordings."""
+"""Noise, gain and bed on fold models: the conditions, and the verbs on a fold of four recordings."""
 
 import json
 import shutil
@@ -11,6 +11,8 @@ import pytest
 
 from edge.config import Gate
 from edge.speech_gate import SpeechGate
+from train.bed_conditions import CONDITIONS, before
+from train.corpus import Clip
 from train.noise import Heard
 from train.robustness import LEAD, in_noise
 
@@ -93,3 +95,18 @@ def voice_like():
         gate.feed(sound)
         stretches.append(gate.stretch(0, 48000))
     return stretches
+
+
+def test_bed(crossval, tmp_path):
+    _, rows = measured(tmp_path, "bed", "--crossval", crossval)
+    assert [row["condition"] for row in rows] == list(CONDITIONS)
+    figures = {row["condition"]: row["figures"] for row in rows}
+    assert all(0 <= value <= 1 for one in figures.values() for values in one.values() for value in values)
+
+
+def test_a_bed_has_never_heard_what_is_judged_before():
+    clips = [Clip(Path(name), "a", name, "corpus", "-") for name in ("calm", "sad", "neutral", "angry")]
+    rng = np.random.default_rng(0)
+    assert before(clips, [1, 2, 3], "cold", rng) == []
+    assert before(clips, [1, 2, 3], "after all at rest", rng) == [2]
+    assert sorted(before(clips, [1, 2, 3], "after 20 utterances", rng)) == [1, 2, 3]
