@@ -44,7 +44,8 @@ def test_the_threshold_keeps_its_promise(negatives, positives, false_rate):
     scores = np.array([*negatives, *positives], np.float32)
     positive = np.arange(len(scores)) >= len(negatives)
     threshold, found = metrics.threshold_for(scores, positive, false_rate)
-    assert (scores[~positive] >= threshold).mean() <= false_rate
+    # The last digit of a rate times a count may be rounded up.
+    assert (scores[~positive] >= threshold).mean() <= false_rate + 1e-9
     assert found == (scores[positive] >= threshold).mean()
 
 
