@@ -11,10 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from edge.classifier import Classifier, distress_score
+from edge.classifier import Classifier
 from edge.config import Gate, Sound
 from edge.errors import AudioFileError, BedsideError
-from edge.manifest import Training
 from edge.model_file import read
 from edge.pipeline import Judgement, Pipeline, WindowResult
 from edge.sound_files import SoundFile
@@ -52,7 +51,7 @@ def analyse(path: Path, classifier: Classifier, gate: Gate) -> Analysis:
     training = classifier.manifest.training
     return Analysis(
         windows=tuple(windows),
-        whole=_whole(windows, training),
+        whole=_whole(windows, training.labels),
         manner=manner([window.voice for window in windows if window.voice is not None]),
         clipped_share=pipeline.clipped / max(1, samples),
         seconds=samples / training.front_end.sample_rate,
@@ -60,16 +59,16 @@ def analyse(path: Path, classifier: Classifier, gate: Gate) -> Analysis:
     )
 
 
-def _whole(windows: Sequence[WindowResult], training: Training) -> Judgement | None:
+def _whole(windows: Sequence[WindowResult], labels: Sequence[str]) -> Judgement | None:
     spoken = [window.judgement for window in windows if window.judgement is not None]
     if not spoken:
         return None
-    rows = np.array([[one.probabilities[label] for label in training.labels] for one in spoken], np.float32)
+    rows = np.array([[one.probabilities[label] for label in labels] for one in spoken], np.float32)
     mean = rows.mean(axis=0)
     return Judgement(
-        emotion=training.labels[int(mean.argmax())],
-        probabilities={label: float(share) for label, share in zip(training.labels, mean, strict=True)},
-        distress=distress_score(mean, training.labels, training.distress),
+        emotion=labels[int(mean.argmax())],
+        probabilities={label: float(share) for label, share in zip(labels, mean, strict=True)},
+        distress=float(np.mean([one.distress for one in spoken])),
     )
 
 

@@ -40,9 +40,9 @@ def model(config: Config) -> list[Finding]:
         check_labels(classifier.manifest)
         config.episodes.policy(training.distress.policy)
         window = np.zeros((training.window.frames, training.front_end.coefficients), np.float32)
-        classifier.probabilities(window)  # the first one takes longer
+        classifier.judge(window)  # the first one takes longer
         start = time.perf_counter()
-        classifier.probabilities(window)
+        classifier.judge(window)
         took_s = time.perf_counter() - start
     except BedsideError as error:
         return [red("model", error, "copy the model again")]

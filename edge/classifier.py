@@ -1,8 +1,9 @@
-"""One window of features in, one probability an emotion out: the int8 model on one thread."""
+"""One window of features in, a probability an emotion and a distress score out: int8, on one thread."""
 
 from __future__ import annotations
 
 import importlib
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,12 +11,20 @@ import numpy.typing as npt
 
 from edge.errors import ModelError
 from edge.features import FloatArray
-from edge.manifest import Distress, Normalisation, Tensor
+from edge.manifest import Normalisation, Tensor, Training
 from edge.model_file import ModelFile
 from edge.quiet import quiet
 
 _RUNTIMES = ("tflite_runtime.interpreter", "ai_edge_litert.interpreter")
 _REMEDY = "convert it again with bedside-quantize"
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What a model says: probabilities, shape (..., labels), and distress scores from 0 to 1, shape (...)."""
+
+    probabilities: FloatArray
+    distress: FloatArray
 
 
 class Classifier:
@@ -46,14 +55,14 @@ class Classifier:
         """The emotions, in the order of the probabilities."""
         return self.manifest.training.labels
 
-    def probabilities(self, window: FloatArray) -> FloatArray:
-        """Probabilities, shape (labels,), of MFCC frames as computed, shape (window frames, coefficients)."""
+    def judge(self, window: FloatArray) -> Judged:
+        """What the model says of MFCC frames as computed, shape (window frames, coefficients)."""
         normalised = normalise(window, self.manifest.training.normalisation)
         logits = dequantise(self.invoke(quantise(normalised, self.manifest.input)), self.manifest.output)
-        return softmax(logits / np.float32(self.manifest.training.temperature))
+        return judged(logits, self.manifest.training)
 
     def invoke(self, window: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
-        """The int8 output, shape (labels,), for an int8 window, shape (window frames, coefficients)."""
+        """The int8 output, shape (outputs,), for an int8 window, shape (window frames, coefficients)."""
         self._interpreter.set_tensor(self._input, window[np.newaxis])
         self._interpreter.invoke()
         output: npt.NDArray[np.int8] = self._interpreter.get_tensor(self._output)[0]
@@ -88,10 +97,20 @@ def softmax(logits: FloatArray) -> FloatArray:
     return result
 
 
-def distress_score(probabilities: FloatArray, labels: tuple[str, ...], distress: Distress) -> float:
-    """Sum of weight * probability, held within 0 to 1."""
-    weights = np.array([distress.weights.get(label, 0.0) for label in labels])
-    return float(np.clip(weights @ probabilities, 0, 1))
+def sigmoid(logits: FloatArray) -> FloatArray:
+    """1 / (1 + exp(-logit)), by a way that overflows nowhere."""
+    result: FloatArray = 0.5 + 0.5 * np.tanh(logits / 2)
+    return result
+
+
+def judged(logits: FloatArray, training: Training) -> Judged:
+    """What logits, shape (..., outputs), say; a distress output's come after those of the labels."""
+    labels, distress = training.labels, training.distress
+    probabilities = softmax(logits[..., : len(labels)] / np.float32(training.temperature))
+    if distress.temperature is not None:
+        return Judged(probabilities, sigmoid(logits[..., len(labels)] / np.float32(distress.temperature)))
+    weights = np.array([distress.weights.get(label, 0.0) for label in labels], np.float32)
+    return Judged(probabilities, np.clip(probabilities @ weights, 0, 1))
 
 
 def tensors(flatbuffer: bytes) -> tuple[Tensor, Tensor]:

@@ -56,7 +56,7 @@ class EpisodeDetector:
     def __init__(self, policy: EpisodePolicy, distress: Distress, new_id: Callable[[], str]) -> None:
         """`distress` says which emotions may be named as the cause; `new_id` names episodes."""
         self.policy = policy
-        self._weights = distress.weights
+        self._weights = distress.naming
         self._new_id = new_id
         self._score: float | None = None
         self._heard_s = 0.0  # end of the last window with speech
@@ -167,7 +167,7 @@ class EpisodeDetector:
 
 
 def leading_emotion(results: Sequence[WindowResult], weights: dict[str, float]) -> str:
-    """The emotion with the largest weight * probability over windows with speech, at least one."""
+    """The emotion with the largest weight * probability over windows with speech, else `distressed`."""
     totals: dict[str, float] = {}
     for result in results:
         if result.judgement is not None:

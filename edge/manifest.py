@@ -85,11 +85,35 @@ class EpisodePolicy:
 
 @dataclass(frozen=True, slots=True)
 class Distress:
-    """The distress score, sum of weight * probability, and the policy it was chosen for."""
+    """Where the distress score comes from, and the policy it was chosen for.
 
-    weights: dict[str, float] = checked(minimum=0, maximum=1)
-    policy: EpisodePolicy = checked()
-    chosen_for: str = checked(minimum=1, maximum=500)
+    With `weights` it is the sum of weight * probability. With `temperature` the model has one output more
+    than labels, the last, and the score is sigmoid(that output / temperature). There is exactly one of them.
+    """
+
+    weights: dict[str, float] = checked(minimum=0, maximum=1, default_factory=dict)
+    # Required, as __post_init__ sees to; they have defaults because the field before them has one.
+    policy: EpisodePolicy = checked(default=None)
+    chosen_for: str = checked(minimum=1, maximum=500, default=None)
+    temperature: float | None = checked(minimum=0.01, maximum=100, default=None)
+    causes: tuple[str, ...] = checked(default=())
+    """The emotions an episode may be named after, where no weights tell."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError unless there is one source of the score, and a policy."""
+        for name in ("policy", "chosen_for"):
+            if getattr(self, name) is None:
+                raise ValueError(f"{name} is missing")
+        if bool(self.weights) == (self.temperature is not None):
+            raise ValueError(
+                f"weights are {self.weights} and temperature is {self.temperature}; give exactly one of them:"
+                " weights of the emotions, or the temperature of the model's own distress output"
+            )
+
+    @property
+    def naming(self) -> dict[str, float]:
+        """How much the probability of each emotion counts when an episode is named after one."""
+        return self.weights or dict.fromkeys(self.causes, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +158,15 @@ class Training:
                     raise ValueError(f"{name}.{vector} has {length} values for {coefficients} coefficients")
         if len(set(self.labels)) != len(self.labels) or len(self.labels) < 2:
             raise ValueError("labels must be two or more different names")
-        unknown = sorted(set(self.distress.weights) - set(self.labels))
-        if unknown:
-            raise ValueError(f"distress.weights names {', '.join(unknown)}, which labels do not have")
+        for name in ("weights", "causes"):
+            unknown = sorted(set(getattr(self.distress, name)) - set(self.labels))
+            if unknown:
+                raise ValueError(f"distress.{name} names {', '.join(unknown)}, which labels do not have")
+
+    @property
+    def outputs(self) -> int:
+        """How many values the model answers: one a label, and one more where distress is an output."""
+        return len(self.labels) + (self.distress.temperature is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +186,12 @@ class Manifest:
         expected = (1, training.window.frames, training.front_end.coefficients)
         if self.input.shape != expected:
             raise ValueError(f"the input is {self.input.shape}, the front end makes {expected}")
-        if self.output.shape != (1, len(training.labels)):
-            raise ValueError(f"the output is {self.output.shape} for {len(training.labels)} labels")
+        if self.output.shape != (1, training.outputs):
+            more = " and a distress output" if training.outputs > len(training.labels) else ""
+            raise ValueError(
+                f"the output is {self.output.shape} for {len(training.labels)} labels{more};"
+                f" it must be {(1, training.outputs)}"
+            )
 
     @property
     def title(self) -> str:
@@ -195,7 +229,7 @@ def describe(manifest: Manifest) -> list[tuple[str, Any]]:
         ("labels", ", ".join(training.labels)),
         ("front end", bands),
         ("window", f"{seconds:g} s every {hop:g} s, shape {'x'.join(map(str, manifest.input.shape))}"),
-        ("distress", " + ".join(f"{weight:g} {name}" for name, weight in training.distress.weights.items())),
+        ("distress", _source(training.distress)),
         ("alert", alert),
         ("chosen for", training.distress.chosen_for),
         ("speech level", level),
@@ -209,3 +243,10 @@ def describe(manifest: Manifest) -> list[tuple[str, Any]]:
         *((f"evaluation {name}", f"{value:.3f}") for name, value in training.evaluation.items()),
         *((f"made with {name}", value) for name, value in manifest.tools.items()),
     ]
+
+
+def _source(distress: Distress) -> str:
+    if distress.temperature is None:
+        return " + ".join(f"{weight:g} {name}" for name, weight in distress.weights.items())
+    named = f"; episodes named after {', '.join(distress.causes)}" if distress.causes else ""
+    return f"an output of its own, temperature {distress.temperature:g}{named}"

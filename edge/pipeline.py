@@ -6,6 +6,7 @@ Pure: no files, no clock; time is counted in samples.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.adaptation import BedStatistics
-from edge.classifier import distress_score
+from edge.classifier import Judged
 from edge.clean_windows import CleanWindows
 from edge.config import Gate, Sound
 from edge.errors import ModelError
@@ -40,8 +41,8 @@ class Scorer(Protocol):
 
     manifest: Manifest
 
-    def probabilities(self, window: FloatArray) -> FloatArray:
-        """Probabilities, shape (labels,), of MFCC frames, shape (window frames, coefficients)."""
+    def judge(self, window: FloatArray) -> Judged:
+        """What MFCC frames, shape (window frames, coefficients), sound like."""
         ...
 
 
@@ -179,7 +180,7 @@ class Pipeline:
             frames = window.frames
             if self._clean is not None and stretch.snr_db < NOISY_BELOW_DB:
                 frames = self._clean.frames(window)
-            judgement = judge(self._ask(self._adapted(frames)), self._training)
+            judgement = _judgement(self._ask(self._adapted(frames)), self._training.labels)
             voice = self._voice(stretch)
         else:
             self._prove(window.frames)
@@ -216,17 +217,17 @@ class Pipeline:
         if self._unproven >= PROOF_EVERY:
             self._ask(frames)
 
-    def _ask(self, frames: FloatArray) -> FloatArray:
-        """The model's probabilities. Raises ModelError where they are no numbers."""
-        probabilities = self._scorer.probabilities(frames)
-        if not np.isfinite(probabilities).all():
+    def _ask(self, frames: FloatArray) -> Judged:
+        """What the model says. Raises ModelError where that is no numbers."""
+        answer = self._scorer.judge(frames)
+        if not (np.isfinite(answer.probabilities).all() and np.isfinite(answer.distress)):
             raise ModelError(
-                f"the model {self.model} answers {probabilities.tolist()}; it must answer numbers:"
-                " copy or convert it again"
+                f"the model {self.model} answers {answer.probabilities.tolist()} and distress"
+                f" {answer.distress}; it must answer numbers: copy or convert it again"
             )
         self.inferences += 1
         self._unproven = 0
-        return probabilities
+        return answer
 
 
 def _learner(training: Training) -> Learner | None:
@@ -236,12 +237,11 @@ def _learner(training: Training) -> Learner | None:
     return None if training.speech_level is None else LevelNormaliser(training.speech_level)
 
 
-def judge(probabilities: FloatArray, training: Training) -> Judgement:
-    """What probabilities, shape (labels,), say."""
+def _judgement(answer: Judged, labels: Sequence[str]) -> Judgement:
     return Judgement(
-        emotion=training.labels[int(probabilities.argmax())],
+        emotion=labels[int(answer.probabilities.argmax())],
         probabilities={
-            label: float(value) for label, value in zip(training.labels, probabilities, strict=True)
+            label: float(value) for label, value in zip(labels, answer.probabilities, strict=True)
         },
-        distress=distress_score(probabilities, training.labels, training.distress),
+        distress=float(answer.distress),
     )

@@ -15,6 +15,7 @@ from train.beds import adapted, by_speaker, hear_all
 from train.corpus import Clip, read_audio
 from train.dataset import AT_REST
 from train.robustness import SAMPLE_RATE, Fold, Row, folds_in, uar, windows_in
+from train.scoring import distress_emotions, judge, together
 
 CONDITIONS = {
     "as it is": 0,
@@ -53,17 +54,15 @@ def _judge(
     """UAR and distress AUC."""
     mates = {i: [j for j in own if j != i] for own in by_speaker(fold.tested) for i in own}
     rng = np.random.default_rng(choice)
-    probabilities = []
+    each = []
     for i in judged:
         heard = before(fold.tested, mates[i], condition, rng)
         given = _as_heard(fold, windows, i, condition, heard)
-        probabilities.append(np.mean([fold.classifier.probabilities(window) for window in given], axis=0))
-    clips = [fold.tested[i] for i in judged]
-    training = fold.classifier.manifest.training
-    columns = [training.labels.index(name) for name in training.distress.weights]
-    positive = [clip.emotion in training.distress.weights for clip in clips]
-    area = roc_auc_score(positive, np.array(probabilities)[:, columns].sum(axis=1))
-    return uar(probabilities, clips, fold.classifier), float(area)
+        each.append(judge(fold.classifier, given))
+    clips, said = [fold.tested[i] for i in judged], together(each)
+    distressed = distress_emotions(fold.classifier.manifest.training)
+    area = roc_auc_score([clip.emotion in distressed for clip in clips], said.distress)
+    return uar(said.probabilities, clips, fold.classifier), float(area)
 
 
 def before(

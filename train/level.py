@@ -16,6 +16,7 @@ from edge.sound_files import to_int16
 from train.corpus import Clip, read_audio
 from train.dataset import AT_REST, speech_level_of
 from train.robustness import SAMPLE_RATE, Fold, Int16, Row, folds_in, passed, stretches_in, uar, windows_in
+from train.scoring import distress_emotions, judge, together
 
 GAINS_DB = (-30.0, -20.0, -10.0, 0.0, 10.0)
 POLICIES = {
@@ -62,15 +63,12 @@ def _windows(clip: Clip, gain_db: float, fold: Fold) -> tuple[Int16, FloatArray]
 
 def _judge(fold: Fold, heard: Heard, policy: str) -> dict[str, float]:
     levelled = _levelled(heard, policy)
-    probabilities = [
-        np.mean([fold.classifier.probabilities(window) for window in windows], axis=0) for windows in levelled
-    ]
-    distress = fold.classifier.manifest.training.distress.weights
-    columns = [i for i, label in enumerate(fold.classifier.labels) if label in distress]
-    positive = np.array([clip.emotion in distress for clip in heard.clips])
-    raised = np.array(probabilities)[:, columns].sum(axis=1) >= _FOUND
+    said = together([judge(fold.classifier, windows) for windows in levelled])
+    distressed = distress_emotions(fold.classifier.manifest.training)
+    positive = np.array([clip.emotion in distressed for clip in heard.clips])
+    raised = said.distress >= _FOUND
     return {
-        "uar": uar(probabilities, heard.clips, fold.classifier),
+        "uar": uar(said.probabilities, heard.clips, fold.classifier),
         "found": float(raised[positive].mean()),
         "false": float(raised[~positive].mean()),
     }

@@ -45,9 +45,18 @@ class Report:
 
 
 def report(
-    probabilities: FloatArray, truths: Truths, labels: Sequence[str], distress: Sequence[str]
+    probabilities: FloatArray,
+    truths: Truths,
+    labels: Sequence[str],
+    distress: Sequence[str],
+    *,
+    scores: FloatArray | None = None,
 ) -> Report:
-    """Measures of `probabilities`, shape (clips, labels), against `truths`, shape (clips,), label indices."""
+    """Measures of `probabilities`, shape (clips, labels), against `truths`, shape (clips,), label indices.
+
+    Recordings of the emotions in `distress` are distressed; `scores`, shape (clips,), are the distress
+    scores, by default the summed probability of these emotions.
+    """
     guesses = probabilities.argmax(axis=1)
     occurring = sorted(set(truths.tolist()))
     recalls = metrics.recall_score(truths, guesses, labels=range(len(labels)), average=None, zero_division=0)
@@ -70,7 +79,9 @@ def report(
         accuracy=float((guesses == truths).mean()),
         macro_f1=float(metrics.f1_score(truths, guesses, labels=occurring, average="macro", zero_division=0)),
         calibration_error=calibration_error(probabilities, truths),
-        distress_auc=auc(probabilities[:, columns].sum(axis=1), np.isin(truths, columns)),
+        distress_auc=auc(
+            probabilities[:, columns].sum(axis=1) if scores is None else scores, np.isin(truths, columns)
+        ),
         classes=classes,
         confusion=metrics.confusion_matrix(truths, guesses, labels=range(len(labels))).tolist(),
     )

@@ -68,7 +68,7 @@ def measure(crossval: Path, noise_paths: Sequence[Path], *, every: int = 1) -> l
         heard = list(tqdm(hear(fold, clips, noises), f"fold {number}", len(clips), unit="clip"))
         for at, row in enumerate(rows):
             conditions = [one[at // len(POLICIES)] for one in heard]
-            probabilities = [one.probabilities(row.policy) for one in conditions]
+            probabilities = np.array([one.probabilities(row.policy) for one in conditions])
             row.note(
                 uar=uar(probabilities, clips, fold.classifier),
                 passed=passed([one.stretches for one in conditions]),
@@ -94,7 +94,7 @@ def hear(fold: Fold, clips: Sequence[Clip], noises: Sequence[FloatArray]) -> Ite
 
 
 def _judge(sound: Int16 | FloatArray, classifier: Classifier) -> FloatArray:
-    rows = [classifier.probabilities(window) for window in windows_in(sound, classifier)]
+    rows = [classifier.judge(window).probabilities for window in windows_in(sound, classifier)]
     return np.array(rows, np.float32)
 
 

@@ -109,11 +109,10 @@ class Row:
             self.figures.setdefault(name, []).append(round(value, 4))
 
 
-def uar(probabilities: Sequence[FloatArray], clips: Sequence[Clip], classifier: Classifier) -> float:
-    """Unweighted average recall of one row of probabilities a recording."""
+def uar(probabilities: FloatArray, clips: Sequence[Clip], classifier: Classifier) -> float:
+    """Unweighted average recall of probabilities, shape (clips, labels)."""
     truths = targets_of(clips, classifier.labels)
-    distress = tuple(classifier.manifest.training.distress.weights)
-    return metrics.report(np.array(probabilities), truths, classifier.labels, distress).uar
+    return metrics.report(probabilities, truths, classifier.labels, ()).uar
 
 
 def passed(stretches: Sequence[Sequence[Stretch]]) -> float:

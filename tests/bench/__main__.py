@@ -93,7 +93,7 @@ def main() -> None:
         lambda: mfcc(samples, front_end),
         streaming,
         reference,
-        lambda: classifier.probabilities(window),
+        lambda: classifier.judge(window),
         whole_pipeline,
         gate,
         lambda: reduce_noise(samples),

@@ -22,6 +22,7 @@ from broker_parts import Broker, Hub
 from virtual_microphone import VirtualMicrophone
 from waiting import until
 
+from edge.classifier import Judged
 from edge.features import FrontEnd
 from edge.manifest import Corpus, Distress, EpisodePolicy, Manifest, Normalisation, Tensor, Training, Window
 
@@ -114,10 +115,10 @@ def scorer(manifest):
             self.manifest = manifest
             self.seen = []
 
-        def probabilities(self, window):
+        def judge(self, window):
             self.seen.append(window)
             share = float(np.abs(np.sin(window.sum(dtype=np.float64) * 1e-3)))
-            return np.array([1 - share, share * 0.7, share * 0.3], np.float32)
+            return Judged(np.array([1 - share, share * 0.7, share * 0.3], np.float32), np.float32(share))
 
     return Scorer()
 

@@ -31,6 +31,16 @@ def play(scores, policy=POLICY):
     return detector, events
 
 
+def test_an_episode_is_named_after_a_cause_whatever_is_likelier():
+    for causes, name in ((("fearful", "sad"), "sad"), ((), "distressed")):
+        distress = Distress(policy=POLICY, chosen_for="tests", temperature=1.0, causes=causes)
+        detector = EpisodeDetector(POLICY, distress, lambda: "0" * 32)
+        judgement = Judgement("happy", {"happy": 0.6, "fearful": 0.1, "sad": 0.3}, 0.9)
+        windows = [WindowResult(at, at + 3.0, True, 0.5, -20.0, judgement) for at in (0.0, 1.0)]
+        (onset,) = [event for one in windows for event in detector.update(one)]
+        assert (onset.emotion, onset.reason) == (name, f"{name} and loud for 4 s")
+
+
 def phases(events):
     return [event.phase for event in events]
 

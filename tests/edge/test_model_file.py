@@ -106,7 +106,16 @@ def test_wrong_manifests(packed, change, expected):
         (("output", "shape"), [1, 4], "for 3 labels"),
         (("training", "normalisation", "mean"), [0.0], "normalisation.mean has 1 values"),
         (("training", "labels"), ["calm", "calm", "angry"], "different names"),
-        (("training", "distress", "weights"), {"bored": 1}, "names bored"),
+        (("training", "distress", "weights"), {"bored": 1}, "weights names bored"),
+        (("training", "distress", "causes"), ["bored"], "causes names bored"),
+        (("training", "distress", "weights"), {}, "temperature is None; give exactly one of them"),
+        (("training", "distress", "temperature"), 1.5, "temperature is 1.5; give exactly one of them"),
+        (("training", "distress", "temperature"), 0, "it must be a number from 0.01 to 100"),
+        (
+            ("training", "distress"),
+            {"weights": {"calm": 1}, "chosen_for": "-"},
+            "distress: policy is missing",
+        ),
         (("training", "surprise"), 1, "unknown key training.surprise"),
     ],
 )
@@ -117,6 +126,26 @@ def test_wrong_values_in_the_manifest(packed, path, value, expected):
         table = table[key]
     table[path[-1]] = value
     with pytest.raises(ModelError, match=expected):
+        unpack(repack(packed, manifest_json=json.dumps(plain)), "m.tflite")
+
+
+def test_a_distress_output_is_one_value_more(manifest):
+    weighted = manifest.training.distress
+    own = dataclasses.replace(weighted, weights={}, temperature=1.5, causes=("fearful", "angry"))
+    training = dataclasses.replace(manifest.training, distress=own)
+    output = dataclasses.replace(manifest.output, shape=(1, 4))
+    wide = dataclasses.replace(
+        manifest, sha256=hashlib.sha256(FLATBUFFER).hexdigest(), training=training, output=output
+    )
+    packed = pack(FLATBUFFER, wide)
+    assert unpack(packed, "m.tflite").manifest == wide
+    assert dict(describe(manifest))["distress"] == "1 fearful + 0.5 angry"
+    assert (
+        dict(describe(wide))["distress"]
+        == "an output of its own, temperature 1.5; episodes named after fearful, angry"
+    )
+    plain = encode(wide) | {"output": encode(manifest.output)}
+    with pytest.raises(ModelError, match=r"\(1, 3\) for 3 labels and a distress output; it must be \(1, 4\)"):
         unpack(repack(packed, manifest_json=json.dumps(plain)), "m.tflite")
 
 
@@ -135,9 +164,11 @@ def test_the_shipped_model_runs(model):
     classifier = Classifier(read(model))
     training = classifier.manifest.training
     window = np.zeros((training.window.frames, training.front_end.coefficients), np.float32)
-    probabilities = classifier.probabilities(window)
-    assert probabilities.shape == (len(training.labels),)
-    assert probabilities.sum() == pytest.approx(1, abs=1e-5)
+    said = classifier.judge(window)
+    assert said.probabilities.shape == (len(training.labels),)
+    assert said.probabilities.sum() == pytest.approx(1, abs=1e-5)
+    columns = [training.labels.index(label) for label in training.distress.weights]
+    assert said.distress == pytest.approx(said.probabilities[columns].sum(), abs=1e-6)
     assert dict(describe(classifier.manifest))["labels"] == ", ".join(training.labels)
 
 
@@ -149,3 +180,16 @@ def test_a_manifest_that_contradicts_the_tensors(model):
     )
     with pytest.raises(ModelError, match="its manifest says"):
         Classifier(dataclasses.replace(shipped, manifest=wrong))
+
+
+def test_a_model_without_the_distress_output_its_manifest_speaks_of(model):
+    shipped = read(model)
+    training = shipped.manifest.training
+    own = dataclasses.replace(training.distress, weights={}, temperature=1.0)
+    wide = dataclasses.replace(
+        shipped.manifest,
+        training=dataclasses.replace(training, distress=own),
+        output=dataclasses.replace(shipped.manifest.output, shape=(1, len(training.labels) + 1)),
+    )
+    with pytest.raises(ModelError, match=r"output is Tensor\(shape=\(1, 8\).*its manifest says .*\(1, 9\)"):
+        Classifier(dataclasses.replace(shipped, manifest=wide))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.adaptation import BedStatistics
-from edge.classifier import Classifier
+from edge.classifier import Classifier, Judged
 from edge.config import Gate, Sound
 from edge.episodes import EpisodeDetector
 from edge.errors import ModelError
@@ -22,6 +22,7 @@ from edge.windows import recording_windows
 SOUNDS = [
     Sound(normalise_level=level, reduce_noise=noise) for level in (False, True) for noise in (False, True)
 ]
+CALM = Judged(np.array([1, 0, 0], np.float32), np.float32(0))
 
 
 def samples_of(path):
@@ -74,9 +75,9 @@ def make_scorer(manifest):
         def __init__(self):
             self.manifest = dataclasses.replace(manifest, training=levelled)
 
-        def probabilities(self, window):
+        def judge(self, window):
             share = float(np.abs(np.sin(window.sum(dtype=np.float64) * 1e-3)))
-            return np.array([1 - share, share * 0.7, share * 0.3], np.float32)
+            return Judged(np.array([1 - share, share * 0.7, share * 0.3], np.float32), np.float32(share))
 
     return Scorer
 
@@ -189,7 +190,7 @@ def test_any_split_of_a_noisy_sound_gives_the_same(make_scorer, in_noise, sizes,
 def test_only_noisy_windows_are_given_reduced(make_scorer, sound, in_noise):
     def seen(samples, reduce_noise):
         scorer, windows = make_scorer(), []
-        scorer.probabilities = lambda window: windows.append(window) or np.array([1, 0, 0], np.float32)
+        scorer.judge = lambda window: windows.append(window) or CALM
         results = run(
             scorer, samples, [len(samples)], Sound(normalise_level=False, reduce_noise=reduce_noise)
         )
@@ -228,8 +229,10 @@ def test_where_somebody_speaks_no_proof_is_needed(scorer, voice):
     assert pipeline.inferences == sum(result.is_speech for result in results)
 
 
-def test_a_model_that_answers_no_numbers_is_refused(scorer):
-    scorer.probabilities = lambda _: np.array([np.nan, 0.5, 0.5], np.float32)
+@pytest.mark.parametrize("answer", [([np.nan, 0.5, 0.5], 0.5), ([0.5, 0.5, 0], np.nan)])
+def test_a_model_that_answers_no_numbers_is_refused(scorer, answer):
+    probabilities, distress = answer
+    scorer.judge = lambda _: Judged(np.array(probabilities, np.float32), np.float32(distress))
     with pytest.raises(ModelError, match="must answer numbers"):
         Pipeline(scorer, Gate()).feed(np.zeros(16000 * 20, np.int16))
 
@@ -247,7 +250,7 @@ def test_a_gain_is_undone_after_a_while(make_scorer, voice):
     """After some minutes of it, quiet speech reaches the model as loud as the model's own."""
     scorer = make_scorer()
     seen = []
-    scorer.probabilities = lambda window: seen.append(window) or np.array([1, 0, 0], np.float32)
+    scorer.judge = lambda window: seen.append(window) or CALM
     pipeline = Pipeline(scorer, Gate())
     sound = to_int16(voice(10, level=0.03))
     for _ in range(25):
@@ -276,9 +279,11 @@ def test_golden_scene(model, scene):
     assert pipeline.inferences == sum(result.is_speech for result in results)
     for window, result in zip(windows, results, strict=True):
         if result.judgement is not None:
-            expected = classifier.probabilities(window)
+            expected = classifier.judge(window)
             found = [result.judgement.probabilities[label] for label in training.labels]
-            assert found == pytest.approx(list(expected), abs=0.12)  # one int8 step of the logits
+            # One int8 step of the logits.
+            assert found == pytest.approx(list(expected.probabilities), abs=0.12)
+            assert result.judgement.distress == pytest.approx(float(expected.distress), abs=0.12)
     detector = EpisodeDetector(training.distress.policy, training.distress, lambda: "1" * 32)
     events = [event for result in results for event in detector.update(result)]
     events += detector.finish("the end")

@@ -40,12 +40,12 @@ class Witness:
             self._leak(samples[:_SAMPLES])
         return _feed(pipeline, samples, *rest)
 
-    def probabilities(self, classifier: Classifier, window: Any) -> Any:
+    def judge(self, classifier: Classifier, window: Any) -> Any:
         self._keep(b"f", window.astype("<f4").tobytes())
         if "features" in self._leaks:
             self._leaks.discard("features")
             log.info("features %s", window[:8].astype("<f4").tobytes().hex())
-        return _probabilities(classifier, window)
+        return _judge(classifier, window)
 
     def publish(self, connection: Connection, kind: str, body: bytes, **options: Any) -> Any:
         if "message" in self._leaks and self._sound:
@@ -66,14 +66,14 @@ class Witness:
         os.write(self._file, kind + len(data).to_bytes(4, "little") + data)
 
 
-_feed, _probabilities, _publish = Pipeline.feed, Classifier.probabilities, Connection.publish
+_feed, _judge, _publish = Pipeline.feed, Classifier.judge, Connection.publish
 
 
 def main() -> int:
     """The daemon itself; only what it calls is watched."""
     witness = Witness(Path(sys.argv[1]), set(sys.argv[2].split(",")))
     Pipeline.feed = lambda *all_: witness.feed(*all_)  # noqa: PLW0108 - a function becomes a method
-    Classifier.probabilities = lambda *all_: witness.probabilities(*all_)  # noqa: PLW0108 - a function becomes a method
+    Classifier.judge = lambda *all_: witness.judge(*all_)  # noqa: PLW0108 - a function becomes a method
     Connection.publish = lambda *all_, **more: witness.publish(*all_, **more)  # noqa: PLW0108 - a function becomes a method
     return cli.main(sys.argv[3:])
 
