@@ -9,7 +9,8 @@ from string import Template
 from typing import Any
 
 from edge.errors import CorpusError
-from edge.manifest import Manifest
+from edge.manifest import Manifest, Training
+from train.scoring import distress_emotions
 
 TEMPLATE = Path(__file__).with_name("MODEL_CARD.template.md")
 PICTURES = ("confusion.png", "roc.png", "training.png")
@@ -55,7 +56,8 @@ def _values(manifest: Manifest, size: int, results: dict[str, Any]) -> dict[str,
         "distress_auc": f"{pooled['distress_auc']:.3f}",
         "calibration_error": f"{pooled['calibration_error']:.3f}",
         "temperature": f"{training.temperature:g}",
-        "distress_emotions": ", ".join(training.distress.weights),
+        "distress_emotions": ", ".join(distress_emotions(training)),
+        "distress_score": _score(training),
         "policy": f"{policy.count} of {policy.among} windows at a smoothed score of {policy.onset:g} or more;"
         f" for {policy.min_duration_s:g} s or more; over after {policy.hold_off_s:g} s below"
         f" {policy.offset:g}; one that begins within {policy.repeat_s:g} s of that is told as a repeat",
@@ -63,3 +65,14 @@ def _values(manifest: Manifest, size: int, results: dict[str, Any]) -> dict[str,
         "epochs": str(results["recipe"]["epochs"]),
         "tools": ", ".join(f"{name} {version}" for name, version in manifest.tools.items()),
     }
+
+
+def _score(training: Training) -> str:
+    """Where the distress score comes from, for people."""
+    names = ", ".join(distress_emotions(training))
+    if training.distress.temperature is None:
+        return f"the summed probability of {names}"
+    return (
+        f"an output of its own, beside the emotions', that learnt to tell {names} from the rest"
+        f" (temperature {training.distress.temperature:g})"
+    )

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edge.classifier import softmax
+from edge.classifier import sigmoid, softmax
+from edge.errors import CorpusError
 from edge.features import FloatArray
 from edge.manifest import Distress, EpisodePolicy
 from train import metrics
@@ -22,8 +23,8 @@ REPEAT_S = 30.0  # a pause for breath or comfort; less than the 120 s in which t
 class Held:
     """Windows of recordings whose speakers the network never heard.
 
-    `logits`, shape (windows, labels); `owner`, shape (windows,), the recording each is from;
-    `truths`, shape (recordings,), label indices.
+    `logits`, shape (windows, outputs): one a label, and a last one where distress is an output of its own;
+    `owner`, shape (windows,), the recording each is from; `truths`, shape (recordings,), label indices.
     """
 
     labels: tuple[str, ...]
@@ -36,15 +37,28 @@ def choose(held: Held, distress_emotions: Sequence[str]) -> tuple[float, Distres
     """The temperature, and the distress score with its thresholds.
 
     Onset is where at most 5 % of the recordings without distress would reach it with their loudest
-    window; offset lies 0.15 below, as in silero-vad.
+    window; offset lies 0.15 below, as in silero-vad. Raises CorpusError where all recordings are
+    distressed or none is.
     """
-    temperature = metrics.best_temperature(held.logits, held.truths[held.owner])
-    probabilities = softmax(held.logits / np.float32(temperature))
     columns = [held.labels.index(name) for name in distress_emotions if name in held.labels]
-    windows = np.clip(probabilities[:, columns].sum(axis=1), 0, 1)
+    positive = np.isin(held.truths, columns)
+    if positive.all() or not positive.any():
+        raise CorpusError(
+            f"{np.count_nonzero(positive)} of {len(positive)} recordings are"
+            f" {' or '.join(distress_emotions)}; distress is learnt from some that are and some that are not:"
+            " add recordings"
+        )
+    emotions, distress_logits = held.logits[:, : len(held.labels)], held.logits[:, len(held.labels) :]
+    temperature = metrics.best_temperature(emotions, held.truths[held.owner])
+    if distress_logits.size:
+        # Two classes, the other one's logit being 0: its softmax is the sigmoid.
+        pairs = np.concatenate((np.zeros_like(distress_logits), distress_logits), axis=1)
+        own = metrics.best_temperature(pairs, positive[held.owner].astype(np.intp))
+        windows = sigmoid(distress_logits[:, 0] / np.float32(own))
+    else:
+        windows = np.clip(softmax(emotions / np.float32(temperature))[:, columns].sum(axis=1), 0, 1)
     scores = np.zeros(len(held.truths), np.float32)
     np.maximum.at(scores, held.owner, windows)
-    positive = np.isin(held.truths, columns)
     threshold, found = metrics.threshold_for(scores, positive, FALSE_RATE)
     onset = round(min(threshold, 1.0), 3)
     policy = EpisodePolicy(
@@ -61,4 +75,7 @@ def choose(held: Held, distress_emotions: Sequence[str]) -> tuple[float, Distres
         f"{found:.0%} of distressed and {FALSE_RATE:.0%} of other recordings reach the onset with one"
         f" window (cross-validated, {len(held.truths)} acted recordings; not a rate on a ward)"
     )
-    return temperature, Distress({held.labels[i]: 1.0 for i in columns}, policy, chosen_for)
+    names = tuple(held.labels[i] for i in columns)
+    if distress_logits.size:
+        return temperature, Distress(policy=policy, chosen_for=chosen_for, temperature=own, causes=names)
+    return temperature, Distress(dict.fromkeys(names, 1.0), policy, chosen_for)
