@@ -42,7 +42,7 @@ def quantize(
         work = Path(folder)
         np.save(work / "calibration.npy", np.concatenate(seen))
         np.save(work / "evaluation.npy", np.concatenate(evaluated))
-        shape = (training.window.frames, training.front_end.coefficients, len(training.labels))
+        shape = (training.window.frames, training.front_end.coefficients, training.outputs)
         _run("convert.tensorflow_worker", model, *shape, work)
         flatbuffer = (work / "model.tflite").read_bytes()
         packed = work / "packed.tflite"
@@ -62,7 +62,7 @@ def quantize(
             np.load(work / "int8.npy"),
             np.repeat(np.arange(len(evaluated)), [len(windows) for windows in evaluated]),
             truths,
-            training.labels,
+            training,
             (model.stat().st_size, packed.stat().st_size),
         )
         _publish(packed.read_bytes(), out)

@@ -4,7 +4,7 @@ TensorFlow and tflite-runtime crash when one process loads both, and the convert
 some networks: either way only this process ends. Refusals leave with exit status 65 and one sentence
 on standard error.
 
-    python -m convert.tensorflow_worker MODEL.keras FRAMES COEFFICIENTS CLASSES FOLDER
+    python -m convert.tensorflow_worker MODEL.keras FRAMES COEFFICIENTS OUTPUTS FOLDER
 
 reads FOLDER/calibration.npy and FOLDER/evaluation.npy (normalised windows) and writes
 FOLDER/model.tflite and FOLDER/float.npy (the float network's logits for the evaluation windows).
@@ -23,9 +23,14 @@ import tensorflow as tf
 
 from edge.errors import ConversionError
 
+_WHY = {
+    "input": "",
+    "output": ": one value a label, and one more where it has distress.temperature",
+}
 
-def load(path: Path, input_shape: tuple[int, int], classes: int) -> Any:
-    """The Keras network in `path`, checked against the front end and the labels."""
+
+def load(path: Path, input_shape: tuple[int, int], outputs: int) -> Any:
+    """The Keras network in `path`, checked against the front end and how many values it must answer."""
     try:
         network = keras.saving.load_model(path, compile=False)
     except (ValueError, OSError, TypeError, KeyError) as error:
@@ -44,12 +49,12 @@ def load(path: Path, input_shape: tuple[int, int], classes: int) -> Any:
         )
     shapes = {
         "input": (network.inputs[0].shape, input_shape),
-        "output": (network.outputs[0].shape, (classes,)),
+        "output": (network.outputs[0].shape, (outputs,)),
     }
     for name, (actual, wanted) in shapes.items():
         if tuple(actual[1:]) != wanted:
             raise ConversionError(
-                f"the {name} of {path} is {tuple(actual[1:])}, model.json says {wanted};"
+                f"the {name} of {path} is {tuple(actual[1:])}, model.json says {wanted}{_WHY[name]};"
                 " correct the one that is wrong"
             )
     if not all(np.isfinite(weights).all() for weights in network.get_weights()):
@@ -80,10 +85,10 @@ def _is_recurrent(layer: Any) -> bool:
 
 def main(arguments: list[str]) -> int:
     """Run the worker; see the module's text."""
-    model, frames, coefficients, classes, folder = arguments
+    model, frames, coefficients, outputs, folder = arguments
     work = Path(folder)
     try:
-        network = load(Path(model), (int(frames), int(coefficients)), int(classes))
+        network = load(Path(model), (int(frames), int(coefficients)), int(outputs))
         logits = network.predict(np.load(work / "evaluation.npy"), batch_size=64, verbose=0)
         (work / "model.tflite").write_bytes(convert(network, np.load(work / "calibration.npy")))
     except ConversionError as error:

@@ -13,9 +13,9 @@ from convert.tensorflow_worker import load
 from edge.errors import ConversionError
 
 
-def refusal(path):
+def refusal(path, outputs=CLASSES):
     try:
-        load(path, SHAPE, CLASSES)
+        load(path, SHAPE, outputs)
     except ConversionError as error:
         return str(error)
     return None
@@ -23,4 +23,6 @@ def refusal(path):
 
 if __name__ == "__main__":
     folder = Path(sys.argv[1])
-    print(json.dumps({name: refusal(folder / f"{name}.keras") for name in sys.argv[2:]}))
+    said = {name: refusal(folder / f"{name}.keras") for name in sys.argv[2:]}
+    said["no_distress_output"] = refusal(folder / "conv1d.keras", CLASSES + 1)
+    print(json.dumps(said))
