@@ -1,4 +1,4 @@
-"""`bedside-train`: crossval, fit, evaluate, noise, level, bed, card."""
+"""`bedside-train`: crossval, fit, evaluate, noise, level, bed, ward, card."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from pathlib import Path
 from edge.errors import BedsideError
 from train import commands
 from train.corpus import parse_label_map
+from train.sounds import SETTINGS
+from train.ward_day import DAY_H
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -107,6 +109,26 @@ def _parser() -> argparse.ArgumentParser:
     )
     bed.set_defaults(run=commands.bed)
 
+    ward = verbs.add_parser("ward", help="days at simulated beds: distress found, false alerts a bed-day")
+    ward.add_argument(
+        "--crossval", type=Path, required=True, metavar="FOLDER", help="crossval --int8 wrote it"
+    )
+    ward.add_argument(
+        "--corpora",
+        type=Path,
+        required=True,
+        metavar="FOLDER",
+        help="the corpora, a folder with manifest.csv each",
+    )
+    ward.add_argument("--settings", type=Path, default=SETTINGS, help="what each recording is at a bed")
+    ward.add_argument(
+        "--out", type=Path, required=True, metavar="FOLDER", help="finished beds are kept there"
+    )
+    ward.add_argument("--hours", type=_hours, default=DAY_H, help="of an ordinary day at each bed")
+    ward.add_argument("--episodes", type=_positive, default=10, help="of each kind of distress at each bed")
+    ward.add_argument("--seed", type=int, default=0)
+    ward.set_defaults(run=commands.ward)
+
     card = verbs.add_parser("card", help="write the model card")
     card.add_argument("--model", type=Path, required=True, help="the .tflite file")
     card.add_argument("--crossval", type=Path, required=True, metavar="FOLDER", help="what crossval wrote")
@@ -119,6 +141,13 @@ def _positive(text: str) -> int:
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text} is too small; give 1 or more")
+    return number
+
+
+def _hours(text: str) -> float:
+    number = float(text)
+    if not 0 < number <= 1000:
+        raise argparse.ArgumentTypeError(f"{text} is no length of a day; give hours from above 0 to 1000")
     return number
 
 

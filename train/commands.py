@@ -16,13 +16,15 @@ import numpy as np
 from edge import model_file
 from edge.classifier import Classifier, softmax
 from edge.errors import ConversionError, CorpusError
-from train import bed_conditions, card, figures, metadata, metrics, operating_point, scoring
+from train import bed_conditions, card, figures, metadata, metrics, operating_point, scoring, ward_command
 from train import level as level_conditions
 from train import noise as noise_conditions
 from train.corpus import Clip, corpora_of, labels_of, read_manifests, targets_of
 from train.folds import random_split, speaker_folds
 from train.recipe import DISTRESS_EMOTIONS, FRONT_END, WINDOW, Recipe
 from train.robustness import Row, table
+from train.sounds import entries, sounds_in
+from train.ward import Plan
 
 RESULTS, PREDICTIONS = "results.json", "predictions.npz"
 
@@ -123,6 +125,15 @@ def level(options: argparse.Namespace) -> None:
 def bed(options: argparse.Namespace) -> None:
     """What the folds make of a stranger's voice cold, and once the bed has taught them."""
     _write_rows(bed_conditions.measure(options.crossval, every=options.every), options.out)
+
+
+def ward(options: argparse.Namespace) -> None:
+    """Days at simulated beds, one for each fold's model and the people it never heard."""
+    sounds = sounds_in(options.corpora, entries(options.settings))
+    plan = Plan(options.hours, options.episodes, options.seed)
+    measured = ward_command.measure(options.crossval, sounds, plan, options.out)
+    ward_command.write(measured, options.out)
+    print("\n".join(ward_command.lines(measured)))
 
 
 def _write_rows(rows: Sequence[Row], out: Path | None) -> None:

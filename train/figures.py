@@ -12,6 +12,7 @@ from sklearn.metrics import roc_curve
 
 from edge.features import FloatArray
 from train.metrics import Truths, auc
+from train.ward_report import Point
 
 mpl.rcParams.update({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False})
 _METADATA = {"Software": None}  # no version inside, so that the same numbers give the same file
@@ -68,4 +69,31 @@ def roc_curves(
     axes.plot((0, 1), (0, 1), color="grey", linewidth=0.8, linestyle=":")
     axes.set(xlabel="false positive rate", ylabel="true positive rate", title=title)
     axes.legend(frameon=False, loc="lower right")
+    figure.savefig(file, dpi=130, metadata=_METADATA)
+
+
+def ward_curve(points: Sequence[Point], chosen: Point, file: Path) -> None:
+    """Distress found against false alerts a bed-day, and by kind at the operating point."""
+    figure = Figure(figsize=(9, 3.8), layout="constrained")
+    curve, bars = figure.subplots(1, 2, width_ratios=(3, 2))
+    curve.plot(
+        [point.false_alerts.a_day for point in points],
+        [point.sensitivity.value for point in points],
+        marker=".",
+        label="one threshold for all beds",
+    )
+    curve.plot(
+        chosen.false_alerts.a_day, chosen.sensitivity.value, "o", label="thresholds chosen on the other beds"
+    )
+    curve.axvline(1, color="grey", linewidth=0.8, linestyle=":")
+    curve.axhline(0.8, color="grey", linewidth=0.8, linestyle=":")
+    curve.set(xlabel="false alerts a bed-day", ylabel="share of episodes found", ylim=(0, 1))
+    curve.set_xscale("symlog", linthresh=1)
+    curve.legend(frameon=False, loc="lower right")
+    kinds = list(chosen.found)
+    shares = [chosen.found[kind].value for kind in kinds]
+    around = np.array([chosen.found[kind].interval for kind in kinds]).T
+    errors = np.abs(around - np.array(shares))
+    bars.barh(kinds, shares, xerr=errors, color="tab:blue", ecolor="grey", capsize=2)
+    bars.set(xlabel="found, with 95 % interval", xlim=(0, 1))
     figure.savefig(file, dpi=130, metadata=_METADATA)
