@@ -41,6 +41,7 @@ class Room:
 
 def draw_room(rng: np.random.Generator, sample_rate: int) -> Room:
     """A room, its reverberation and who is where in it, all drawn at random."""
+    pra.random.seed(int(rng.integers(2**31)))  # it moves the image sources a little, against flutter echoes
     size = np.array([rng.uniform(*limits) for limits in SIZE_M])
     rt60 = float(rng.uniform(*RT60_S))
     absorption, order = pra.inverse_sabine(rt60, size)
