@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from edge.errors import BedsideError
 from train import commands
@@ -53,6 +54,13 @@ def _parser() -> argparse.ArgumentParser:
     schedule.add_argument("--cache", type=Path, default=Path(".cache"), help="where features are kept")
     schedule.add_argument("--epochs", type=int, help="instead of the recipe's")
     schedule.add_argument("--seed", type=int, default=0)
+    schedule.add_argument(
+        "--corpora",
+        type=Path,
+        metavar="FOLDER",
+        help="other corpora, a folder with manifest.csv each, which teach what distress is and what is none",
+    )
+    schedule.add_argument("--settings", type=Path, default=SETTINGS, help="what each of their recordings is")
 
     crossval = verbs.add_parser(
         "crossval", parents=[corpora, schedule], help="judge a recipe on unheard speakers"
@@ -129,12 +137,16 @@ def _parser() -> argparse.ArgumentParser:
     ward.add_argument("--seed", type=int, default=0)
     ward.set_defaults(run=commands.ward)
 
+    _add_card(verbs)
+    return parser
+
+
+def _add_card(verbs: Any) -> None:
     card = verbs.add_parser("card", help="write the model card")
     card.add_argument("--model", type=Path, required=True, help="the .tflite file")
     card.add_argument("--crossval", type=Path, required=True, metavar="FOLDER", help="what crossval wrote")
     card.add_argument("--out", type=Path, required=True, metavar="FOLDER")
     card.set_defaults(run=commands.write_card)
-    return parser
 
 
 def _positive(text: str) -> int:

@@ -16,7 +16,17 @@ import numpy as np
 from edge import model_file
 from edge.classifier import Classifier, softmax
 from edge.errors import ConversionError, CorpusError
-from train import bed_conditions, card, figures, metadata, metrics, operating_point, scoring, ward_command
+from train import (
+    bed_conditions,
+    card,
+    companions,
+    figures,
+    metadata,
+    metrics,
+    operating_point,
+    scoring,
+    ward_command,
+)
 from train import level as level_conditions
 from train import noise as noise_conditions
 from train.corpus import Clip, corpora_of, labels_of, read_manifests, targets_of
@@ -33,21 +43,25 @@ def crossval(options: argparse.Namespace) -> None:
     """Judge the recipe on speakers its networks never heard; finished folds are not trained again."""
     clips, recipe = read_manifests(options.manifest, options.map), _recipe(options)
     labels = _several_labels(clips)
-    splits = speaker_folds(clips, options.folds, options.seed)
+    others = _companions(options, clips)
+    fold_of_other = companions.fold_of(others, options.folds)
+    splits = [
+        (np.concatenate([training, len(clips) + np.flatnonzero(fold_of_other != fold)]), tested)
+        for fold, (training, tested) in enumerate(speaker_folds(clips, options.folds, options.seed))
+    ]
     # TensorFlow takes seconds to load: bad input is refused before, and evaluate never loads it.
     from train import crossval as validation  # noqa: PLC0415
-    from train.dataset import clip_features  # noqa: PLC0415
 
-    features = clip_features(clips, FRONT_END, recipe.variants, options.cache)
+    features = _features(clips, others, recipe, options.cache)
     folders = [options.out / f"fold-{number}" for number in range(1, len(splits) + 1)]
     folds = [
-        validation.run_fold(clips, features, split, recipe, folder, folder.name)
+        validation.run_fold([*clips, *others], features, split, recipe, folder, folder.name, labels)
         for split, folder in zip(splits, folders, strict=True)
     ]
-    reports = [validation.judge(clips, *fold) for fold in folds]
+    reports = [validation.judge(clips, labels, *fold) for fold in folds]
     results: dict[str, Any] = _spread("uar", [report.uar for report in reports])
     results |= _spread("accuracy", [report.accuracy for report in reports])
-    held = validation.out_of_fold(clips, folds)
+    held = validation.out_of_fold(clips, labels, folds)
     temperature, distress = operating_point.choose(held, DISTRESS_EMOTIONS)
     probabilities = metrics.mean_by_owner(softmax(held.logits / np.float32(temperature)), held.owner)
     pooled = metrics.report(probabilities, held.truths, labels, DISTRESS_EMOTIONS)
@@ -56,8 +70,8 @@ def crossval(options: argparse.Namespace) -> None:
         results |= _int8(folders)
     if options.random_split:
         split, folder = random_split(clips, 0.2, options.seed), options.out / "random-split"
-        fold = validation.run_fold(clips, features, split, recipe, folder, "random split")
-        report = validation.judge(clips, *fold)
+        fold = validation.run_fold(clips, features, split, recipe, folder, "random split", labels)
+        report = validation.judge(clips, labels, *fold)
         results |= {"random_split_uar": report.uar, "random_split_accuracy": report.accuracy}
     np.savez(options.out / PREDICTIONS, logits=held.logits, owner=held.owner, truths=held.truths)
     (options.out / RESULTS).write_text(json.dumps(results, indent=1) + "\n")
@@ -72,16 +86,19 @@ def crossval(options: argparse.Namespace) -> None:
 
 def fit(options: argparse.Namespace) -> None:
     """Train on every recording and leave model.keras and model.json for bedside-quantize."""
-    from train.dataset import clip_features, cut_all, speech_level_of  # noqa: PLC0415
+    from train.dataset import cut_all, speech_level_of  # noqa: PLC0415
 
     clips, recipe = read_manifests(options.manifest, options.map), _recipe(options)
     labels = _several_labels(clips)
-    features = clip_features(clips, FRONT_END, recipe.variants, options.cache)
+    others = _companions(options, clips)
+    if options.crossval and not (options.crossval / RESULTS).exists():
+        raise CorpusError(f"{options.crossval} holds no finished cross-validation; run bedside-train crossval first")
     from train import fit as fitting  # noqa: PLC0415 - as in crossval
 
-    material = fitting.prepare(clips, features, targets_of(clips, labels), len(labels), recipe)
-    level = speech_level_of(clips, cut_all(features, WINDOW, FRONT_END))
-    training = metadata.unmeasured(labels, material, corpora_of(clips), level)
+    features = _features(clips, others, recipe, options.cache)
+    material = fitting.prepare([*clips, *others], features, labels, recipe)
+    level = speech_level_of(clips, cut_all(features[: len(clips)], WINDOW, FRONT_END))
+    training = metadata.unmeasured(labels, material, corpora_of([*clips, *others]), level)
     training = replace(training, name=options.name, version=options.version)
     if options.crossval:
         training = _measured(training, options.crossval)
@@ -141,6 +158,19 @@ def _write_rows(rows: Sequence[Row], out: Path | None) -> None:
     if out:
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
+
+
+def _companions(options: argparse.Namespace, clips: Sequence[Clip]) -> list[Clip]:
+    if options.corpora is None:
+        return []
+    return companions.companions(sounds_in(options.corpora, entries(options.settings)), clips)
+
+
+def _features(clips: Sequence[Clip], others: Sequence[Clip], recipe: Recipe, cache: Path) -> list[Any]:
+    from train.dataset import clip_features  # noqa: PLC0415 - as in crossval
+
+    found = clip_features(clips, FRONT_END, recipe.variants, cache)
+    return found + (clip_features(others, FRONT_END, recipe.variants, cache) if others else [])
 
 
 def _recipe(options: argparse.Namespace) -> Recipe:

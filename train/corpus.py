@@ -16,19 +16,24 @@ import soxr
 from edge.errors import AudioFileError, CorpusError
 from edge.features import FloatArray
 from edge.manifest import Corpus
+from train.recipe import DISTRESS_EMOTIONS
 
 REQUIRED_COLUMNS = ("path", "speaker", "emotion")
 
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """One labelled recording; `speaker` is unique across corpora."""
+    """One labelled recording; `speaker` is unique across corpora.
+
+    `distress`: whether a nurse would want to be called for it; None where that is not known.
+    """
 
     path: Path
     speaker: str
     emotion: str
     corpus: str
     licence: str
+    distress: bool | None = None
 
 
 def read_manifest(manifest: Path) -> list[Clip]:
@@ -55,11 +60,25 @@ def read_manifest(manifest: Path) -> list[Clip]:
             raise CorpusError(f"line {number} of {manifest} lacks a path, speaker or emotion; complete it")
     if not rows:
         raise CorpusError(f"{manifest} lists no recording; give one row a recording")
-    corpus, licence = manifest.resolve().parent.name, _licence_beside(manifest)
+    corpus, licence = manifest.resolve().parent.name, licence_in(manifest.parent)
     return [
-        Clip(manifest.parent / row["path"], f"{corpus}/{row['speaker']}", row["emotion"], corpus, licence)
+        Clip(
+            manifest.parent / row["path"],
+            f"{corpus}/{row['speaker']}",
+            row["emotion"],
+            corpus,
+            licence,
+            distress_in(row["emotion"], row.get("intensity") or ""),
+        )
         for row in rows
     ]
+
+
+def distress_in(emotion: str, intensity: str) -> bool | None:
+    """Strong fear, sadness and anger are distress; what is acted with less of it is neither one nor none."""
+    if emotion not in DISTRESS_EMOTIONS:
+        return False
+    return True if intensity in ("", "strong") else None
 
 
 def read_manifests(manifests: Iterable[Path], label_map: Mapping[str, str] | None = None) -> list[Clip]:
@@ -108,9 +127,10 @@ def corpora_of(clips: Iterable[Clip]) -> tuple[Corpus, ...]:
     )
 
 
-def _licence_beside(manifest: Path) -> str:
+def licence_in(folder: Path) -> str:
+    """What a corpus's SOURCE.md states on its "Licence" line."""
     try:
-        text = (manifest.parent / "SOURCE.md").read_text(encoding="utf-8")
+        text = (folder / "SOURCE.md").read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         return "not stated"
     stated = (line.split(":", 1)[1].strip() for line in text.splitlines() if line.startswith("Licence"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from edge.manifest import Adaptation, Normalisation
 from edge.windows import silence_frame
 from train import beds
 from train.augment import crop, mask_time
+from train.companions import shares
 from train.corpus import Clip
 from train.dataset import ClipFeatures
 from train.network import build
@@ -26,32 +27,62 @@ from train.recipe import FRONT_END, WINDOW, Recipe
 
 _STATISTICS_BATCHES = 24
 
-Targets = npt.NDArray[np.intp]
+Indices = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """What a network learns from: recordings, the label index of each, and how many labels there are.
+    """What a network learns from.
 
-    `histories`: what each one's bed had taught before (train.beds.histories).
+    `answers`: what each recording teaches, shape (recordings, labels + 2), see `answers_of`. `histories`:
+    what each one's bed had taught before (train.beds.histories). `drawn`: how often each recording of
+    other corpora is drawn, shape (recordings,), sum 1; 0 for those that have an emotion.
     """
 
     features: Sequence[ClipFeatures]
-    targets: Targets
-    classes: int
+    answers: FloatArray
     normalisation: Normalisation
     adaptation: Adaptation
     histories: FloatArray
+    drawn: npt.NDArray[np.float64]
 
 
 def prepare(
-    clips: Sequence[Clip], features: Sequence[ClipFeatures], targets: Targets, classes: int, recipe: Recipe
+    clips: Sequence[Clip], features: Sequence[ClipFeatures], labels: Sequence[str], recipe: Recipe
 ) -> Material:
-    """What a network learns from these recordings, their statistics and beds included."""
-    adaptation = beds.adaptation_of(features, recipe)
-    normalisation = beds.normalisation_of(adaptation, recipe)
-    histories = beds.histories(clips, features, adaptation, recipe)
-    return Material(features, targets, classes, normalisation, adaptation, histories)
+    """What a network learns from these recordings, their statistics and beds included.
+
+    What speech is like is taken from those with one of the labels.
+    """
+    labelled = np.array([clip.emotion in labels for clip in clips])
+    adaptation = beds.adaptation_of(
+        [one for one, is_one in zip(features, labelled, strict=True) if is_one], recipe
+    )
+    drawn = np.zeros(len(clips))
+    if not labelled.all():
+        drawn[~labelled] = shares([clips[i] for i in np.flatnonzero(~labelled)])
+    return Material(
+        features,
+        answers_of(clips, labels),
+        beds.normalisation_of(adaptation, recipe),
+        adaptation,
+        beds.histories(clips, features, adaptation, recipe),
+        drawn,
+    )
+
+
+def answers_of(clips: Sequence[Clip], labels: Sequence[str]) -> FloatArray:
+    """What each recording teaches, shape (recordings, labels + 2).
+
+    One of the labels or, where it has another word for its emotion, none; then 1 for distress, and 1
+    where it is known whether it is.
+    """
+    rows = np.zeros((len(clips), len(labels) + 2), np.float32)
+    for row, clip in zip(rows, clips, strict=True):
+        if clip.emotion in labels:
+            row[labels.index(clip.emotion)] = 1
+        row[-2:] = clip.distress is True, clip.distress is not None
+    return rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,34 +98,41 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
 
     def __init__(self, material: Material, recipe: Recipe) -> None:
         super().__init__()
-        self._targets, self._classes, self._recipe = material.targets, material.classes, recipe
+        self._answers, self._recipe = material.answers, recipe
         self._clips = [(clip.frames, *clip.variants) for clip in material.features]
         self._cold = np.array((material.normalisation.mean, material.normalisation.deviation), np.float32)
         self._histories = material.histories
         self._rng = np.random.default_rng(recipe.seed)
-        self._order = self._rng.permutation(len(self._clips))
+        self._drawn = material.drawn
+        self._order = self._epoch()
 
     def __len__(self) -> int:
         """Full batches only: batch normalisation dislikes a small last one."""
-        return max(1, len(self._clips) // self._recipe.batch)
+        return max(1, len(self._order) // self._recipe.batch)
 
     def on_epoch_end(self) -> None:
-        """Shuffle."""
-        self._order = self._rng.permutation(len(self._clips))
+        """Shuffle, and draw other recordings of the other corpora."""
+        self._order = self._epoch()
+
+    def _epoch(self) -> Indices:
+        labelled = np.flatnonzero(self._drawn == 0)
+        count = round(self._recipe.companions * len(labelled)) if self._drawn.any() else 0
+        others: Any = self._rng.choice(len(self._drawn), count, p=self._drawn) if count else []
+        return self._rng.permutation([*labelled, *others]).astype(np.intp)
 
     def __getitem__(self, index: int) -> tuple[FloatArray, FloatArray]:
-        """Windows, shape (batch, frames, coefficients), and class shares, shape (batch, classes)."""
+        """Windows, shape (batch, frames, coefficients), and what they teach, shape (batch, labels + 2)."""
         size = self._recipe.batch
         chosen = self._order[index * size : (index + 1) * size]
         windows = np.stack([self._draw(clip) for clip in chosen])
-        targets = np.eye(self._classes, dtype=np.float32)[self._targets[chosen]]
+        answers = self._answers[chosen]
         if self._recipe.mixup == 0:
-            return windows, targets
+            return windows, answers
         # Mixup, Zhang et al. (2018)
         share = self._rng.beta(self._recipe.mixup, self._recipe.mixup, len(chosen)).astype(np.float32)
         other = self._rng.permutation(len(chosen))
         windows = share[:, None, None] * windows + (1 - share)[:, None, None] * windows[other]
-        return windows, share[:, None] * targets + (1 - share)[:, None] * targets[other]
+        return windows, share[:, None] * answers + (1 - share)[:, None] * answers[other]
 
     def _draw(self, clip: int) -> FloatArray:
         """A window of the recording at one of its beds, as the bed has it after all it has heard, or cold."""
@@ -116,19 +154,41 @@ def fit(material: Material, recipe: Recipe, title: str) -> Fitted:
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0, max(1, steps * recipe.epochs - warm_up), warmup_target=recipe.learning_rate, warmup_steps=warm_up
     )
-    network = build(WINDOW.frames, FRONT_END.coefficients, material.classes)
+    network = build(WINDOW.frames, FRONT_END.coefficients, material.answers.shape[1] - 2)
     network.compile(
         keras.optimizers.AdamW(
             schedule, weight_decay=recipe.weight_decay, use_ema=True, ema_momentum=recipe.averaging
         ),
-        keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=recipe.label_smoothing),
-        metrics=["accuracy"],
+        joint_loss(recipe),
+        metrics=[accuracy],
     )
     with tqdm(total=recipe.epochs, desc=title, unit="epoch") as bar:
         history = network.fit(batches, epochs=recipe.epochs, verbose=0, callbacks=[_Progress(bar)]).history
     _measure_batch_statistics(network, batches)
     curve = {name: [round(float(value), 5) for value in values] for name, values in history.items()}
     return Fitted(network, curve)
+
+
+def joint_loss(recipe: Recipe) -> Callable[[Any, Any], Any]:
+    """Cross-entropy of the emotions plus that of distress, each where `answers_of` says that it is known."""
+
+    def loss(answers: Any, logits: Any) -> Any:
+        emotions, distressed, known = answers[:, :-2], answers[:, -2], answers[:, -1]
+        told = keras.ops.sum(emotions, axis=1, keepdims=True)  # 1, or 0 where no emotion is known
+        uniform = told / emotions.shape[1]
+        softened = (1 - recipe.label_smoothing) * emotions + recipe.label_smoothing * uniform
+        of_emotions = -keras.ops.sum(softened * keras.ops.log_softmax(logits[:, :-1]), axis=1)
+        of_distress = known * keras.ops.softplus(logits[:, -1]) - distressed * logits[:, -1]
+        return of_emotions + recipe.distress_weight * of_distress
+
+    return loss
+
+
+def accuracy(answers: Any, logits: Any) -> Any:
+    """Share of the recordings with an emotion whose emotion is the likeliest."""
+    told = keras.ops.sum(answers[:, :-2], axis=1)
+    right = keras.ops.argmax(answers[:, :-2], axis=1) == keras.ops.argmax(logits[:, :-1], axis=1)
+    return keras.ops.sum(told * keras.ops.cast(right, told.dtype)) / (keras.ops.sum(told) + 1e-6)
 
 
 def _measure_batch_statistics(network: Any, batches: Batches) -> None:
@@ -152,7 +212,7 @@ class _Progress(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 def logits_of(network: Any, windows: FloatArray, normalisation: Normalisation) -> FloatArray:
-    """Logits, shape (windows, classes), of windows as the front end makes them."""
+    """Logits, shape (windows, labels + 1), the last of distress, of windows as the front end makes them."""
     result: FloatArray = network.predict(normalise_all(windows, normalisation), batch_size=64, verbose=0)
     return result
 

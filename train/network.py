@@ -10,8 +10,8 @@ import numpy as np
 from edge.features import dct_matrix
 
 
-def build(window_frames: int, coefficients: int, classes: int, dropout: float = 0.2) -> keras.Model:
-    """MFCC window (window_frames, coefficients), normalised, to one logit a class.
+def build(window_frames: int, coefficients: int, emotions: int, dropout: float = 0.2) -> keras.Model:
+    """MFCC window (window_frames, coefficients), normalised, to one logit an emotion and one of distress.
 
     A cepstrum hides neighbourhood in frequency, which convolutions live on. The first layer, a 1x1
     convolution started as the inverse DCT, gives it back: its output is a smooth log-mel picture.
@@ -37,7 +37,7 @@ def build(window_frames: int, coefficients: int, classes: int, dropout: float = 
     x = layers.ReLU()(x)
     x = layers.Concatenate()([layers.GlobalAveragePooling2D()(x), layers.GlobalMaxPooling2D()(x)])
     x = layers.Dropout(dropout)(x)
-    return keras.Model(inputs, layers.Dense(classes, name="logits")(x), name="bedside_cnn")
+    return keras.Model(inputs, layers.Dense(emotions + 1, name="logits")(x), name="bedside_cnn")
 
 
 def _block(x: Any, filters: int, kernel: int, *, stride: int | tuple[int, int], dropout: float) -> Any:

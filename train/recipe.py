@@ -32,7 +32,9 @@ DISTRESS_EMOTIONS = ("angry", "fearful", "sad")
 class Recipe:
     """How one network is trained. No early stopping: the schedule is fixed, so nothing is selected."""
 
-    epochs: int = 50
+    epochs: int = 60
+    companions: float = 0.5  # recordings of other corpora an epoch, for each of those with an emotion
+    distress_weight: float = 1.0  # of the distress output's loss against that of the emotions
     batch: int = 48
     learning_rate: float = 3e-3
     warm_up_epochs: int = 5

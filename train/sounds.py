@@ -61,6 +61,8 @@ class Sound:
     kind: str
     ordinary: bool
     level_db: float
+    corpus: Path
+    """The folder of its manifest."""
 
     @property
     def owner(self) -> str:
@@ -104,7 +106,7 @@ def _of_corpus(folder: Path, wanted: Sequence[Entry]) -> Iterable[Sound]:
             continue
         speaker = f"{folder.name}/{row['speaker']}" if row["speaker"] else ""
         path = (folder / row["path"]).resolve()
-        yield Sound(path, speaker, entry.role, entry.kind, entry.ordinary, entry.level_db)
+        yield Sound(path, speaker, entry.role, entry.kind, entry.ordinary, entry.level_db, folder)
 
 
 def unheard(sounds: Sequence[Sound], learnt: Collection[Path]) -> list[Sound]:
