@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from edge import model_file
-from edge.classifier import Classifier, softmax
+from edge.classifier import Classifier, sigmoid, softmax
 from edge.errors import ConversionError, CorpusError
 from train import (
     bed_conditions,
@@ -63,8 +63,10 @@ def crossval(options: argparse.Namespace) -> None:
     results |= _spread("accuracy", [report.accuracy for report in reports])
     held = validation.out_of_fold(clips, labels, folds)
     temperature, distress = operating_point.choose(held, DISTRESS_EMOTIONS)
-    probabilities = metrics.mean_by_owner(softmax(held.logits / np.float32(temperature)), held.owner)
-    pooled = metrics.report(probabilities, held.truths, labels, DISTRESS_EMOTIONS)
+    emotions, distressed = held.logits[:, :-1], held.logits[:, -1:]
+    probabilities = metrics.mean_by_owner(softmax(emotions / np.float32(temperature)), held.owner)
+    scores = metrics.mean_by_owner(sigmoid(distressed / np.float32(distress.temperature or 1)), held.owner)
+    pooled = metrics.report(probabilities, held.truths, labels, DISTRESS_EMOTIONS, scores=scores[:, 0])
     results |= {"recipe": asdict(recipe), "pooled": asdict(pooled), "onset": distress.policy.onset}
     if options.int8:
         results |= _int8(folders)

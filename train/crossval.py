@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.adaptation import BedStatistics
-from edge.classifier import softmax
+from edge.classifier import sigmoid, softmax
 from edge.features import FloatArray
 from train import fit, metadata, metrics, operating_point
 from train.beds import adapted
@@ -69,7 +69,8 @@ def judge(
     tested, position = np.unique(owner, return_inverse=True)
     truths = targets_of([clips[i] for i in tested], labels)
     probabilities = metrics.mean_by_owner(softmax(logits[:, :-1]), position)
-    return metrics.report(probabilities, truths, labels, DISTRESS_EMOTIONS)
+    scores = metrics.mean_by_owner(sigmoid(logits[:, -1:]), position)[:, 0]
+    return metrics.report(probabilities, truths, labels, DISTRESS_EMOTIONS, scores=scores)
 
 
 def out_of_fold(
@@ -81,7 +82,7 @@ def out_of_fold(
     logits = np.concatenate([fold[0] for fold in folds])
     owner = np.concatenate([fold[1] for fold in folds])
     order = np.argsort(owner, kind="stable")
-    return operating_point.Held(tuple(labels), logits[order][:, :-1], owner[order], targets_of(clips, labels))
+    return operating_point.Held(tuple(labels), logits[order], owner[order], targets_of(clips, labels))
 
 
 def _write_manifest(clips: Sequence[Clip], path: Path) -> None:

@@ -32,7 +32,8 @@ def unmeasured(
 ) -> Training:
     """The metadata of a network nobody has measured yet, such as one fold of a cross-validation."""
     policy = EpisodePolicy(smoothing=0.3, onset=0.9, offset=0.75, count=2, among=3, hold_off_s=6.0)
-    weights = {label: 1.0 for label in labels if label in DISTRESS_EMOTIONS}
+    causes = tuple(label for label in labels if label in DISTRESS_EMOTIONS)
+    unknown = "nothing: the thresholds are placeholders, not measured"
     return Training(
         name="unmeasured",
         version="0.0.0",
@@ -41,7 +42,7 @@ def unmeasured(
         window=WINDOW,
         normalisation=learnt.normalisation,
         temperature=1.0,
-        distress=Distress(weights, policy, "nothing: the thresholds are placeholders, not measured"),
+        distress=Distress(policy=policy, chosen_for=unknown, temperature=1.0, causes=causes),
         corpora=corpora,
         evaluation={},
         speech_level=speech_level,
