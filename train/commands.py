@@ -94,7 +94,9 @@ def fit(options: argparse.Namespace) -> None:
     labels = _several_labels(clips)
     others = _companions(options, clips)
     if options.crossval and not (options.crossval / RESULTS).exists():
-        raise CorpusError(f"{options.crossval} holds no finished cross-validation; run bedside-train crossval first")
+        raise CorpusError(
+            f"{options.crossval} holds no finished cross-validation; run bedside-train crossval first"
+        )
     from train import fit as fitting  # noqa: PLC0415 - as in crossval
 
     features = _features(clips, others, recipe, options.cache)
@@ -102,8 +104,8 @@ def fit(options: argparse.Namespace) -> None:
     level = speech_level_of(clips, cut_all(features[: len(clips)], WINDOW, FRONT_END))
     training = metadata.unmeasured(labels, material, corpora_of([*clips, *others]), level)
     training = replace(training, name=options.name, version=options.version)
-    if options.crossval:
-        training = _measured(training, options.crossval)
+    if results is not None:
+        training = _measured(training, options.crossval, results)
     fitted = fitting.fit(material, recipe, "all recordings")
     fitting.save(fitted, options.out)
     metadata.write(training, options.out)
@@ -187,16 +189,20 @@ def _several_labels(clips: Sequence[Clip]) -> tuple[str, ...]:
     return labels
 
 
-def _measured(training: Any, folder: Path) -> Any:
-    """`training` with the temperature, thresholds and figures of a cross-validation of the same recipe."""
+def _results(folder: Path) -> dict[str, Any]:
     try:
-        results = json.loads((folder / RESULTS).read_text())
-        with np.load(folder / PREDICTIONS) as stored:
-            held = operating_point.Held(training.labels, stored["logits"], stored["owner"], stored["truths"])
+        results: dict[str, Any] = json.loads((folder / RESULTS).read_text())
     except OSError as error:
         raise CorpusError(
             f"{folder} holds no finished cross-validation; run bedside-train crossval first"
         ) from error
+    return results
+
+
+def _measured(training: Any, folder: Path, results: dict[str, Any]) -> Any:
+    """`training` with the temperature, thresholds and figures of a cross-validation of the same recipe."""
+    with np.load(folder / PREDICTIONS) as stored:
+        held = operating_point.Held(training.labels, stored["logits"], stored["owner"], stored["truths"])
     temperature, distress = operating_point.choose(held, DISTRESS_EMOTIONS)
     kept = {name: round(value, 4) for name, value in results.items() if isinstance(value, float)}
     pooled = {
