@@ -93,10 +93,7 @@ def fit(options: argparse.Namespace) -> None:
     clips, recipe = read_manifests(options.manifest, options.map), _recipe(options)
     labels = _several_labels(clips)
     others = _companions(options, clips)
-    if options.crossval and not (options.crossval / RESULTS).exists():
-        raise CorpusError(
-            f"{options.crossval} holds no finished cross-validation; run bedside-train crossval first"
-        )
+    results = _results(options.crossval) if options.crossval else None
     from train import fit as fitting  # noqa: PLC0415 - as in crossval
 
     features = _features(clips, others, recipe, options.cache)
