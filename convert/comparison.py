@@ -59,8 +59,8 @@ def compare(
     changes = np.abs(judged(float_logits, training).distress - judged(int8_logits, training).distress)
     return Comparison(
         recordings=len(truths),
-        float_uar=report(before, truths, labels, ()).uar,
-        int8_uar=report(after, truths, labels, ()).uar,
+        float_uar=report(before, truths, labels).uar,
+        int8_uar=report(after, truths, labels).uar,
         agreement=float((before.argmax(axis=1) == after.argmax(axis=1)).mean()),
         largest_change=float(np.abs(before - after).max()),
         largest_distress_change=float(changes.max()),

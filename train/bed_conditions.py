@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from sklearn.metrics import roc_auc_score
 from tqdm import tqdm
 
 from edge.adaptation import BedStatistics
@@ -14,8 +13,8 @@ from edge.features import FloatArray
 from train.beds import adapted, by_speaker, hear_all
 from train.corpus import Clip, read_audio
 from train.dataset import AT_REST
-from train.robustness import SAMPLE_RATE, Fold, Row, folds_in, uar, windows_in
-from train.scoring import distress_emotions, judge, together
+from train.robustness import SAMPLE_RATE, Fold, Row, distress_auc, folds_in, uar, windows_in
+from train.scoring import judge, together
 
 CONDITIONS = {
     "as it is": 0,
@@ -60,9 +59,7 @@ def _judge(
         given = _as_heard(fold, windows, i, condition, heard)
         each.append(judge(fold.classifier, given))
     clips, said = [fold.tested[i] for i in judged], together(each)
-    distressed = distress_emotions(fold.classifier.manifest.training)
-    area = roc_auc_score([clip.emotion in distressed for clip in clips], said.distress)
-    return uar(said.probabilities, clips, fold.classifier), float(area)
+    return uar(said.probabilities, clips, fold.classifier), distress_auc(said.distress, clips)
 
 
 def before(

@@ -83,6 +83,9 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FOLDER",
         help="what crossval wrote: gives temperature, thresholds and figures",
     )
+    fit.add_argument(
+        "--ward", type=Path, metavar="FOLDER", help="what ward wrote: gives the thresholds of the alerts"
+    )
     fit.add_argument("--name", default="bedside-ser")
     fit.add_argument("--version", default="0.1.0")
     fit.set_defaults(run=commands.fit)

@@ -14,8 +14,10 @@ from typing import Any
 import numpy as np
 
 from edge import model_file
-from edge.classifier import Classifier, sigmoid, softmax
+from edge.classifier import Classifier
 from edge.errors import ConversionError, CorpusError
+from edge.fields import decode
+from edge.manifest import EpisodePolicy, Training
 from train import (
     bed_conditions,
     card,
@@ -36,7 +38,7 @@ from train.robustness import Row, table
 from train.sounds import entries, sounds_in
 from train.ward import Plan
 
-RESULTS, PREDICTIONS = "results.json", "predictions.npz"
+RESULTS = "results.json"
 
 
 def crossval(options: argparse.Namespace) -> None:
@@ -46,7 +48,10 @@ def crossval(options: argparse.Namespace) -> None:
     others = _companions(options, clips)
     fold_of_other = companions.fold_of(others, options.folds)
     splits = [
-        (np.concatenate([training, len(clips) + np.flatnonzero(fold_of_other != fold)]), tested)
+        (
+            np.concatenate([training, len(clips) + np.flatnonzero(fold_of_other != fold)]),
+            np.concatenate([tested, len(clips) + np.flatnonzero(fold_of_other == fold)]),
+        )
         for fold, (training, tested) in enumerate(speaker_folds(clips, options.folds, options.seed))
     ]
     # TensorFlow takes seconds to load: bad input is refused before, and evaluate never loads it.
@@ -54,20 +59,20 @@ def crossval(options: argparse.Namespace) -> None:
 
     features = _features(clips, others, recipe, options.cache)
     folders = [options.out / f"fold-{number}" for number in range(1, len(splits) + 1)]
+    every = [*clips, *others]
     folds = [
-        validation.run_fold([*clips, *others], features, split, recipe, folder, folder.name, labels)
+        validation.run_fold(every, features, split, recipe, folder, folder.name, labels)
         for split, folder in zip(splits, folders, strict=True)
     ]
-    reports = [validation.judge(clips, labels, *fold) for fold in folds]
+    reports = [validation.judge(every, labels, *fold) for fold in folds]
     results: dict[str, Any] = _spread("uar", [report.uar for report in reports])
     results |= _spread("accuracy", [report.accuracy for report in reports])
-    held = validation.out_of_fold(clips, labels, folds)
-    temperature, distress = operating_point.choose(held, DISTRESS_EMOTIONS)
-    emotions, distressed = held.logits[:, :-1], held.logits[:, -1:]
-    probabilities = metrics.mean_by_owner(softmax(emotions / np.float32(temperature)), held.owner)
-    scores = metrics.mean_by_owner(sigmoid(distressed / np.float32(distress.temperature or 1)), held.owner)
-    pooled = metrics.report(probabilities, held.truths, labels, DISTRESS_EMOTIONS, scores=scores[:, 0])
-    results |= {"recipe": asdict(recipe), "pooled": asdict(pooled), "onset": distress.policy.onset}
+    held = operating_point.held(every, labels, folds)
+    validation.calibrate(folders, held)
+    probabilities, scores = operating_point.calibrated(held)
+    pooled = validation.report(clips, labels, probabilities[: len(clips)], scores[: len(clips)])
+    results |= {"recipe": asdict(recipe), "pooled": asdict(pooled)}
+    results |= validation.distress(every, scores)
     if options.int8:
         results |= _int8(folders)
     if options.random_split:
@@ -75,9 +80,9 @@ def crossval(options: argparse.Namespace) -> None:
         fold = validation.run_fold(clips, features, split, recipe, folder, "random split", labels)
         report = validation.judge(clips, labels, *fold)
         results |= {"random_split_uar": report.uar, "random_split_accuracy": report.accuracy}
-    np.savez(options.out / PREDICTIONS, logits=held.logits, owner=held.owner, truths=held.truths)
+    operating_point.save(held, options.out)
     (options.out / RESULTS).write_text(json.dumps(results, indent=1) + "\n")
-    _pictures(options.out, probabilities, held.truths, pooled, labels)
+    _pictures(options.out, probabilities[: len(clips)], targets_of(clips, labels), pooled, labels)
     histories = [json.loads((folder / "history.json").read_text()) for folder in folders]
     figures.training_curves(histories, "training side of each fold", options.out / "training.png")
     _print_report(pooled)
@@ -94,6 +99,7 @@ def fit(options: argparse.Namespace) -> None:
     labels = _several_labels(clips)
     others = _companions(options, clips)
     results = _results(options.crossval) if options.crossval else None
+    measured = ward_command.read(options.ward) if options.ward else None
     from train import fit as fitting  # noqa: PLC0415 - as in crossval
 
     features = _features(clips, others, recipe, options.cache)
@@ -103,6 +109,8 @@ def fit(options: argparse.Namespace) -> None:
     training = replace(training, name=options.name, version=options.version)
     if results is not None:
         training = _measured(training, options.crossval, results)
+    if measured is not None:
+        training = _at_a_ward(training, measured)
     fitted = fitting.fit(material, recipe, "all recordings")
     fitting.save(fitted, options.out)
     metadata.write(training, options.out)
@@ -196,16 +204,32 @@ def _results(folder: Path) -> dict[str, Any]:
     return results
 
 
-def _measured(training: Any, folder: Path, results: dict[str, Any]) -> Any:
+def _measured(training: Training, folder: Path, results: dict[str, Any]) -> Training:
     """`training` with the temperature, thresholds and figures of a cross-validation of the same recipe."""
-    with np.load(folder / PREDICTIONS) as stored:
-        held = operating_point.Held(training.labels, stored["logits"], stored["owner"], stored["truths"])
-    temperature, distress = operating_point.choose(held, DISTRESS_EMOTIONS)
+    temperature, distress = operating_point.choose(operating_point.load(folder), DISTRESS_EMOTIONS)
     kept = {name: round(value, 4) for name, value in results.items() if isinstance(value, float)}
     pooled = {
-        f"pooled_{name}": round(results["pooled"][name], 4) for name in ("calibration_error", "distress_auc")
+        f"pooled_{name}": round(results["pooled"][name], 4)
+        for name in ("calibration_error", "distress_auc", "distress_calibration_error")
     }
     return replace(training, temperature=temperature, distress=distress, evaluation=kept | pooled)
+
+
+def _at_a_ward(training: Training, measured: dict[str, Any]) -> Training:
+    """`training` with the thresholds and figures of a simulated ward."""
+    held_out = measured["held_out"]
+    figures = {f"ward_{name}": held_out[name] for name in ("sensitivity", "false_a_day", "median_delay_s")}
+    found, false = held_out["sensitivity"], held_out["false_a_day"]
+    chosen_for = (
+        f"{found:.0%} of simulated episodes of 10 s or more found at {false:.1f} false alerts a bed-day, each"
+        " bed's threshold chosen on the other beds (simulated ward, people never heard; not a rate on a ward)"
+    )
+    policy = decode(EpisodePolicy, measured["policy"])
+    distress = replace(training.distress, policy=policy, chosen_for=chosen_for)
+    evaluation = training.evaluation | {
+        name: round(value, 4) for name, value in figures.items() if value is not None
+    }
+    return replace(training, distress=distress, evaluation=evaluation)
 
 
 def _int8(folders: Sequence[Path]) -> dict[str, Any]:
@@ -249,4 +273,5 @@ def _print_report(report: metrics.Report) -> None:
     distress = "-" if report.distress_auc is None else f"{report.distress_auc:.3f}"
     print(f"clips {report.clips}  UAR {report.uar:.4f}  accuracy {report.accuracy:.4f}")
     print(f"macro F1 {report.macro_f1:.4f}  calibration error {report.calibration_error:.4f}")
-    print(f"distress AUC {distress}")
+    error = "-" if report.distress_calibration_error is None else f"{report.distress_calibration_error:.4f}"
+    print(f"distress AUC {distress}  its calibration error {error}")

@@ -25,7 +25,8 @@ REQUIRED_COLUMNS = ("path", "speaker", "emotion")
 class Clip:
     """One labelled recording; `speaker` is unique across corpora.
 
-    `distress`: whether a nurse would want to be called for it; None where that is not known.
+    `distress`: whether a nurse would want to be called for it; None where that is not known. `intensity` and
+    `sex` are the manifest's words, empty where it has none.
     """
 
     path: Path
@@ -34,6 +35,8 @@ class Clip:
     corpus: str
     licence: str
     distress: bool | None = None
+    intensity: str = ""
+    sex: str = ""
 
 
 def read_manifest(manifest: Path) -> list[Clip]:
@@ -69,6 +72,8 @@ def read_manifest(manifest: Path) -> list[Clip]:
             corpus,
             licence,
             distress_in(row["emotion"], row.get("intensity") or ""),
+            row.get("intensity") or "",
+            row.get("sex") or "",
         )
         for row in rows
     ]
@@ -88,8 +93,25 @@ def read_manifests(manifests: Iterable[Path], label_map: Mapping[str, str] | Non
     unknown = sorted(set(mapping) - {clip.emotion for clip in clips})
     if unknown:
         raise CorpusError(f"the label map names {', '.join(unknown)}, which no manifest has; check --map")
-    renamed = (replace(clip, emotion=mapping.get(clip.emotion, clip.emotion)) for clip in clips)
-    return [clip for clip in renamed if clip.emotion]
+    return [
+        _renamed(clip, mapping[clip.emotion]) if clip.emotion in mapping else clip
+        for clip in clips
+        if mapping.get(clip.emotion, clip.emotion)
+    ]
+
+
+def _renamed(clip: Clip, emotion: str) -> Clip:
+    return replace(clip, emotion=emotion, distress=distress_in(emotion, clip.intensity))
+
+
+def write_manifest(clips: Iterable[Clip], path: Path) -> None:
+    """A manifest.csv of these clips with their absolute paths, for `read_manifest`."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file)
+        rows.writerow((*REQUIRED_COLUMNS, "intensity", "sex"))
+        rows.writerows(
+            (clip.path.resolve(), clip.speaker, clip.emotion, clip.intensity, clip.sex) for clip in clips
+        )
 
 
 def parse_label_map(text: str) -> dict[str, str]:

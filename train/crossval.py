@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,10 +16,10 @@ from edge.classifier import sigmoid, softmax
 from edge.features import FloatArray
 from train import fit, metadata, metrics, operating_point
 from train.beds import adapted
-from train.corpus import REQUIRED_COLUMNS, Clip, corpora_of, targets_of
+from train.corpus import Clip, corpora_of, targets_of, write_manifest
 from train.dataset import ClipFeatures, cut_all, speech_level_of
 from train.folds import Split, fingerprint
-from train.recipe import DISTRESS_EMOTIONS, FRONT_END, WINDOW, Recipe
+from train.recipe import FRONT_END, WINDOW, Recipe
 
 
 def run_fold(
@@ -33,8 +33,8 @@ def run_fold(
 ) -> tuple[FloatArray, npt.NDArray[np.intp]]:
     """Train on one side of `split`, judge the other; the result is kept in `folder` and found there again.
 
-    Recordings that are trained on may have another word than the `labels` for their emotion: they teach
-    distress alone. Returns the logits of the test windows, shape (windows, labels + 1), and the index in
+    Recordings may have another word than the `labels` for their emotion: they teach and test distress alone.
+    Returns the logits of the test windows, shape (windows, labels + 1), and the index in
     `clips` of the recording each window is from.
     """
     training, tested = split
@@ -55,38 +55,73 @@ def run_fold(
     level = speech_level_of(learnt, cut_all(chosen, WINDOW, FRONT_END))
     description = metadata.unmeasured(tuple(labels), material, corpora_of(learnt), level)
     metadata.write(description, folder)
-    _write_manifest(learnt, folder / "train.csv")
-    _write_manifest([clips[i] for i in tested], folder / "test.csv")
+    write_manifest(learnt, folder / "train.csv")
+    labelled = [clips[i] for i in tested if clips[i].emotion in labels]
+    write_manifest(labelled, folder / "test.csv")
     np.savez(stored, logits=logits, owner=owner)
     said.write_text(wanted)  # last: its presence says the fold is whole
     return logits, owner
 
 
+def calibrate(folders: Sequence[Path], kept: operating_point.Held) -> None:
+    """Give each fold's model the temperatures that the other folds ask for, before it is converted."""
+    for folder, (emotion, distressed) in zip(
+        folders, operating_point.temperatures_by_fold(kept), strict=True
+    ):
+        training = metadata.read(folder / metadata.FILE)
+        own = replace(training.distress, temperature=distressed)
+        metadata.write(replace(training, temperature=emotion, distress=own), folder)
+
+
 def judge(
     clips: Sequence[Clip], labels: Sequence[str], logits: FloatArray, owner: npt.NDArray[np.intp]
 ) -> metrics.Report:
-    """The report on the recordings that `owner` names: a recording's probabilities are its windows' mean."""
-    tested, position = np.unique(owner, return_inverse=True)
-    truths = targets_of([clips[i] for i in tested], labels)
-    probabilities = metrics.mean_by_owner(softmax(logits[:, :-1]), position)
-    scores = metrics.mean_by_owner(sigmoid(logits[:, -1:]), position)[:, 0]
-    return metrics.report(probabilities, truths, labels, DISTRESS_EMOTIONS, scores=scores)
+    """The report on those recordings that `owner` names that have a label.
+
+    A recording's probabilities are its windows' mean.
+    """
+    named = np.array([clips[i].emotion in labels for i in owner])
+    tested, position = np.unique(owner[named], return_inverse=True)
+    probabilities = metrics.mean_by_owner(softmax(logits[named, :-1]), position)
+    scores = metrics.mean_by_owner(sigmoid(logits[named, -1:]), position)[:, 0]
+    return report([clips[i] for i in tested], labels, probabilities, scores)
 
 
-def out_of_fold(
-    clips: Sequence[Clip],
-    labels: Sequence[str],
-    folds: Sequence[tuple[FloatArray, npt.NDArray[np.intp]]],
-) -> operating_point.Held:
-    """The test windows of all folds together, in the order of the recordings."""
-    logits = np.concatenate([fold[0] for fold in folds])
-    owner = np.concatenate([fold[1] for fold in folds])
-    order = np.argsort(owner, kind="stable")
-    return operating_point.Held(tuple(labels), logits[order], owner[order], targets_of(clips, labels))
+def report(
+    clips: Sequence[Clip], labels: Sequence[str], probabilities: FloatArray, scores: FloatArray
+) -> metrics.Report:
+    """The report on recordings that all have a label."""
+    known = [clip.distress for clip in clips]
+    return metrics.report(probabilities, targets_of(clips, labels), labels, scores=scores, distressed=known)
 
 
-def _write_manifest(clips: Sequence[Clip], path: Path) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        rows = csv.writer(file)
-        rows.writerow(REQUIRED_COLUMNS)
-        rows.writerows((clip.path.resolve(), clip.speaker, clip.emotion) for clip in clips)
+def distress(clips: Sequence[Clip], scores: FloatArray) -> dict[str, Any]:
+    """What is known of distress over all recordings of which it is known; `scores`, shape (clips,)."""
+    known = np.array([clip.distress is not None for clip in clips])
+    positive = np.array([clip.distress is True for clip in clips])[known]
+    return {
+        "distress_auc": metrics.auc(scores[known], positive),
+        "distress_calibration_error": metrics.score_calibration_error(scores[known], positive),
+        "distress_kinds": by_kind(clips, scores),
+    }
+
+
+def by_kind(clips: Sequence[Clip], scores: FloatArray) -> dict[str, dict[str, Any]]:
+    """How well each kind of distress is told from all that is none, and each kind of none from all distress.
+
+    A kind is a word for an emotion; `scores` are the distress scores, shape (clips,).
+    """
+    truth = np.array([-1 if clip.distress is None else int(clip.distress) for clip in clips])
+    kind_of = np.array([clip.emotion for clip in clips])
+    result: dict[str, dict[str, Any]] = {}
+    for is_distress in (1, 0):
+        for kind in np.unique(kind_of[truth == is_distress]):
+            mine = (kind_of == kind) & (truth == is_distress)
+            judged = mine | (truth == 1 - is_distress)
+            result[str(kind)] = {
+                "distress": bool(is_distress),
+                "clips": int(mine.sum()),
+                "mean_score": float(scores[mine].mean()),
+                "auc": metrics.auc(scores[judged], truth[judged] == 1),
+            }
+    return result

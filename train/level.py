@@ -16,7 +16,7 @@ from edge.sound_files import to_int16
 from train.corpus import Clip, read_audio
 from train.dataset import AT_REST, speech_level_of
 from train.robustness import SAMPLE_RATE, Fold, Int16, Row, folds_in, passed, stretches_in, uar, windows_in
-from train.scoring import distress_emotions, judge, together
+from train.scoring import judge, together
 
 GAINS_DB = (-30.0, -20.0, -10.0, 0.0, 10.0)
 POLICIES = {
@@ -64,13 +64,13 @@ def _windows(clip: Clip, gain_db: float, fold: Fold) -> tuple[Int16, FloatArray]
 def _judge(fold: Fold, heard: Heard, policy: str) -> dict[str, float]:
     levelled = _levelled(heard, policy)
     said = together([judge(fold.classifier, windows) for windows in levelled])
-    distressed = distress_emotions(fold.classifier.manifest.training)
-    positive = np.array([clip.emotion in distressed for clip in heard.clips])
+    positive = np.array([clip.distress is True for clip in heard.clips])
+    negative = np.array([clip.distress is False for clip in heard.clips])
     raised = said.distress >= _FOUND
     return {
         "uar": uar(said.probabilities, heard.clips, fold.classifier),
         "found": float(raised[positive].mean()),
-        "false": float(raised[~positive].mean()),
+        "false": float(raised[negative].mean()),
     }
 
 

@@ -8,7 +8,8 @@ from typing import Protocol
 
 from edge.errors import CorpusError
 from edge.fields import FieldError, decode, encode
-from edge.manifest import Adaptation, Corpus, Distress, EpisodePolicy, Normalisation, Training
+from edge.manifest import Adaptation, Corpus, Distress, Normalisation, Training
+from train.operating_point import UNMEASURED
 from train.recipe import DISTRESS_EMOTIONS, FRONT_END, WINDOW
 
 FILE = "model.json"
@@ -31,7 +32,6 @@ def unmeasured(
     speech_level: float | None = None,
 ) -> Training:
     """The metadata of a network nobody has measured yet, such as one fold of a cross-validation."""
-    policy = EpisodePolicy(smoothing=0.3, onset=0.9, offset=0.75, count=2, among=3, hold_off_s=6.0)
     causes = tuple(label for label in labels if label in DISTRESS_EMOTIONS)
     unknown = "nothing: the thresholds are placeholders, not measured"
     return Training(
@@ -42,7 +42,7 @@ def unmeasured(
         window=WINDOW,
         normalisation=learnt.normalisation,
         temperature=1.0,
-        distress=Distress(policy=policy, chosen_for=unknown, temperature=1.0, causes=causes),
+        distress=Distress(policy=UNMEASURED, chosen_for=unknown, temperature=1.0, causes=causes),
         corpora=corpora,
         evaluation={},
         speech_level=speech_level,

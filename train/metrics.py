@@ -31,7 +31,8 @@ class Report:
 
     `uar` is unweighted average recall: the mean of the recalls of the emotions that occur.
     `calibration_error` is the expected calibration error over ten bins. `confusion[i][j]` counts
-    recordings of emotion i taken for emotion j.
+    recordings of emotion i taken for emotion j. The figures of distress are those of the recordings of
+    which it is known; None where there are not both kinds, or no recording.
     """
 
     clips: int
@@ -40,6 +41,7 @@ class Report:
     macro_f1: float
     calibration_error: float
     distress_auc: float | None
+    distress_calibration_error: float | None
     classes: dict[str, ClassReport]
     confusion: list[list[int]]
 
@@ -48,14 +50,14 @@ def report(
     probabilities: FloatArray,
     truths: Truths,
     labels: Sequence[str],
-    distress: Sequence[str],
     *,
     scores: FloatArray | None = None,
+    distressed: Sequence[bool | None] = (),
 ) -> Report:
     """Measures of `probabilities`, shape (clips, labels), against `truths`, shape (clips,), label indices.
 
-    Recordings of the emotions in `distress` are distressed; `scores`, shape (clips,), are the distress
-    scores, by default the summed probability of these emotions.
+    `scores`, shape (clips,), are the distress scores; `distressed` says for each recording whether it is
+    distress, or None where that is not known.
     """
     guesses = probabilities.argmax(axis=1)
     occurring = sorted(set(truths.tolist()))
@@ -72,16 +74,17 @@ def report(
         )
         for i in occurring
     }
-    columns = [i for i, label in enumerate(labels) if label in distress]
+    known = np.array([one is not None for one in distressed], bool)
+    told = np.zeros(0, np.float32) if scores is None else scores[known]
+    positive = np.array([one for one in distressed if one is not None], bool)
     return Report(
         clips=len(truths),
         uar=float(np.mean([recalls[i] for i in occurring])),
         accuracy=float((guesses == truths).mean()),
         macro_f1=float(metrics.f1_score(truths, guesses, labels=occurring, average="macro", zero_division=0)),
         calibration_error=calibration_error(probabilities, truths),
-        distress_auc=auc(
-            probabilities[:, columns].sum(axis=1) if scores is None else scores, np.isin(truths, columns)
-        ),
+        distress_auc=auc(told, positive),
+        distress_calibration_error=score_calibration_error(told, positive),
         classes=classes,
         confusion=metrics.confusion_matrix(truths, guesses, labels=range(len(labels))).tolist(),
     )
@@ -97,6 +100,17 @@ def auc(scores: FloatArray, positive: npt.NDArray[np.bool_]) -> float | None:
 def calibration_error(probabilities: FloatArray, truths: Truths, bins: int = 10) -> float:
     """Expected calibration error of the winning class, Guo et al. (2017), equal-width bins."""
     confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == truths
+    return _gap(confidence, right, bins)
+
+
+def score_calibration_error(
+    scores: FloatArray, positive: npt.NDArray[np.bool_], bins: int = 10
+) -> float | None:
+    """As `calibration_error`, of a probability of yes or no, shape (clips,); None of nothing."""
+    return _gap(scores, positive, bins) if scores.size else None
+
+
+def _gap(confidence: FloatArray, right: npt.NDArray[np.bool_], bins: int) -> float:
     bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
     gaps = [
         (bin_of == b).mean() * abs(confidence[bin_of == b].mean() - right[bin_of == b].mean())

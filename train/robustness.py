@@ -112,7 +112,16 @@ class Row:
 def uar(probabilities: FloatArray, clips: Sequence[Clip], classifier: Classifier) -> float:
     """Unweighted average recall of probabilities, shape (clips, labels)."""
     truths = targets_of(clips, classifier.labels)
-    return metrics.report(probabilities, truths, classifier.labels, ()).uar
+    return metrics.report(probabilities, truths, classifier.labels).uar
+
+
+def distress_auc(scores: FloatArray, clips: Sequence[Clip]) -> float:
+    """Area under the ROC curve of distress scores, shape (clips,), where it is known; NaN where it is not."""
+    known = np.array([clip.distress is not None for clip in clips])
+    area = metrics.auc(
+        scores[known], np.array([clip.distress for clip in clips if clip.distress is not None], bool)
+    )
+    return float("nan") if area is None else area
 
 
 def passed(stretches: Sequence[Sequence[Stretch]]) -> float:

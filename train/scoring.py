@@ -56,7 +56,10 @@ def evaluate(classifier: Classifier, clips: Sequence[Clip]) -> tuple[FloatArray,
     """Probabilities and report; raises CorpusError where a recording has a label the model lacks."""
     truths = targets_of(clips, classifier.labels)
     said = score(classifier, clips)
-    distressed = distress_emotions(classifier.manifest.training)
     return said.probabilities, report(
-        said.probabilities, truths, classifier.labels, distressed, scores=said.distress
+        said.probabilities,
+        truths,
+        classifier.labels,
+        scores=said.distress,
+        distressed=[clip.distress for clip in clips],
     )

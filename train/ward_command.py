@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from edge.classifier import Classifier
+from edge.errors import CorpusError
 from edge.manifest import EpisodePolicy
 from train import ward
 from train.figures import ward_curve
@@ -20,6 +21,7 @@ from train.sounds import Sound, unheard
 from train.ward_report import Point, Rate, Share, curve, operating_point, point, policy_at
 
 MOST_A_DAY = 1.0
+_FILE = "ward.json"
 ONSETS = tuple(round(float(value), 3) for value in np.linspace(0.3, 0.99, 47))
 
 
@@ -150,9 +152,18 @@ def write(measured: Measured, out: Path) -> None:
         "held_out": _plain(measured.held_out),
         "curve": [_plain(one) for one in measured.points],
     }
-    (out / "ward.json").write_text(json.dumps(plain, indent=1) + "\n")
+    (out / _FILE).write_text(json.dumps(plain, indent=1) + "\n")
     (out / "ward.md").write_text("\n".join(lines(measured)) + "\n")
     ward_curve(measured.points, measured.held_out, out / "ward.png")
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """What `write` left as ward.json; raises CorpusError where there is nothing."""
+    try:
+        found: dict[str, Any] = json.loads((folder / _FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CorpusError(f"{folder} holds no finished ward; run bedside-train ward first") from error
+    return found
 
 
 def _plain(one: Point) -> dict[str, Any]:

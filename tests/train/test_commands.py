@@ -75,6 +75,7 @@ def test_evaluate_refuses_labels_the_model_lacks(small_manifest, device_model):
         (["fit", "--manifest", "MANIFEST", "--out", "out", "--map", "sad=x,angry=x,neutral=x,fearful=x"], 66,
          "at least 2"),
         (["fit", "--manifest", "MANIFEST", "--out", "out", "--crossval", "nowhere"], 66, "no finished cross"),
+        (["fit", "--manifest", "MANIFEST", "--out", "out", "--ward", "nowhere"], 66, "no finished ward"),
         (["evaluate", "--manifest", "MANIFEST", "--model", "MANIFEST"], 65, "is no TFLite model"),
         (["noise", "--crossval", "nowhere", "--noise", "MODEL"], 66, "holds no fold-*/model.tflite"),
         (["level", "--crossval", "nowhere"], 66, "holds no fold-*/model.tflite"),

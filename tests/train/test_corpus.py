@@ -1,11 +1,20 @@
 import argparse
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import soundfile
 
 from edge.errors import AudioFileError, CorpusError
-from train.corpus import corpora_of, labels_of, parse_label_map, read_audio, read_manifest, read_manifests
+from train.corpus import (
+    corpora_of,
+    labels_of,
+    parse_label_map,
+    read_audio,
+    read_manifest,
+    read_manifests,
+    write_manifest,
+)
 
 
 @pytest.fixture
@@ -23,6 +32,20 @@ def test_paths_are_relative_to_the_manifest_and_speakers_belong_to_their_corpus(
     assert first.path == manifest.parent / "a.wav"
     assert first.speaker == "small_corpus/1"
     assert first.licence == "CC BY 4.0"
+
+
+def test_what_a_recording_is_called_decides_whether_it_is_distress(manifest):
+    first, second, *_ = read_manifests([manifest], {"calm": "fearful", "sad": "blue"})
+    assert (first.distress, second.distress) == (False, True)
+
+
+def test_a_written_manifest_says_the_same(manifest, tmp_path):
+    clips = [replace(clip, intensity="strong", sex="f") for clip in read_manifest(manifest)]
+    write_manifest(clips, tmp_path / "again.csv")
+    again = read_manifest(tmp_path / "again.csv")
+    assert [(c.emotion, c.intensity, c.sex) for c in again] == [(c.emotion, "strong", "f") for c in clips]
+    assert [clip.path for clip in again] == [clip.path.resolve() for clip in clips]
+    assert [clip.distress for clip in again] == [True, False, False]
 
 
 def test_label_map_renames_and_leaves_out(manifest):
