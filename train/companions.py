@@ -40,10 +40,12 @@ def fold_of(clips: Sequence[Clip], folds: int) -> npt.NDArray[np.intp]:
 
     Of each corpus every fold gets about as many speakers; recordings of nobody are dealt one by one.
     """
-    owners = [clip.speaker if clip.speaker != clip.corpus else clip.path.name for clip in clips]
+    is_somebody = [clip.speaker != clip.corpus for clip in clips]
+    owners = [clip.speaker if one else clip.path.name for clip, one in zip(clips, is_somebody, strict=True)]
+    groups = list(zip([clip.corpus for clip in clips], is_somebody, strict=True))
     result = np.zeros(len(clips), np.intp)
-    for corpus in sorted({clip.corpus for clip in clips}):
-        mine = [i for i, clip in enumerate(clips) if clip.corpus == corpus]
+    for group in sorted(set(groups)):
+        mine = [i for i, one in enumerate(groups) if one == group]
         names = sorted({owners[i] for i in mine})
         dealt = dict(zip(np.random.default_rng(0).permutation(names), range(len(names)), strict=True))
         result[mine] = [dealt[owners[i]] % folds for i in mine]
