@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from edge.adaptation import BedStatistics
 from edge.features import FloatArray
-from train.beds import adapted, by_speaker, hear_all
+from train.beds import after, by_speaker
 from train.corpus import Clip, read_audio
 from train.dataset import AT_REST
 from train.robustness import SAMPLE_RATE, Fold, Row, distress_auc, folds_in, uar, windows_in
@@ -56,8 +55,8 @@ def _judge(
     each = []
     for i in judged:
         heard = before(fold.tested, mates[i], condition, rng)
-        given = _as_heard(fold, windows, i, condition, heard)
-        each.append(judge(fold.classifier, given))
+        adaptation = None if condition == "as it is" else fold.classifier.manifest.training.adaptation
+        each.append(judge(fold.classifier, after(adaptation, [windows[j] for j in heard], windows[i])))
     clips, said = [fold.tested[i] for i in judged], together(each)
     return uar(said.probabilities, clips, fold.classifier), distress_auc(said.distress, clips)
 
@@ -70,15 +69,3 @@ def before(
         return [j for j in mates if clips[j].emotion in AT_REST]
     count = min(CONDITIONS[condition], len(mates))
     return [int(j) for j in rng.choice(mates, count, replace=False)] if count else []
-
-
-def _as_heard(
-    fold: Fold, windows: Sequence[FloatArray], i: int, condition: str, before: Sequence[int]
-) -> FloatArray:
-    adaptation = fold.classifier.manifest.training.adaptation
-    if adaptation is None or condition == "as it is":
-        return windows[i]
-    bed = BedStatistics(adaptation)
-    for j in before:
-        hear_all(bed, windows[j])
-    return adapted(bed, windows[i])

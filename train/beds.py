@@ -80,6 +80,19 @@ def hear_all(bed: BedStatistics, windows: Iterable[FloatArray]) -> None:
         bed.hear(window)
 
 
+def after(adaptation: Adaptation | None, heard: Iterable[FloatArray], windows: FloatArray) -> FloatArray:
+    """A recording's windows, shape (k, frames, n), at a bed that has heard these others before; shape kept.
+
+    Without `adaptation` nothing that was heard makes a difference.
+    """
+    if adaptation is None:
+        return windows
+    bed = BedStatistics(adaptation)
+    for other in heard:
+        hear_all(bed, other)
+    return adapted(bed, windows)
+
+
 def adapted(bed: BedStatistics, windows: Iterable[FloatArray]) -> FloatArray:
     """The windows as the device gives them to the model, each heard first; shape kept (k, frames, n)."""
     result = []

@@ -1,4 +1,4 @@
-"""`bedside-train`: crossval, fit, evaluate, noise, level, bed, ward, card."""
+"""`bedside-train`: crossval, fit, evaluate, noise, level, bed, robustness, ward, card."""
 
 from __future__ import annotations
 
@@ -92,9 +92,23 @@ def _parser() -> argparse.ArgumentParser:
 
     evaluate = verbs.add_parser("evaluate", parents=[corpora], help="put recordings through a device model")
     evaluate.add_argument("--model", type=Path, required=True, help="the .tflite file")
+    evaluate.add_argument(
+        "--heard",
+        type=int,
+        default=0,
+        metavar="N",
+        help="other recordings of the speaker that the bed has heard before each (default 0: none)",
+    )
     evaluate.add_argument("--out", type=Path, metavar="FOLDER", help="also report.json and pictures")
     evaluate.set_defaults(run=commands.evaluate)
 
+    _add_folds(verbs)
+    _add_ward(verbs)
+    _add_card(verbs)
+    return parser
+
+
+def _add_folds(verbs: Any) -> None:
     folds = argparse.ArgumentParser(add_help=False)
     folds.add_argument(
         "--crossval", type=Path, required=True, metavar="FOLDER", help="crossval --int8 wrote it"
@@ -120,6 +134,27 @@ def _parser() -> argparse.ArgumentParser:
     )
     bed.set_defaults(run=commands.bed)
 
+    robustness = verbs.add_parser(
+        "robustness", parents=[folds], help="the folds in noise, far away, quiet, by sex and intensity"
+    )
+    robustness.add_argument(
+        "--noise", type=Path, nargs="*", default=[], metavar="PATH", help="sound files, folders"
+    )
+    robustness.add_argument(
+        "--elsewhere",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="manifest.csv of another corpus whose emotions are among the models' labels; may be repeated",
+    )
+    robustness.add_argument(
+        "--map", type=parse_label_map, default={}, metavar="OLD=NEW,…", help="its emotions"
+    )
+    robustness.set_defaults(run=commands.robustness)
+
+
+def _add_ward(verbs: Any) -> None:
     ward = verbs.add_parser("ward", help="days at simulated beds: distress found, false alerts a bed-day")
     ward.add_argument(
         "--crossval", type=Path, required=True, metavar="FOLDER", help="crossval --int8 wrote it"
@@ -139,9 +174,6 @@ def _parser() -> argparse.ArgumentParser:
     ward.add_argument("--episodes", type=_positive, default=10, help="of each kind of distress at each bed")
     ward.add_argument("--seed", type=int, default=0)
     ward.set_defaults(run=commands.ward)
-
-    _add_card(verbs)
-    return parser
 
 
 def _add_card(verbs: Any) -> None:

@@ -22,6 +22,7 @@ from train import (
     bed_conditions,
     card,
     companions,
+    conditions,
     figures,
     metadata,
     metrics,
@@ -122,7 +123,7 @@ def evaluate(options: argparse.Namespace) -> None:
     """Report on a device model; TensorFlow is never loaded."""
     classifier = Classifier(model_file.read(options.model))
     clips = read_manifests(options.manifest, options.map)
-    probabilities, report = scoring.evaluate(classifier, clips)
+    probabilities, report = scoring.evaluate(classifier, clips, options.heard)
     _print_report(report)
     if options.out:
         options.out.mkdir(parents=True, exist_ok=True)
@@ -151,6 +152,14 @@ def level(options: argparse.Namespace) -> None:
 def bed(options: argparse.Namespace) -> None:
     """What the folds make of a stranger's voice cold, and once the bed has taught them."""
     _write_rows(bed_conditions.measure(options.crossval, every=options.every), options.out)
+
+
+def robustness(options: argparse.Namespace) -> None:
+    """What noise, distance, gain and another corpus do to the folds, cold and adapted."""
+    elsewhere = read_manifests(options.elsewhere, options.map)
+    _write_rows(
+        conditions.measure(options.crossval, options.noise, elsewhere, every=options.every), options.out
+    )
 
 
 def ward(options: argparse.Namespace) -> None:
@@ -272,6 +281,8 @@ def _print_report(report: metrics.Report) -> None:
         print(f"{name:<14}{one.clips:>7}{one.precision:>11.3f}{one.recall:>9.3f}{area:>7}")
     distress = "-" if report.distress_auc is None else f"{report.distress_auc:.3f}"
     print(f"clips {report.clips}  UAR {report.uar:.4f}  accuracy {report.accuracy:.4f}")
+    if len(report.classes) < len(report.confusion):
+        print(f"UAR if only these emotions could be guessed {report.uar_among:.4f}")
     print(f"macro F1 {report.macro_f1:.4f}  calibration error {report.calibration_error:.4f}")
     error = "-" if report.distress_calibration_error is None else f"{report.distress_calibration_error:.4f}"
     print(f"distress AUC {distress}  its calibration error {error}")

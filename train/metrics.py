@@ -29,7 +29,8 @@ class ClassReport:
 class Report:
     """A model on labelled recordings.
 
-    `uar` is unweighted average recall: the mean of the recalls of the emotions that occur.
+    `uar` is unweighted average recall: the mean of the recalls of the emotions that occur; `uar_among`, what
+    it would be if no other emotion could be guessed.
     `calibration_error` is the expected calibration error over ten bins. `confusion[i][j]` counts
     recordings of emotion i taken for emotion j. The figures of distress are those of the recordings of
     which it is known; None where there are not both kinds, or no recording.
@@ -37,6 +38,7 @@ class Report:
 
     clips: int
     uar: float
+    uar_among: float
     accuracy: float
     macro_f1: float
     calibration_error: float
@@ -80,6 +82,7 @@ def report(
     return Report(
         clips=len(truths),
         uar=float(np.mean([recalls[i] for i in occurring])),
+        uar_among=_uar_among(probabilities, truths, occurring),
         accuracy=float((guesses == truths).mean()),
         macro_f1=float(metrics.f1_score(truths, guesses, labels=occurring, average="macro", zero_division=0)),
         calibration_error=calibration_error(probabilities, truths),
@@ -88,6 +91,11 @@ def report(
         classes=classes,
         confusion=metrics.confusion_matrix(truths, guesses, labels=range(len(labels))).tolist(),
     )
+
+
+def _uar_among(probabilities: FloatArray, truths: Truths, occurring: Sequence[int]) -> float:
+    guesses = np.array(occurring)[probabilities[:, occurring].argmax(axis=1)]
+    return float(np.mean([(guesses[truths == i] == i).mean() for i in occurring]))
 
 
 def auc(scores: FloatArray, positive: npt.NDArray[np.bool_]) -> float | None:

@@ -132,12 +132,13 @@ def passed(stretches: Sequence[Sequence[Stretch]]) -> float:
 def table(rows: Sequence[Row]) -> list[str]:
     """Lines of a Markdown table: each fold's UAR, its mean and deviation, the means of other figures."""
     folds = range(1, len(rows[0].figures["uar"]) + 1)
-    others = [name for name in rows[0].figures if name != "uar"]
+    others = list(dict.fromkeys(name for row in rows for name in row.figures if name != "uar"))
     heads = ["condition", "policy", *(f"fold {fold}" for fold in folds), "UAR", "deviation", *others]
     lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for row in rows:
         values = row.figures["uar"]
         cells = [f"{value:.3f}" for value in (*values, np.mean(values), np.std(values))]
-        cells += [f"{np.mean(row.figures[name]):.3f}" for name in others]
+        means = [float(np.mean(row.figures.get(name, np.nan))) for name in others]
+        cells += ["-" if np.isnan(mean) else f"{mean:.3f}" for mean in means]
         lines.append(f"| {row.condition} | {row.policy} | {' | '.join(cells)} |")
     return lines

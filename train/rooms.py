@@ -39,8 +39,10 @@ class Room:
     responses: Mapping[str, FloatArray]
 
 
-def draw_room(rng: np.random.Generator, sample_rate: int) -> Room:
-    """A room, its reverberation and who is where in it, all drawn at random."""
+def draw_room(
+    rng: np.random.Generator, sample_rate: int, places: Mapping[str, tuple[float, float]] = PLACES
+) -> Room:
+    """A room, its reverberation and who is where in it, all drawn at random; `places` as PLACES."""
     pra.random.seed(int(rng.integers(2**31)))  # it moves the image sources a little, against flutter echoes
     size = np.array([rng.uniform(*limits) for limits in SIZE_M])
     rt60 = float(rng.uniform(*RT60_S))
@@ -51,7 +53,7 @@ def draw_room(rng: np.random.Generator, sample_rate: int) -> Room:
     microphone = np.array([rng.uniform(0.3, 0.7) * size[0], 0.5, 1.0])
     room.add_microphone(microphone)
     distances = {}
-    for place, limits in PLACES.items():
+    for place, limits in places.items():
         position = _somewhere(microphone, size, limits, rng)
         distances[place] = float(np.linalg.norm(position - microphone))
         room.add_source(position)
@@ -62,7 +64,7 @@ def draw_room(rng: np.random.Generator, sample_rate: int) -> Room:
         rt60_s=rt60,
         distance_m=distances,
         responses={
-            place: np.asarray(room.rir[0][number][:length], np.float32) for number, place in enumerate(PLACES)
+            place: np.asarray(room.rir[0][number][:length], np.float32) for number, place in enumerate(places)
         },
     )
 

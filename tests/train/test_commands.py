@@ -57,6 +57,13 @@ def test_evaluate_reports_on_a_device_model(small_manifest, device_model, tmp_pa
     assert (tmp_path / "report/confusion.png").exists()
 
 
+def test_evaluate_at_a_bed_that_knows_the_speaker(small_manifest, device_model):
+    arguments = ["evaluate", "--model", device_model, "--manifest", small_manifest, "--map", "sad=,neutral="]
+    cold, settled = (bedside_train(*arguments, *heard) for heard in ((), ("--heard", "20")))
+    assert cold.returncode == settled.returncode == 0, cold.stderr + settled.stderr
+    assert "UAR if only these emotions could be guessed" in cold.stdout
+
+
 def test_evaluate_refuses_labels_the_model_lacks(small_manifest, device_model):
     done = bedside_train(
         "evaluate", "--model", device_model, "--manifest", small_manifest, "--map", "sad=weary"

@@ -12,9 +12,11 @@ import pytest
 from edge.config import Gate
 from edge.speech_gate import SpeechGate
 from train.bed_conditions import CONDITIONS, before
+from train.conditions import HEARD, changes, parts, unknown
 from train.corpus import Clip
 from train.noise import Heard
-from train.robustness import LEAD, in_noise
+from train.robustness import LEAD, Fold, in_noise
+from train.scoring import others_heard
 
 DATA = Path(__file__).parents[1] / "data"
 
@@ -27,10 +29,16 @@ def crossval(small_manifest, device_model, tmp_path_factory):
     fold.mkdir()
     shutil.copy(device_model, fold / "model.tflite")
     rows = [line.split(",") for line in small_manifest.read_text().splitlines()[1:]]
-    lines = ["path,speaker,emotion"]
-    lines += [f"{small_manifest.parent / path},{speaker},{emotion}" for path, speaker, emotion in rows]
+    lines = ["path,speaker,emotion,sex"]
+    lines += [
+        f"{small_manifest.parent / path},{speaker},{emotion},{'MF'[int(speaker) % 2]}"
+        for path, speaker, emotion in rows
+    ]
     for name in ("train.csv", "test.csv"):
         (fold / name).write_text("\n".join(lines) + "\n")
+    (folder / "elsewhere").mkdir()
+    strangers = [f"{DATA / name}.wav,s,{word}" for name, word in (("fearful", "scared"), ("sad", "sad"))]
+    (folder / "elsewhere/manifest.csv").write_text("\n".join(["path,speaker,emotion", *strangers]) + "\n")
     return folder
 
 
@@ -102,6 +110,48 @@ def test_bed(crossval, tmp_path):
     assert [row["condition"] for row in rows] == list(CONDITIONS)
     figures = {row["condition"]: row["figures"] for row in rows}
     assert all(0 <= value <= 1 for one in figures.values() for values in one.values() for value in values)
+
+
+def test_robustness(crossval, tmp_path):
+    arguments = ["robustness", "--crossval", crossval, "--noise", DATA / "scene.wav"]
+    arguments += ["--elsewhere", crossval / "elsewhere/manifest.csv", "--map", "scared=fearful"]
+    printed, rows = measured(tmp_path, *arguments)
+    said = {(row["condition"], row["policy"]): row["figures"] for row in rows}
+    conditions = ["as recorded", "only F", "only M", *(f"noise, {snr} dB" for snr in (20, 10, 5, 0))]
+    conditions += ["1 m away", "3 m away", "gain -20 dB", "gain +10 dB", "another corpus"]
+    assert list(said) == [(name, policy) for name in conditions for policy in HEARD]
+    assert said["noise, 0 dB", "cold"]["passed"][0] <= said["as recorded", "cold"]["passed"][0] == 1
+    assert all(0 <= one["uar"][0] <= 1 for one in said.values())
+    assert "| another corpus | cold |" in printed
+
+
+def test_a_talker_three_metres_away_is_heard_in_a_room():
+    click = np.zeros(16000, np.float32)
+    click[0] = 0.5
+    near, far = (
+        changes([])[f"{metres} m away"](click, 0, np.random.default_rng(0))[0].astype(float)
+        for metres in (1, 3)
+    )
+    direct, after = slice(0, 800), slice(1600, 8000)
+    tails = [np.sum(heard[after] ** 2) / np.sum(heard[direct] ** 2) for heard in (near, far)]
+    assert tails[1] > 2 * tails[0], "the further away, the more of the room"
+
+
+def test_only_strangers_of_another_corpus_are_judged(tmp_path):
+    clips = [Clip(tmp_path / f"{i}.wav", f"x/{i // 2}", "calm", "x", "-", sex="FM"[i % 2]) for i in range(6)]
+    fold = Fold(None, [clips[2]], [])
+    assert unknown(fold, clips) == [*clips[:2], *clips[4:]]
+    assert parts(clips) == {"only F": [0, 2, 4], "only M": [1, 3, 5]}
+
+
+def test_a_recording_is_not_among_those_its_bed_has_heard():
+    clips = [Clip(Path(str(i)), f"x/{i % 2}", "calm", "x", "-") for i in range(10)] + [
+        Clip(Path("alone"), "x/alone", "calm", "x", "-")
+    ]
+    heard = others_heard(clips, 3)
+    assert [len(one) for one in heard] == [3] * 10 + [0]
+    assert all(i not in one and all(j % 2 == i % 2 for j in one) for i, one in enumerate(heard))
+    assert all(len(one) == 4 for one in others_heard(clips, 20)[:10])
 
 
 def test_a_bed_has_never_heard_what_is_judged_before():
