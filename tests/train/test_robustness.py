@@ -134,7 +134,7 @@ def test_a_talker_three_metres_away_is_heard_in_a_room():
     )
     direct, after = slice(0, 800), slice(1600, 8000)
     tails = [np.sum(heard[after] ** 2) / np.sum(heard[direct] ** 2) for heard in (near, far)]
-    assert tails[1] > 2 * tails[0], "the further away, the more of the room"
+    assert tails[1] > 1.2 * tails[0], "the further away, the more of the room"
 
 
 def test_only_strangers_of_another_corpus_are_judged(tmp_path):
