@@ -7,10 +7,13 @@ from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
+import numpy.typing as npt
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 from sklearn.metrics import roc_curve
 
-from edge.features import FloatArray
+from edge.features import FloatArray, FrontEnd
+from train.examples import Example
 from train.metrics import Truths, auc
 from train.ward_report import Point
 
@@ -97,3 +100,56 @@ def ward_curve(points: Sequence[Point], chosen: Point, file: Path) -> None:
     bars.barh(kinds, shares, xerr=errors, color="tab:blue", ecolor="grey", capsize=2)
     bars.set(xlabel="found, with 95 % interval", xlim=(0, 1))
     figure.savefig(file, dpi=130, metadata=_METADATA)
+
+
+def reliability(pairs: Sequence[tuple[str, FloatArray, npt.NDArray[np.bool_]]], file: Path) -> None:
+    """How often it was so against how likely it was said to be, a panel for each (name, said, true)."""
+    figure = Figure(figsize=(4.2 * len(pairs), 4), layout="constrained")
+    for axes, (name, said, true) in zip(np.ravel(figure.subplots(1, len(pairs))), pairs, strict=True):
+        bin_of = np.minimum((said * 10).astype(int), 9)
+        filled = [b for b in range(10) if (bin_of == b).any()]
+        axes.plot((0, 1), (0, 1), color="grey", linewidth=0.8, linestyle=":")
+        axes.plot(
+            [said[bin_of == b].mean() for b in filled], [true[bin_of == b].mean() for b in filled], "o-"
+        )
+        axes.bar(
+            [b / 10 + 0.05 for b in filled],
+            [(bin_of == b).mean() for b in filled],
+            width=0.09,
+            alpha=0.25,
+            label="share of recordings",
+        )
+        axes.set(xlabel=f"{name}: probability said", ylabel="share that was so", xlim=(0, 1), ylim=(0, 1))
+        axes.legend(frameon=False, loc="upper left")
+    figure.savefig(file, dpi=130, metadata=_METADATA)
+
+
+def examples(some: Sequence[Example], front_end: FrontEnd, file: Path) -> None:
+    """Waveform, spectrogram, MFCC and relevance, a column a recording."""
+    figure = Figure(figsize=(3.3 * len(some), 8), layout="constrained")
+    columns = figure.subplots(4, len(some), squeeze=False, sharex=True).T
+    for axes, one in zip(columns, some, strict=True):
+        rate = front_end.sample_rate
+        length = one.samples.size / rate
+        axes[0].plot(np.arange(one.samples.size) / rate, one.samples, linewidth=0.4)
+        axes[0].set_title(one.title)
+        axes[1].specgram(one.samples + 1e-9, NFFT=512, Fs=rate, noverlap=256, vmin=-140, cmap="magma")
+        kilohertz = FuncFormatter(lambda hz, _: f"{hz / 1000:g}")
+        axes[1].yaxis.set_major_formatter(kilohertz)
+        for row, picture, colours in ((2, one.mfcc[:, 1:], "viridis"), (3, one.relevance, "RdBu_r")):
+            most = np.abs(picture).max()
+            limits = {"vmin": -most, "vmax": most} if row == 3 else {}
+            axes[row].imshow(
+                picture.T,
+                origin="lower",
+                aspect="auto",
+                cmap=colours,
+                extent=(0, length, 0, picture.shape[1]),
+                **limits,
+            )
+        axes[3].set_xlabel("seconds")
+    for axes, name in zip(
+        columns[0], ("amplitude", "kHz", "MFCC without the first", "mel band looked at"), strict=True
+    ):
+        axes.set_ylabel(name)
+    figure.savefig(file, dpi=110, metadata=_METADATA)
