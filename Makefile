@@ -4,7 +4,7 @@
 
 PYTHON ?= python3
 SOURCE ?=
-MANIFEST ?=
+CORPORA ?=
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
@@ -39,13 +39,12 @@ soak: $(VENV)/test.stamp
 	$(BIN)/python -m tests.resilience
 	$(BIN)/python -m tests.hub.engine_soak
 
-# Hours on two cores. MANIFEST is the manifest.csv of RAVDESS speech; finished folds are kept.
+# Many hours on two cores. CORPORA is a folder of corpora, those that train/ward.toml names; what is finished
+# is kept. SEEDS=0 is a third of it.
+SEEDS ?= 0 1 2
 model: $(VENV)/test.stamp
-	@test -n "$(MANIFEST)" || { echo "Say which recordings: make model MANIFEST=.../manifest.csv" >&2; exit 64; }
-	$(BIN)/bedside-train crossval --manifest $(MANIFEST) --out out/crossval --int8 --random-split
-	$(BIN)/bedside-train fit --manifest $(MANIFEST) --crossval out/crossval --out out/final
-	$(BIN)/bedside-quantize out/final/model.keras --calibration $(MANIFEST) --out model/bedside-ser.tflite
-	$(BIN)/bedside-train card --model model/bedside-ser.tflite --crossval out/crossval --out model
+	@test -n "$(CORPORA)" || { echo "Say where the corpora are: make model CORPORA=FOLDER" >&2; exit 64; }
+	PATH="$(abspath $(BIN)):$$PATH" train/make_model.sh "$(CORPORA)" $(SEEDS)
 
 schemas: $(VENV)/run.stamp
 	$(BIN)/python -m edge.schemas

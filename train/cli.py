@@ -179,7 +179,14 @@ def _add_ward(verbs: Any) -> None:
 def _add_card(verbs: Any) -> None:
     card = verbs.add_parser("card", help="write the model card")
     card.add_argument("--model", type=Path, required=True, help="the .tflite file")
-    card.add_argument("--crossval", type=Path, required=True, metavar="FOLDER", help="what crossval wrote")
+    card.add_argument(
+        "--crossval",
+        type=Path,
+        required=True,
+        metavar="FOLDER",
+        help="a folder seed-N for each crossval --seed N",
+    )
+    card.add_argument("--ward", type=Path, required=True, metavar="FOLDER", help="what ward wrote")
     card.add_argument("--out", type=Path, required=True, metavar="FOLDER")
     card.set_defaults(run=commands.write_card)
 

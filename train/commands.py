@@ -32,7 +32,7 @@ from train import (
 )
 from train import level as level_conditions
 from train import noise as noise_conditions
-from train.corpus import Clip, corpora_of, labels_of, read_manifests, targets_of
+from train.corpus import Clip, corpora_of, labels_of, read_manifests, targets_of, write_manifest
 from train.folds import random_split, speaker_folds
 from train.recipe import DISTRESS_EMOTIONS, FRONT_END, WINDOW, Recipe
 from train.robustness import Row, table
@@ -83,7 +83,11 @@ def crossval(options: argparse.Namespace) -> None:
         results |= {"random_split_uar": report.uar, "random_split_accuracy": report.accuracy}
     operating_point.save(held, options.out)
     (options.out / RESULTS).write_text(json.dumps(results, indent=1) + "\n")
-    _pictures(options.out, probabilities[: len(clips)], targets_of(clips, labels), pooled, labels)
+    truths = targets_of(clips, labels)
+    _pictures(options.out, probabilities[: len(clips)], truths, pooled, labels)
+    figures.reliability(
+        validation.said_and_true(every, probabilities, scores, labels), options.out / "calibration.png"
+    )
     histories = [json.loads((folder / "history.json").read_text()) for folder in folders]
     figures.training_curves(histories, "training side of each fold", options.out / "training.png")
     _print_report(pooled)
@@ -115,8 +119,12 @@ def fit(options: argparse.Namespace) -> None:
     fitted = fitting.fit(material, recipe, "all recordings")
     fitting.save(fitted, options.out)
     metadata.write(training, options.out)
+    write_manifest([*clips, *others], options.out / "train.csv")
     model = options.out / "model.keras"
-    print(f"written {model}; next: bedside-quantize {model} --calibration MANIFEST")
+    print(
+        f"written {model}; next: bedside-quantize {model} --calibration {options.out / 'train.csv'}"
+        " --evaluation MANIFEST"
+    )
 
 
 def evaluate(options: argparse.Namespace) -> None:
@@ -134,9 +142,9 @@ def evaluate(options: argparse.Namespace) -> None:
 
 def write_card(options: argparse.Namespace) -> None:
     """Write the model card and its pictures from what was measured."""
-    manifest = model_file.read(options.model).manifest
+    manifest, size = model_file.read(options.model).manifest, options.model.stat().st_size
     options.out.mkdir(parents=True, exist_ok=True)
-    print(f"written {card.write(manifest, options.model.stat().st_size, options.crossval, options.out)}")
+    print(f"written {card.write(manifest, size, options.crossval, options.ward, options.out)}")
 
 
 def noise(options: argparse.Namespace) -> None:

@@ -118,10 +118,10 @@ def parts(clips: Sequence[Clip]) -> dict[str, list[int]]:
 
 
 def unknown(fold: Fold, clips: Sequence[Clip]) -> list[Clip]:
-    """The recordings whose speakers this fold has not learnt from, by the recordings it has learnt from."""
+    """The recordings whose speakers are known and are none this fold has learnt from."""
     learnt = {clip.path.resolve() for clip in fold.learnt}
     known = {clip.speaker for clip in clips if clip.path.resolve() in learnt}
-    return [clip for clip in clips if clip.speaker not in known]
+    return [clip for clip in clips if clip.speaker not in known and not clip.speaker.endswith("/unknown")]
 
 
 def _heard(fold: Fold, clips: Sequence[Clip], change: Change) -> tuple[list[FloatArray], float]:

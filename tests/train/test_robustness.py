@@ -139,8 +139,8 @@ def test_a_talker_three_metres_away_is_heard_in_a_room():
 
 def test_only_strangers_of_another_corpus_are_judged(tmp_path):
     clips = [Clip(tmp_path / f"{i}.wav", f"x/{i // 2}", "calm", "x", "-", sex="FM"[i % 2]) for i in range(6)]
-    fold = Fold(None, [clips[2]], [])
-    assert unknown(fold, clips) == [*clips[:2], *clips[4:]]
+    fold, anybody = Fold(None, [clips[2]], []), Clip(tmp_path / "7.wav", "x/unknown", "calm", "x", "-")
+    assert unknown(fold, [*clips, anybody]) == [*clips[:2], *clips[4:]]
     assert parts(clips) == {"only F": [0, 2, 4], "only M": [1, 3, 5]}
 
 
