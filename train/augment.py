@@ -11,10 +11,10 @@ from edge.features import FloatArray
 
 SPEED = 0.13  # at most so much faster or slower, pitch with it
 GAIN_DB = 10.0
-SNR_DB = (10.0, 30.0)
-_COLOURED = 0.5  # of the beds have a microphone and a room of their own
-_NOISY = 0.5  # of these have noise
-_REVERBERANT = 0.6  # of these have a room one hears
+SNR_DB = (5.0, 30.0)
+_COLOURED = 0.7  # of the beds have a microphone and a room of their own
+_NOISY = 0.6  # of these have noise
+_REVERBERANT = 0.75  # of these have a room one hears
 _EQUALISER_DB = 6.0
 _TAPS = 512
 
@@ -69,9 +69,9 @@ def _microphone(rng: np.random.Generator) -> FloatArray:
 
 def _room(sample_rate: int, rng: np.random.Generator) -> FloatArray:
     """The direct sound and an exponentially decaying tail of noise, shape (taps,)."""
-    size = int(sample_rate * rng.uniform(0.1, 0.5))  # until it has decayed by 60 dB
+    size = int(sample_rate * rng.uniform(0.15, 0.6))  # until it has decayed by 60 dB
     tail = rng.standard_normal(size) * np.exp(-6.9 * np.arange(size) / size)
-    tail *= rng.uniform(0.2, 0.8) / np.sqrt(np.sum(tail**2))
+    tail *= rng.uniform(0.2, 1.2) / np.sqrt(np.sum(tail**2))
     response: FloatArray = np.concatenate(([1.0], np.zeros(rng.integers(20, 160)), tail)).astype(np.float32)
     return response
 

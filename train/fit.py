@@ -26,6 +26,7 @@ from train.network import build
 from train.recipe import FRONT_END, WINDOW, Recipe
 
 _STATISTICS_BATCHES = 24
+_HALF = 0.5
 
 Indices = npt.NDArray[np.intp]
 
@@ -34,7 +35,7 @@ Indices = npt.NDArray[np.intp]
 class Material:
     """What a network learns from.
 
-    `answers`: what each recording teaches, shape (recordings, labels + 2), see `answers_of`. `histories`:
+    `answers`: what each recording teaches, shape (recordings, labels + 1), see `answers_of`. `histories`:
     what each one's bed had taught before (train.beds.histories). `drawn`: how often each recording of
     other corpora is drawn, shape (recordings,), sum 1; 0 for those that have an emotion.
     """
@@ -72,16 +73,16 @@ def prepare(
 
 
 def answers_of(clips: Sequence[Clip], labels: Sequence[str]) -> FloatArray:
-    """What each recording teaches, shape (recordings, labels + 2).
+    """What each recording teaches, shape (recordings, labels + 1).
 
-    One of the labels or, where it has another word for its emotion, none; then 1 for distress, and 1
-    where it is known whether it is.
+    One of the labels or, where it has another word for its emotion, none; then 1 for distress, and a half
+    where it is not known whether it is: what is acted with less of it lies between the two.
     """
-    rows = np.zeros((len(clips), len(labels) + 2), np.float32)
+    rows = np.zeros((len(clips), len(labels) + 1), np.float32)
     for row, clip in zip(rows, clips, strict=True):
         if clip.emotion in labels:
             row[labels.index(clip.emotion)] = 1
-        row[-2:] = clip.distress is True, clip.distress is not None
+        row[-1] = _HALF if clip.distress is None else clip.distress
     return rows
 
 
@@ -121,7 +122,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         return self._rng.permutation([*labelled, *others]).astype(np.intp)
 
     def __getitem__(self, index: int) -> tuple[FloatArray, FloatArray]:
-        """Windows, shape (batch, frames, coefficients), and what they teach, shape (batch, labels + 2)."""
+        """Windows, shape (batch, frames, coefficients), and what they teach, shape (batch, labels + 1)."""
         size = self._recipe.batch
         chosen = self._order[index * size : (index + 1) * size]
         windows = np.stack([self._draw(clip) for clip in chosen])
@@ -154,7 +155,7 @@ def fit(material: Material, recipe: Recipe, title: str) -> Fitted:
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0, max(1, steps * recipe.epochs - warm_up), warmup_target=recipe.learning_rate, warmup_steps=warm_up
     )
-    network = build(WINDOW.frames, FRONT_END.coefficients, material.answers.shape[1] - 2)
+    network = build(WINDOW.frames, FRONT_END.coefficients, material.answers.shape[1] - 1)
     network.compile(
         keras.optimizers.AdamW(
             schedule, weight_decay=recipe.weight_decay, use_ema=True, ema_momentum=recipe.averaging
@@ -170,15 +171,15 @@ def fit(material: Material, recipe: Recipe, title: str) -> Fitted:
 
 
 def joint_loss(recipe: Recipe) -> Callable[[Any, Any], Any]:
-    """Cross-entropy of the emotions plus that of distress, each where `answers_of` says that it is known."""
+    """Cross-entropy of the emotions, where `answers_of` says that there is one, plus that of distress."""
 
     def loss(answers: Any, logits: Any) -> Any:
-        emotions, distressed, known = answers[:, :-2], answers[:, -2], answers[:, -1]
+        emotions, distressed = answers[:, :-1], answers[:, -1]
         told = keras.ops.sum(emotions, axis=1, keepdims=True)  # 1, or 0 where no emotion is known
         uniform = told / emotions.shape[1]
         softened = (1 - recipe.label_smoothing) * emotions + recipe.label_smoothing * uniform
         of_emotions = -keras.ops.sum(softened * keras.ops.log_softmax(logits[:, :-1]), axis=1)
-        of_distress = known * keras.ops.softplus(logits[:, -1]) - distressed * logits[:, -1]
+        of_distress = keras.ops.softplus(logits[:, -1]) - distressed * logits[:, -1]
         return of_emotions + recipe.distress_weight * of_distress
 
     return loss
@@ -186,8 +187,8 @@ def joint_loss(recipe: Recipe) -> Callable[[Any, Any], Any]:
 
 def accuracy(answers: Any, logits: Any) -> Any:
     """Share of the recordings with an emotion whose emotion is the likeliest."""
-    told = keras.ops.sum(answers[:, :-2], axis=1)
-    right = keras.ops.argmax(answers[:, :-2], axis=1) == keras.ops.argmax(logits[:, :-1], axis=1)
+    told = keras.ops.sum(answers[:, :-1], axis=1)
+    right = keras.ops.argmax(answers[:, :-1], axis=1) == keras.ops.argmax(logits[:, :-1], axis=1)
     return keras.ops.sum(told * keras.ops.cast(right, told.dtype)) / (keras.ops.sum(told) + 1e-6)
 
 
