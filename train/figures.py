@@ -83,10 +83,10 @@ def ward_curve(points: Sequence[Point], chosen: Point, file: Path) -> None:
         [point.false_alerts.a_day for point in points],
         [point.sensitivity.value for point in points],
         marker=".",
-        label="one threshold for all beds",
+        label="one policy for all beds",
     )
     curve.plot(
-        chosen.false_alerts.a_day, chosen.sensitivity.value, "o", label="thresholds chosen on the other beds"
+        chosen.false_alerts.a_day, chosen.sensitivity.value, "o", label="policies chosen on the other beds"
     )
     curve.axvline(1, color="grey", linewidth=0.8, linestyle=":")
     curve.axhline(0.8, color="grey", linewidth=0.8, linestyle=":")

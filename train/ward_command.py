@@ -5,60 +5,81 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tqdm import tqdm
 
 from edge.classifier import Classifier
 from edge.errors import CorpusError
-from edge.manifest import EpisodePolicy
+from edge.manifest import Distress, EpisodePolicy
 from train import ward
 from train.figures import ward_curve
 from train.robustness import Fold, folds_in
 from train.sounds import Sound, unheard
-from train.ward_report import Point, Rate, Share, curve, operating_point, point, policy_at
+from train.ward_report import Lived, Point, lived, operating_point, point, policy_at, together
 
-MOST_A_DAY = 1.0
+MOST_A_DAY, SLOWEST_S = 1.0, 8.0
+"""What a ward was promised: false alerts a bed-day, and half of the episodes found so soon."""
+ONSETS = tuple(round(float(value), 3) for value in np.arange(0.2, 0.99, 0.02))
+SMOOTHINGS = (0.3, 0.6, 0.8)
+AGREEING = ((2, 3, 4.0), (4, 6, 6.0), (6, 8, 8.0))
+"""How many of how many windows must be at the onset, for how many seconds from the first one's start."""
 _FILE = "ward.json"
-ONSETS = tuple(round(float(value), 3) for value in np.linspace(0.3, 0.99, 47))
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """All beds together: the whole curve, and the threshold each fold was given by the other folds.
+    """All beds together: every policy tried, and the one each bed was given by the other beds.
 
-    `held_out` is what those thresholds, none of which its own fold had a say in, make of the beds;
-    `policy`, what the curve over all beds would have a model shipped with.
+    `chosen` is what all beds would have a model shipped with; `held_out`, what policies in whose choice its
+    own bed had no say make of each; `policies` are those.
     """
 
     points: list[Point]
     chosen: Point
-    thresholds: list[float]
+    policies: list[EpisodePolicy]
     held_out: Point
-    policy: EpisodePolicy
 
 
 def measure(crossval: Path, sounds: Sequence[Sound], plan: ward.Plan, out: Path) -> Measured:
-    """Live through a bed-day a fold, but for those kept in `out`, and try every threshold on them."""
+    """Live through a bed-day a fold, but for those kept in `out`, and try every policy on them."""
     folds = folds_in(crossval)
-    days = [_bed(fold, sounds, plan, out, number) for number, fold in enumerate(folds, 1)]
     training = folds[0].classifier.manifest.training
-    labels, distress = training.labels, training.distress
-    points = curve(days, labels, distress, ONSETS)
-    thresholds = [
-        operating_point(curve([*days[:i], *days[i + 1 :]], labels, distress, ONSETS), MOST_A_DAY).onset
-        for i in range(len(days) if len(days) > 1 else 0)
+    days = [
+        lived(_bed(fold, sounds, plan, out, number), training.labels) for number, fold in enumerate(folds, 1)
     ]
-    chosen = operating_point(points, MOST_A_DAY)
-    held_out = chosen
-    if thresholds:
-        held_out = _together(
-            [point([day], labels, distress, onset) for day, onset in zip(days, thresholds, strict=True)]
-        )
-    policy = policy_at(chosen.onset, distress.policy)
-    return Measured(points, chosen, thresholds, held_out, policy)
+    return choose(days, training.distress)
+
+
+def choose(days: Sequence[Lived], distress: Distress) -> Measured:
+    """Try every policy on these bed-days."""
+    shapes = [
+        replace(distress.policy, smoothing=smoothing, count=count, among=among, min_duration_s=seconds)
+        for smoothing in SMOOTHINGS
+        for count, among, seconds in AGREEING
+    ]
+    policies = [policy_at(onset, shape) for shape in shapes for onset in ONSETS]
+    by_bed = [
+        [point(day, distress, policy) for policy in policies] for day in tqdm(days, "policies", unit="bed")
+    ]
+    points = _over(by_bed)
+    chosen = held_out = operating_point(points, MOST_A_DAY, SLOWEST_S)
+    mine: list[Point] = []
+    for number, own in enumerate(by_bed if len(by_bed) > 1 else []):
+        others = [*by_bed[:number], *by_bed[number + 1 :]]
+        policy = operating_point(_over(others), MOST_A_DAY, SLOWEST_S).policy
+        mine.append(own[policies.index(policy)])
+    if mine:
+        held_out = together(mine)
+    return Measured(points, chosen, [one.policy for one in mine], held_out)
+
+
+def _over(by_bed: Sequence[Sequence[Point]]) -> list[Point]:
+    """Each policy's point over these beds."""
+    return [together(some) for some in zip(*by_bed, strict=True)]
 
 
 def _bed(fold: Fold, sounds: Sequence[Sound], plan: ward.Plan, out: Path, number: int) -> ward.BedDay:
@@ -76,43 +97,29 @@ def _fingerprint(classifier: Classifier, sounds: Sequence[Sound], plan: ward.Pla
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:12]
 
 
-def _together(points: Sequence[Point]) -> Point:
-    """One point of several beds', each at a threshold of its own; `onset` is their mean."""
-    kinds = sorted({kind for one in points for kind in one.found})
-    periods = sorted({period for one in points for period in one.false})
-    shares = {kind: [one.found[kind] for one in points if kind in one.found] for kind in kinds}
-    rates = {period: [one.false[period] for one in points if period in one.false] for period in periods}
-    return Point(
-        onset=float(np.mean([one.onset for one in points])),
-        found={
-            kind: Share(sum(s.found for s in some), sum(s.of for s in some)) for kind, some in shares.items()
-        },
-        false={
-            name: Rate(sum(r.events for r in some), sum(r.days for r in some)) for name, some in rates.items()
-        },
-        delays_s=tuple(delay for one in points for delay in one.delays_s),
-    )
-
-
 def lines(measured: Measured) -> list[str]:
-    """Markdown for people: the curve in steps, then what the held-out thresholds make of it by kind."""
-    heads = ("onset", "found", "95 %", "false alerts a bed-day", "95 %", "a night", "median delay")
-    text = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
-    shown = {id(one) for one in measured.points[::4]} | {id(measured.chosen)}
-    text += [f"| {' | '.join(_cells(one))} |" for one in measured.points if id(one) in shown]
+    """Markdown for people: the curve of the chosen shape, the best of each shape, and what was held out."""
+    shapes = _by_shape(measured.points)
+    own = next(points for points in shapes if _shape(points[0].policy) == _shape(measured.chosen.policy))
+    shown = [one for number, one in enumerate(own) if number % 4 == 0 or one is measured.chosen]
     held = measured.held_out
+    best = [operating_point(points, MOST_A_DAY, SLOWEST_S) for points in shapes]
+    text = [f"All beds, {_shape(measured.chosen.policy)}:", "", *_table(shown)]
+    text += ["", "The operating point of each shape of the policy tried:", "", *_table(best, named=True), ""]
+    if measured.policies:
+        text += ["What is found by policies chosen on the other beds alone:", ""]
+        text += [
+            f"- bed {bed}: onset {policy.onset:g}, {_shape(policy)}"
+            for bed, policy in enumerate(measured.policies, 1)
+        ]
+    else:
+        text += ["One bed only: the policy was chosen on the bed it is judged on."]
     text += [
         "",
-        f"Thresholds chosen on the other beds ({', '.join(f'{value:g}' for value in measured.thresholds)}):"
-        if measured.thresholds
-        else "One bed only: the threshold was chosen on the bed it is judged on.",
-        "",
-        f"| {' | '.join(heads)} |",
-        "|---" * len(heads) + "|",
-        f"| {' | '.join(_cells(held))} |",
+        *_table([held], onset=False),
         "",
         "| distress | found | of | share | 95 % |",
-        "|---|---|---|---|---|",
+        "|---" * 5 + "|",
     ]
     for kind, share in held.found.items():
         low, high = share.interval
@@ -125,13 +132,37 @@ def lines(measured: Measured) -> list[str]:
     return text
 
 
+def _by_shape(points: Sequence[Point]) -> list[list[Point]]:
+    groups: dict[str, list[Point]] = {}
+    for one in points:
+        groups.setdefault(_shape(one.policy), []).append(one)
+    return list(groups.values())
+
+
+def _shape(policy: EpisodePolicy) -> str:
+    """All of a policy but its threshold."""
+    return (
+        f"smoothing {policy.smoothing:g}, {policy.count} of {policy.among} windows,"
+        f" {policy.min_duration_s:g} s or more"
+    )
+
+
+def _table(points: Sequence[Point], *, named: bool = False, onset: bool = True) -> list[str]:
+    heads = ["found", "95 %", "false alerts a bed-day", "95 %", "a night", "median delay"]
+    heads = (["shape"] if named else []) + (["onset"] if onset else []) + heads
+    rows = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+    for one in points:
+        first = ([_shape(one.policy)] if named else []) + ([f"{one.policy.onset:g}"] if onset else [])
+        rows.append(f"| {' | '.join([*first, *_cells(one)])} |")
+    return rows
+
+
 def _cells(one: Point) -> list[str]:
     found, false = one.sensitivity, one.false_alerts
     (least, most), (low, high) = found.interval, false.interval
     night = one.false.get("night")
     a_night = "-" if night is None else f"{night.a_day / 3:.2f}"  # a third of the day
     return [
-        f"{one.onset:.3f}",
         f"{found.value:.1%}",
         f"{least:.0%} to {most:.0%}",
         f"{false.a_day:.2f}",
@@ -146,15 +177,18 @@ def write(measured: Measured, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     plain: dict[str, Any] = {
         "most_a_day": MOST_A_DAY,
-        "policy": asdict(measured.policy),
-        "thresholds": measured.thresholds,
+        "slowest_s": SLOWEST_S,
+        "policy": asdict(measured.chosen.policy),
+        "policies": [asdict(policy) for policy in measured.policies],
         "chosen": _plain(measured.chosen),
         "held_out": _plain(measured.held_out),
         "curve": [_plain(one) for one in measured.points],
     }
     (out / _FILE).write_text(json.dumps(plain, indent=1) + "\n")
     (out / "ward.md").write_text("\n".join(lines(measured)) + "\n")
-    ward_curve(measured.points, measured.held_out, out / "ward.png")
+    shape = _shape(measured.chosen.policy)
+    same = [one for one in measured.points if _shape(one.policy) == shape]
+    ward_curve(same, measured.held_out, out / "ward.png")
 
 
 def read(folder: Path) -> dict[str, Any]:

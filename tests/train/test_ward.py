@@ -12,11 +12,12 @@ from edge.classifier import Classifier
 from edge.errors import CorpusError
 from edge.manifest import Distress, EpisodePolicy
 from edge.model_file import read
+from train import ward_command
 from train.rooms import PLACES, draw_room
 from train.sounds import Loudness, entries, level, sounds_in, unheard
 from train.ward import BedDay, Plan, Told, live_through, load, save
 from train.ward_day import PERIODS, Day, Episode
-from train.ward_report import Rate, Share, curve, operating_point, point
+from train.ward_report import Rate, Share, lived, operating_point, point, policy_at, together
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "tests" / "data"
@@ -203,15 +204,36 @@ def test_the_report_counts_onsets_in_episodes_and_outside():
             Told("care", 100, 302, (Episode(151, 173, "fear"), Episode(220, 240, "fear"))),
         ],
     )
-    points = curve([bed, bed], ("afraid", "calm"), distress, (0.7, 0.9, 0.99))
+    day = lived(bed, ("afraid", "calm"))
+    assert [len(windows) for windows in day.windows] == [97, 203]
+    assert day.peaks.tolist() == pytest.approx([0.95, 0.8])
+    points = [together([point(day, distress, policy_at(onset, policy))] * 2) for onset in (0.7, 0.9, 0.99)]
     assert [one.sensitivity.found for one in points] == [2, 0, 0]
     assert [one.false_alerts.events for one in points] == [2, 2, 0]
     assert points[0].found == {"fear": Share(2, 4)}
     assert points[0].false_alerts.a_day == pytest.approx(864)
     assert points[0].delays_s == (3.0, 3.0)
-    assert operating_point(points, 1000).onset == 0.7
-    assert operating_point(points, 10).onset == 0.99
-    assert point([bed], ("afraid", "calm"), distress, 0.7).false == {"care": Rate(1, 100 / 86400)}
+    assert operating_point(points, 1000, 8).policy.onset == 0.7
+    assert operating_point(points, 1000, 2).policy.onset == 0.99, "too slow, so what is least often wrong"
+    assert operating_point(points, 10, 8).policy.onset == 0.99
+    assert point(day, distress, policy).false == {"care": Rate(1, 100 / 86400)}
+
+
+def test_no_bed_has_a_say_in_its_own_policy():
+    policy = EpisodePolicy(smoothing=0, onset=0.7, offset=0.5, count=2, among=3, hold_off_s=6)
+    distress = Distress({"afraid": 1.0}, policy, "a test")
+    days = []
+    for noise, cry in ((0.5, 0.8), (0.9, 0.95)):  # the loudest that is no distress, and distress
+        scores = np.full(4000, 0.1)
+        scores[100:140], scores[3900:3920] = noise, cry
+        told = [Told("care", 0, 3800, ()), Told("care", 3800, 4002, (Episode(3901, 3923, "fear"),))]
+        days.append(lived(_bed(scores, told), ("afraid", "calm")))
+    measured = ward_command.choose(days, distress)
+    assert [policy.onset > 0.9 for policy in measured.policies] == [True, False]
+    assert measured.chosen.policy.onset > 0.9
+    assert measured.held_out.false_alerts.events == 1, "the loud bed's, by the quiet bed's policy"
+    assert measured.held_out.sensitivity == Share(1, 2), "the loud bed's, by the quiet bed's policy"
+    assert "| fear | 1 | 2 | 50% |" in "\n".join(ward_command.lines(measured))
 
 
 def test_intervals_are_those_of_the_textbooks():
@@ -243,5 +265,5 @@ def test_the_command_lives_through_a_bed_a_fold_once(corpora, tmp_path):
     assert "bed 1" not in again.stderr, "what is kept is not lived through again"
     told = json.loads((tmp_path / "out" / "ward.json").read_text())
     assert told["held_out"]["found"]["outcry"]["of"] == 2
-    assert len(told["thresholds"]) == 2
+    assert len(told["policies"]) == 2
     assert (tmp_path / "out" / "ward.png").stat().st_size > 5000
