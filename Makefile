@@ -1,6 +1,6 @@
 # make run    installs what is missing, then shows a bed on the board at http://127.0.0.1:8080
 # make test   installs what is missing, then checks and tests everything
-# make lint | bench | bench-hub | soak | model | schemas | clean
+# make lint | bench | bench-hub | bench-accuracy | soak | model | schemas | clean
 
 PYTHON ?= python3
 SOURCE ?=
@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 CODE := convert edge hub train tests
 
-.PHONY: run test lint bench bench-hub soak model schemas clean packages-run packages-test
+.PHONY: run test lint bench bench-hub bench-accuracy soak model schemas clean packages-run packages-test
 .DELETE_ON_ERROR:
 
 run: $(VENV)/run.stamp
@@ -45,6 +45,12 @@ SEEDS ?= 0 1 2
 model: $(VENV)/test.stamp
 	@test -n "$(CORPORA)" || { echo "Say where the corpora are: make model CORPORA=FOLDER" >&2; exit 64; }
 	PATH="$(abspath $(BIN)):$$PATH" train/make_model.sh "$(CORPORA)" $(SEEDS)
+
+# Days on two cores: the other systems, trained and judged on the same folds. What is finished is kept.
+bench-accuracy: $(VENV)/test.stamp
+	@test -n "$(CORPORA)" || { echo "Say where the corpora are: make bench-accuracy CORPORA=FOLDER" >&2; exit 64; }
+	$(PIP) install --quiet -e '.[compare]'
+	PATH="$(abspath $(BIN)):$$PATH" train/bench_accuracy.sh "$(CORPORA)"
 
 schemas: $(VENV)/run.stamp
 	$(BIN)/python -m edge.schemas

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.errors import BedsideError
-from train import commands
+from train import commands, judging
 from train.corpus import parse_label_map
 from train.sounds import SETTINGS
 from train.ward_day import DAY_H
@@ -100,12 +100,31 @@ def _parser() -> argparse.ArgumentParser:
         help="other recordings of the speaker that the bed has heard before each (default 0: none)",
     )
     evaluate.add_argument("--out", type=Path, metavar="FOLDER", help="also report.json and pictures")
-    evaluate.set_defaults(run=commands.evaluate)
+    evaluate.set_defaults(run=judging.evaluate)
 
+    _add_compare(verbs, corpora)
     _add_folds(verbs)
     _add_ward(verbs)
     _add_card(verbs)
     return parser
+
+
+def _add_compare(verbs: Any, corpora: argparse.ArgumentParser) -> None:
+    compare = verbs.add_parser("compare", parents=[corpora], help="other systems on the same folds")
+    compare.add_argument(
+        "--out", type=Path, required=True, metavar="FOLDER", help="finished folds are kept there"
+    )
+    compare.add_argument("--cache", type=Path, default=Path(".cache"), help="where features are kept")
+    compare.add_argument(
+        "--crossval",
+        type=Path,
+        metavar="FOLDER",
+        help="what crossval --int8 --random-split wrote, shown beside them",
+    )
+    compare.add_argument(
+        "--only", action="append", default=[], metavar="NAME", help="may be repeated; default all"
+    )
+    compare.set_defaults(run=judging.compare)
 
 
 def _add_folds(verbs: Any) -> None:
@@ -124,15 +143,15 @@ def _add_folds(verbs: Any) -> None:
     noise.add_argument(
         "--noise", type=Path, nargs="+", required=True, metavar="PATH", help="sound files, folders"
     )
-    noise.set_defaults(run=commands.noise)
+    noise.set_defaults(run=judging.noise)
 
     level = verbs.add_parser("level", parents=[folds], help="the folds behind other gains of the microphone")
-    level.set_defaults(run=commands.level)
+    level.set_defaults(run=judging.level)
 
     bed = verbs.add_parser(
         "bed", parents=[folds], help="the folds cold, and after what a bed has taught them"
     )
-    bed.set_defaults(run=commands.bed)
+    bed.set_defaults(run=judging.bed)
 
     robustness = verbs.add_parser(
         "robustness", parents=[folds], help="the folds in noise, far away, quiet, by sex and intensity"
@@ -151,7 +170,7 @@ def _add_folds(verbs: Any) -> None:
     robustness.add_argument(
         "--map", type=parse_label_map, default={}, metavar="OLD=NEW,…", help="its emotions"
     )
-    robustness.set_defaults(run=commands.robustness)
+    robustness.set_defaults(run=judging.robustness)
 
 
 def _add_ward(verbs: Any) -> None:
@@ -173,7 +192,7 @@ def _add_ward(verbs: Any) -> None:
     ward.add_argument("--hours", type=_hours, default=DAY_H, help="of an ordinary day at each bed")
     ward.add_argument("--episodes", type=_positive, default=10, help="of each kind of distress at each bed")
     ward.add_argument("--seed", type=int, default=0)
-    ward.set_defaults(run=commands.ward)
+    ward.set_defaults(run=judging.ward)
 
 
 def _add_card(verbs: Any) -> None:
@@ -188,7 +207,7 @@ def _add_card(verbs: Any) -> None:
     )
     card.add_argument("--ward", type=Path, required=True, metavar="FOLDER", help="what ward wrote")
     card.add_argument("--out", type=Path, required=True, metavar="FOLDER")
-    card.set_defaults(run=commands.write_card)
+    card.set_defaults(run=judging.write_card)
 
 
 def _positive(text: str) -> int:

@@ -1,4 +1,4 @@
-"""What the verbs of `bedside-train` do."""
+"""The verbs of `bedside-train` that train: crossval and fit."""
 
 from __future__ import annotations
 
@@ -13,31 +13,21 @@ from typing import Any
 
 import numpy as np
 
-from edge import model_file
-from edge.classifier import Classifier
 from edge.errors import ConversionError, CorpusError
 from edge.fields import decode
 from edge.manifest import EpisodePolicy, Training
 from train import (
-    bed_conditions,
-    card,
     companions,
-    conditions,
     figures,
     metadata,
-    metrics,
     operating_point,
-    scoring,
     ward_command,
 )
-from train import level as level_conditions
-from train import noise as noise_conditions
-from train.corpus import Clip, corpora_of, labels_of, read_manifests, targets_of, write_manifest
+from train.corpus import Clip, corpora_of, labels_of, read_manifests, write_manifest
 from train.folds import random_split, speaker_folds
+from train.printed import pictures, print_report
 from train.recipe import DISTRESS_EMOTIONS, FRONT_END, WINDOW, Recipe
-from train.robustness import Row, table
 from train.sounds import entries, sounds_in
-from train.ward import Plan
 
 RESULTS = "results.json"
 
@@ -83,14 +73,10 @@ def crossval(options: argparse.Namespace) -> None:
         results |= {"random_split_uar": report.uar, "random_split_accuracy": report.accuracy}
     operating_point.save(held, options.out)
     (options.out / RESULTS).write_text(json.dumps(results, indent=1) + "\n")
-    truths = targets_of(clips, labels)
-    _pictures(options.out, probabilities[: len(clips)], truths, pooled, labels)
-    figures.reliability(
-        validation.said_and_true(every, probabilities, scores, labels), options.out / "calibration.png"
-    )
+    pictures(options.out, every, probabilities, scores, pooled, labels)
     histories = [json.loads((folder / "history.json").read_text()) for folder in folders]
     figures.training_curves(histories, "training side of each fold", options.out / "training.png")
-    _print_report(pooled)
+    print_report(pooled)
     for name, value in results.items():
         if isinstance(value, float):
             print(f"{name:<26}{value:.4f}")
@@ -125,65 +111,6 @@ def fit(options: argparse.Namespace) -> None:
         f"written {model}; next: bedside-quantize {model} --calibration {options.out / 'train.csv'}"
         " --evaluation MANIFEST"
     )
-
-
-def evaluate(options: argparse.Namespace) -> None:
-    """Report on a device model; TensorFlow is never loaded."""
-    classifier = Classifier(model_file.read(options.model))
-    clips = read_manifests(options.manifest, options.map)
-    probabilities, report = scoring.evaluate(classifier, clips, options.heard)
-    _print_report(report)
-    if options.out:
-        options.out.mkdir(parents=True, exist_ok=True)
-        (options.out / "report.json").write_text(json.dumps(asdict(report), indent=1) + "\n")
-        truths = targets_of(clips, classifier.labels)
-        _pictures(options.out, probabilities, truths, report, classifier.labels)
-
-
-def write_card(options: argparse.Namespace) -> None:
-    """Write the model card and its pictures from what was measured."""
-    manifest, size = model_file.read(options.model).manifest, options.model.stat().st_size
-    options.out.mkdir(parents=True, exist_ok=True)
-    print(f"written {card.write(manifest, size, options.crossval, options.ward, options.out)}")
-
-
-def noise(options: argparse.Namespace) -> None:
-    """What noise does to the folds, with noise reduction and without."""
-    _write_rows(noise_conditions.measure(options.crossval, options.noise, every=options.every), options.out)
-
-
-def level(options: argparse.Namespace) -> None:
-    """What a microphone's gain does to the folds, and what would undo it."""
-    _write_rows(level_conditions.measure(options.crossval, every=options.every), options.out)
-
-
-def bed(options: argparse.Namespace) -> None:
-    """What the folds make of a stranger's voice cold, and once the bed has taught them."""
-    _write_rows(bed_conditions.measure(options.crossval, every=options.every), options.out)
-
-
-def robustness(options: argparse.Namespace) -> None:
-    """What noise, distance, gain and another corpus do to the folds, cold and adapted."""
-    elsewhere = read_manifests(options.elsewhere, options.map)
-    _write_rows(
-        conditions.measure(options.crossval, options.noise, elsewhere, every=options.every), options.out
-    )
-
-
-def ward(options: argparse.Namespace) -> None:
-    """Days at simulated beds, one for each fold's model and the people it never heard."""
-    sounds = sounds_in(options.corpora, entries(options.settings))
-    plan = Plan(options.hours, options.episodes, options.seed)
-    measured = ward_command.measure(options.crossval, sounds, plan, options.out)
-    ward_command.write(measured, options.out)
-    print("\n".join(ward_command.lines(measured)))
-
-
-def _write_rows(rows: Sequence[Row], out: Path | None) -> None:
-    print("\n".join(table(rows)))
-    if out:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
 
 
 def _companions(options: argparse.Namespace, clips: Sequence[Clip]) -> list[Clip]:
@@ -272,25 +199,3 @@ def _spread(name: str, values: Sequence[float]) -> dict[str, Any]:
         f"{name}_deviation": float(np.std(values)),
         f"fold_{name}": list(values),
     }
-
-
-def _pictures(
-    out: Path, probabilities: Any, truths: Any, report: metrics.Report, labels: Sequence[str]
-) -> None:
-    title = f"{report.clips} recordings, UAR {report.uar:.3f}"
-    figures.confusion_matrix(report.confusion, labels, title, out / "confusion.png")
-    figures.roc_curves(probabilities, truths, labels, title, out / "roc.png")
-
-
-def _print_report(report: metrics.Report) -> None:
-    print(f"{'emotion':<14}{'clips':>7}{'precision':>11}{'recall':>9}{'AUC':>7}")
-    for name, one in report.classes.items():
-        area = "-" if one.auc is None else f"{one.auc:.3f}"
-        print(f"{name:<14}{one.clips:>7}{one.precision:>11.3f}{one.recall:>9.3f}{area:>7}")
-    distress = "-" if report.distress_auc is None else f"{report.distress_auc:.3f}"
-    print(f"clips {report.clips}  UAR {report.uar:.4f}  accuracy {report.accuracy:.4f}")
-    if len(report.classes) < len(report.confusion):
-        print(f"UAR if only these emotions could be guessed {report.uar_among:.4f}")
-    print(f"macro F1 {report.macro_f1:.4f}  calibration error {report.calibration_error:.4f}")
-    error = "-" if report.distress_calibration_error is None else f"{report.distress_calibration_error:.4f}"
-    print(f"distress AUC {distress}  its calibration error {error}")

@@ -95,18 +95,6 @@ def report(
     return metrics.report(probabilities, targets_of(clips, labels), labels, scores=scores, distressed=known)
 
 
-def said_and_true(
-    clips: Sequence[Clip], probabilities: FloatArray, scores: FloatArray, labels: Sequence[str]
-) -> list[tuple[str, FloatArray, npt.NDArray[np.bool_]]]:
-    """What was said how likely, and whether it was so: the likeliest emotion, and distress."""
-    named = np.array([clip.emotion in labels for clip in clips])
-    truths = targets_of([clip for clip in clips if clip.emotion in labels], labels)
-    right = probabilities[named].argmax(axis=1) == truths
-    known = np.array([clip.distress is not None for clip in clips])
-    positive = np.array([clip.distress is True for clip in clips])[known]
-    return [("emotion", probabilities[named].max(axis=1), right), ("distress", scores[known], positive)]
-
-
 def distress(clips: Sequence[Clip], scores: FloatArray) -> dict[str, Any]:
     """What is known of distress over all recordings of which it is known; `scores`, shape (clips,)."""
     known = np.array([clip.distress is not None for clip in clips])

@@ -104,8 +104,9 @@ def ward_curve(points: Sequence[Point], chosen: Point, file: Path) -> None:
 
 def reliability(pairs: Sequence[tuple[str, FloatArray, npt.NDArray[np.bool_]]], file: Path) -> None:
     """How often it was so against how likely it was said to be, a panel for each (name, said, true)."""
-    figure = Figure(figsize=(4.2 * len(pairs), 4), layout="constrained")
-    for axes, (name, said, true) in zip(np.ravel(figure.subplots(1, len(pairs))), pairs, strict=True):
+    some = [(name, said, true) for name, said, true in pairs if said.size]
+    figure = Figure(figsize=(4.2 * len(some), 4), layout="constrained")
+    for axes, (name, said, true) in zip(np.ravel(figure.subplots(1, len(some))), some, strict=True):
         bin_of = np.minimum((said * 10).astype(int), 9)
         filled = [b for b in range(10) if (bin_of == b).any()]
         axes.plot((0, 1), (0, 1), color="grey", linewidth=0.8, linestyle=":")

@@ -77,11 +77,11 @@ def together(said: Sequence[Judged]) -> Judged:
     )
 
 
-def evaluate(classifier: Classifier, clips: Sequence[Clip], heard: int = 0) -> tuple[FloatArray, Report]:
-    """Probabilities and report; raises CorpusError where a recording has a label the model lacks."""
+def evaluate(classifier: Classifier, clips: Sequence[Clip], heard: int = 0) -> tuple[Judged, Report]:
+    """What is said of each, and the report; raises CorpusError for a label that the model lacks."""
     truths = targets_of(clips, classifier.labels)
     said = score(classifier, clips, heard)
-    return said.probabilities, report(
+    return said, report(
         said.probabilities,
         truths,
         classifier.labels,

@@ -54,7 +54,8 @@ def test_evaluate_reports_on_a_device_model(small_manifest, device_model, tmp_pa
     report = json.loads((tmp_path / "report/report.json").read_text())
     assert report["clips"] == len(EMOTIONS)
     assert f"UAR {report['uar']:.4f}" in done.stdout
-    assert (tmp_path / "report/confusion.png").exists()
+    for picture in ("confusion.png", "roc.png", "calibration.png"):
+        assert (tmp_path / "report" / picture).read_bytes()[:4] == b"\x89PNG"
 
 
 def test_evaluate_at_a_bed_that_knows_the_speaker(small_manifest, device_model):
@@ -87,7 +88,11 @@ def test_evaluate_refuses_labels_the_model_lacks(small_manifest, device_model):
         (["noise", "--crossval", "nowhere", "--noise", "MODEL"], 66, "holds no fold-*/model.tflite"),
         (["level", "--crossval", "nowhere"], 66, "holds no fold-*/model.tflite"),
         (["bed", "--crossval", "nowhere"], 66, "holds no fold-*/model.tflite"),
-        (["card", "--model", "MODEL", "--crossval", "nowhere", "--out", "out"], 66, "no finished cross"),
+        (["card", "--model", "MODEL", "--crossval", "nowhere", "--ward", "nowhere", "--out", "out"], 66,
+         "no finished cross"),
+        (["robustness", "--crossval", "nowhere"], 66, "holds no fold-*/model.tflite"),
+        (["compare", "--manifest", "MANIFEST", "--out", "out", "--crossval", "nowhere"], 66,
+         "no finished cross"),
     ],
 )  # fmt: skip
 def test_bad_input_is_one_sentence(arguments, status, says, small_manifest, device_model, tmp_path, capsys):

@@ -1,0 +1,190 @@
+"""`bedside-train compare`: other systems on the same recordings and the same folds as ours."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.metrics import accuracy_score, recall_score
+from sklearn.model_selection import GridSearchCV, GroupKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import LinearSVC
+from tqdm import tqdm
+
+from edge.errors import CorpusError
+from edge.features import FloatArray
+from train.corpus import Clip, labels_of, targets_of
+from train.folds import Split, random_split, speaker_folds
+
+Classes = npt.NDArray[np.intp]
+FOLDS = 5
+LEAK = (
+    "Random splits put the same actors, saying the same two sentences, on both sides: the systems then know"
+    " the voices they are judged by, and the figure says little about a stranger's."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """One system on one split; `parameters` is 0 where it is no network, `minutes` of training."""
+
+    uar: float
+    accuracy: float
+    parameters: int
+    minutes: float
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """`guess` gives, for a split, what is said of its test side, shape (tested,), and the parameters."""
+
+    name: str
+    guess: Callable[[Split], tuple[Classes, int]]
+
+
+def splits(clips: Sequence[Clip], seed: int = 0) -> dict[str, Split]:
+    """The folds of whole actors, and the random 80/20 split of the literature."""
+    folds = {f"fold-{number}": fold for number, fold in enumerate(speaker_folds(clips, FOLDS, seed), 1)}
+    return folds | {"random": random_split(clips, 0.2, seed)}
+
+
+def run(name: str, ready: Callable[[], System], clips: Sequence[Clip], out: Path) -> dict[str, Scored]:
+    """Each split's figures; what is in `out` is not trained again."""
+    truths = targets_of(clips, labels_of(clips))
+    result: dict[str, Scored] = {}
+    system: System | None = None
+    for split_name, split in splits(clips).items():
+        file = out / re.sub(r"\W+", "-", name) / f"{split_name}.json"
+        if not file.exists():
+            system = system or ready()
+            started = time.monotonic()
+            said, parameters = system.guess(split)
+            scored = Scored(
+                uar=float(recall_score(truths[split[1]], said, average="macro")),
+                accuracy=float(accuracy_score(truths[split[1]], said)),
+                parameters=parameters,
+                minutes=(time.monotonic() - started) / 60,
+            )
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(json.dumps(asdict(scored)) + "\n")
+        result[split_name] = Scored(**json.loads(file.read_text()))
+    return result
+
+
+def opensmile_features(clips: Sequence[Clip], feature_set: str, cache: Path) -> FloatArray:
+    """Functionals by openSMILE of each recording, shape (clips, features); kept in `cache`.
+
+    Raises CorpusError where openSMILE is not installed.
+    """
+    file = cache / f"opensmile-{feature_set}-{len(clips)}.npy"
+    if file.exists():
+        found: FloatArray = np.load(file)
+        return found
+    try:
+        import opensmile  # noqa: PLC0415 - its licence is for research: nothing else needs it
+    except ModuleNotFoundError as error:
+        raise CorpusError("openSMILE is not installed; pip install 'bedside-ser[compare]'") from error
+    extractor = opensmile.Smile(opensmile.FeatureSet[feature_set], opensmile.FeatureLevel.Functionals)
+    rows = [
+        extractor.process_file(str(clip.path)).to_numpy()[0] for clip in tqdm(clips, feature_set, unit="clip")
+    ]
+    result = np.nan_to_num(np.array(rows, np.float32))
+    file.parent.mkdir(parents=True, exist_ok=True)
+    np.save(file, result)
+    return result
+
+
+def support_vectors(features: FloatArray, clips: Sequence[Clip]) -> Callable[[Split], tuple[Classes, int]]:
+    """A linear SVM; what it normalises by and how much it regularises comes from the training side alone."""
+    truths = targets_of(clips, labels_of(clips))
+    speakers = np.array([clip.speaker for clip in clips])
+
+    def guess(split: Split) -> tuple[Classes, int]:
+        training, tested = split
+        search = GridSearchCV(
+            make_pipeline(StandardScaler(), LinearSVC(class_weight="balanced", dual=True, random_state=0)),
+            {"linearsvc__C": [1e-5, 1e-4, 1e-3, 1e-2]},
+            scoring="recall_macro",
+            cv=GroupKFold(4),
+        )
+        search.fit(features[training], truths[training], groups=speakers[training])
+        said: Classes = search.predict(features[tested])
+        return said, 0
+
+    return guess
+
+
+def ours(crossval: Path) -> dict[str, Scored]:
+    """What `crossval --int8 --random-split` wrote; raises CorpusError where that is not there."""
+    try:
+        results: dict[str, Any] = json.loads((crossval / "results.json").read_text())
+        folds = zip(results["fold_int8_uar"], results["fold_accuracy"], strict=True)
+        random = Scored(results["random_split_uar"], results["random_split_accuracy"], 0, 0)
+    except (OSError, KeyError) as error:
+        raise CorpusError(
+            f"{crossval} holds no finished cross-validation with --int8 and --random-split; run that first"
+        ) from error
+    return {f"fold-{n}": Scored(uar, accuracy, 0, 0) for n, (uar, accuracy) in enumerate(folds, 1)} | {
+        "random": random
+    }
+
+
+def systems(clips: Sequence[Clip], cache: Path) -> dict[str, Callable[[], System]]:
+    """All there are, by name; each is made ready, its features extracted, when it is called."""
+    truths = targets_of(clips, labels_of(clips))
+    found: dict[str, Callable[[], System]] = {
+        name: partial(_with_support_vectors, name, feature_set, clips, cache)
+        for name, feature_set in (
+            ("openSMILE eGeMAPS + SVM", "eGeMAPSv02"),
+            ("openSMILE ComParE + SVM", "ComParE_2016"),
+        )
+    }
+    from train import rivals  # noqa: PLC0415 - TensorFlow takes seconds to load
+
+    return found | {rival.name: partial(_network, rival, clips, truths) for rival in rivals.RIVALS}
+
+
+def _with_support_vectors(name: str, feature_set: str, clips: Sequence[Clip], cache: Path) -> System:
+    return System(name, support_vectors(opensmile_features(clips, feature_set, cache), clips))
+
+
+def _network(rival: Any, clips: Sequence[Clip], truths: Classes) -> System:
+    from train import rivals  # noqa: PLC0415 - as in systems
+
+    features = rivals.heard(clips, rival)
+    return System(rival.name, lambda split: rivals.guesses(rival, features, truths, *split, seed=0))
+
+
+def lines(found: dict[str, dict[str, Scored]]) -> list[str]:
+    """A Markdown table, a system a row, and why its last columns flatter."""
+    heads = [
+        "system",
+        "parameters",
+        *(f"fold {n}" for n in range(1, FOLDS + 1)),
+        "UAR, whole actors",
+        "deviation",
+    ]
+    heads += ["UAR, random split", "accuracy, random split", "minutes"]
+    text = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+    for name, scored in found.items():
+        uars = [scored[f"fold-{n}"].uar for n in range(1, FOLDS + 1)]
+        random, parameters = scored["random"], scored["random"].parameters
+        cells = [name, f"{parameters:,}" if parameters else "-", *(f"{value:.3f}" for value in uars)]
+        cells += [
+            f"{np.mean(uars):.3f}",
+            f"{np.std(uars):.3f}",
+            f"{random.uar:.3f}",
+            f"{random.accuracy:.3f}",
+        ]
+        minutes = sum(one.minutes for one in scored.values())
+        text.append(f"| {' | '.join([*cells, f'{minutes:.0f}' if minutes else '-'])} |")
+    return [*text, "", LEAK]
