@@ -9,13 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edge.adaptation import BedStatistics
 from edge.config import Gate
 from edge.speech_gate import SpeechGate
-from train.bed_conditions import CONDITIONS, before
+from train.bed_conditions import CONDITIONS, Settled, drawn
+from train.beds import adapted
 from train.conditions import HEARD, changes, parts, unknown
-from train.corpus import Clip
+from train.corpus import Clip, read_audio
 from train.noise import Heard
-from train.robustness import LEAD, Fold, in_noise
+from train.robustness import LEAD, Fold, folds_in, in_noise, windows_in
 from train.scoring import others_heard
 
 DATA = Path(__file__).parents[1] / "data"
@@ -154,9 +156,23 @@ def test_a_recording_is_not_among_those_its_bed_has_heard():
     assert all(len(one) == 4 for one in others_heard(clips, 20)[:10])
 
 
-def test_a_bed_has_never_heard_what_is_judged_before():
-    clips = [Clip(Path(name), "a", name, "corpus", "-") for name in ("calm", "sad", "neutral", "angry")]
+def test_a_bed_hears_so_many_others_or_all_there_are():
     rng = np.random.default_rng(0)
-    assert before(clips, [1, 2, 3], "cold", rng) == []
-    assert before(clips, [1, 2, 3], "after all at rest", rng) == [2]
-    assert sorted(before(clips, [1, 2, 3], "after 20 utterances", rng)) == [1, 2, 3]
+    assert drawn([1, 2, 3], 0, rng) == []
+    assert sorted(drawn([1, 2, 3], 20, rng)) == [1, 2, 3]
+    assert set(drawn([1, 2, 3], 2, rng)) < {1, 2, 3}
+
+
+def test_a_settled_bed_has_heard_the_same_for_long(crossval):
+    [fold] = folds_in(crossval)
+    adaptation = fold.classifier.manifest.training.adaptation
+    windows = [windows_in(read_audio(clip.path, 16000), fold.classifier) for clip in fold.tested]
+    settled = Settled(adaptation, windows)
+    first, again = (settled.after([0, 1], 600, windows[2]) for _ in range(2))
+    np.testing.assert_array_equal(first, again)
+    bed = BedStatistics(adaptation)
+    every = [window for i in (0, 1) for window in windows[i]]
+    for number in range(600):
+        bed.hear(every[number % len(every)])
+    np.testing.assert_allclose(first, adapted(bed, windows[2]), atol=0.01)
+    assert np.abs(first - settled.after([], 600, windows[2])).max() > 0.1
