@@ -91,19 +91,15 @@ class Distress:
     than labels, the last, and the score is sigmoid(that output / temperature). There is exactly one of them.
     """
 
+    policy: EpisodePolicy = checked()
+    chosen_for: str = checked(minimum=1, maximum=500)
     weights: dict[str, float] = checked(minimum=0, maximum=1, default_factory=dict)
-    # Required, as __post_init__ sees to; they have defaults because the field before them has one.
-    policy: EpisodePolicy = checked(default=None)
-    chosen_for: str = checked(minimum=1, maximum=500, default=None)
     temperature: float | None = checked(minimum=0.01, maximum=100, default=None)
     causes: tuple[str, ...] = checked(default=())
     """The emotions an episode may be named after, where no weights tell."""
 
     def __post_init__(self) -> None:
-        """Raises ValueError unless there is one source of the score, and a policy."""
-        for name in ("policy", "chosen_for"):
-            if getattr(self, name) is None:
-                raise ValueError(f"{name} is missing")
+        """Raises ValueError unless there is one source of the score."""
         if bool(self.weights) == (self.temperature is not None):
             raise ValueError(
                 f"weights are {self.weights} and temperature is {self.temperature}; give exactly one of them:"

@@ -114,7 +114,7 @@ def test_wrong_manifests(packed, change, expected):
         (
             ("training", "distress"),
             {"weights": {"calm": 1}, "chosen_for": "-"},
-            "distress: policy is missing",
+            "distress.policy is missing",
         ),
         (("training", "surprise"), 1, "unknown key training.surprise"),
     ],

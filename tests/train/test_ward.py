@@ -193,7 +193,7 @@ def test_the_report_counts_onsets_in_episodes_and_outside():
     policy = EpisodePolicy(
         smoothing=0, onset=0.7, offset=0.5, count=2, among=3, hold_off_s=6, min_duration_s=4, repeat_s=30
     )
-    distress = Distress({"afraid": 1.0}, policy, "a test")
+    distress = Distress(policy, "a test", {"afraid": 1.0})
     scores = np.full(300, 0.1)
     scores[50:60] = 0.95  # in ordinary sound
     scores[150:170] = 0.8  # a known episode
@@ -221,7 +221,7 @@ def test_the_report_counts_onsets_in_episodes_and_outside():
 
 def test_no_bed_has_a_say_in_its_own_policy():
     policy = EpisodePolicy(smoothing=0, onset=0.7, offset=0.5, count=2, among=3, hold_off_s=6)
-    distress = Distress({"afraid": 1.0}, policy, "a test")
+    distress = Distress(policy, "a test", {"afraid": 1.0})
     days = []
     for noise, cry in ((0.5, 0.8), (0.9, 0.95)):  # the loudest that is no distress, and distress
         scores = np.full(4000, 0.1)
