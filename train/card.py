@@ -55,7 +55,6 @@ def _values(manifest: Manifest, size: int, seeds: Sequence[Path], ward: Path) ->
         "corpora": "\n".join(
             f"| {c.name} | {c.clips} | {c.speakers} | {c.licence} |" for c in training.corpora
         ),
-        "seeds": str(len(seeds)),
         "uars": "\n".join(_by_seed(number, results) for number, results in enumerate(every)),
         "uar": _mean([results["uar"] for results in every]),
         "int8_uar": _mean([results["int8_uar"] for results in every]),
@@ -97,8 +96,9 @@ def _bed_lines(beds: Sequence[Sequence[Row]]) -> list[str]:
             name: [float(np.mean(rows[number].figures[name])) for rows in beds] for name in row.figures
         }
         uars = figures_of["uar"]
+        spread = f"{np.std(uars):.3f}" if len(uars) > 1 else "-"
         lines.append(
-            f"| {row.condition} | {np.mean(uars):.3f} | {np.std(uars):.3f} |"
+            f"| {row.condition} | {np.mean(uars):.3f} | {spread} |"
             f" {np.mean(figures_of['distress_auc']):.3f} |"
         )
     return lines
