@@ -3,7 +3,8 @@
 Each bed has its own mean and deviation of each coefficient while somebody speaks. They are learnt from
 the speech heard there, window by window, without asking what was said or felt, and the features are
 moved so that they have the mean and deviation the model learnt with. Causal: a window is judged by what
-was heard up to its own end. Until enough has been heard, the statistics of training weigh more.
+was heard up to its own end. Until enough has been heard, the statistics of training weigh more; and they
+always weigh something: whoever has only heard somebody at rest takes rest for the middle of all feelings.
 
 One function serves training and device: `train.beds` walks through each speaker's recordings with it.
 """
@@ -78,9 +79,20 @@ class BedStatistics:
 
     def apply(self, frames: FloatArray) -> FloatArray:
         """Frames, shape (n, coefficients), as the bed of training would have given them; shape kept."""
-        scale = self._prior_deviation / self.deviation
-        moved: FloatArray = ((frames - self.mean) * scale + self._prior_mean).astype(np.float32)
+        mean, deviation = self.believed
+        moved: FloatArray = ((frames - mean) * (self._prior_deviation / deviation) + self._prior_mean).astype(
+            np.float32
+        )
         return moved
+
+    @property
+    def believed(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """The mean and deviation that are taken for this bed's, shape (coefficients,) each."""
+        share = self.windows / (self.windows + self.policy.doubt)
+        kept = min(1.0, self.policy.most / share) if share else 1.0
+        prior = np.square(self._prior_deviation)
+        mean = self._prior_mean + kept * (self.mean - self._prior_mean)
+        return mean, np.sqrt(prior + kept * (np.square(self.deviation) - prior))
 
 
 def speech_of(frames: FloatArray, range_: float) -> FloatArray:

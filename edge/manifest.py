@@ -35,7 +35,8 @@ class Adaptation:
     """How a bed's speech is brought to that of training (edge.adaptation).
 
     `mean` and `deviation` are those of training's speech, per coefficient. `doubt` windows of speech weigh
-    as much as these, `memory` windows decide. Frames within `range` (natural logarithm of energy) of their
+    as much as these, `memory` windows decide, and however much was heard, the bed's own statistics weigh no
+    more than `most`, those of training the rest. Frames within `range` (natural logarithm of energy) of their
     window's level are speech; one further away than `outlier` deviations counts as if it lay there.
     """
 
@@ -45,6 +46,7 @@ class Adaptation:
     memory: int = checked(minimum=1, maximum=100000)
     range: float = checked(minimum=0, maximum=50)
     outlier: float = checked(minimum=1, maximum=100)
+    most: float = checked(minimum=0, maximum=1, default=1.0)
 
 
 @dataclass(frozen=True, slots=True)

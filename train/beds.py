@@ -31,6 +31,7 @@ def adaptation_of(features: Sequence[ClipFeatures], recipe: Recipe) -> Adaptatio
         memory=recipe.memory,
         range=recipe.speech_range,
         outlier=recipe.outlier,
+        most=recipe.most,
     )
 
 
@@ -61,7 +62,7 @@ def histories(
                     heard.sort(key=lambda i: clips[i].emotion not in AT_REST)
                 bed = BedStatistics(adaptation)
                 for i in heard:
-                    result[i, variant, order] = bed.mean, bed.deviation
+                    result[i, variant, order] = bed.believed
                     hear_all(bed, windows[i][::2])  # those between overlap with both
     return result
 

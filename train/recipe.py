@@ -50,4 +50,5 @@ class Recipe:
     memory: int = 7200
     speech_range: float = 3.45  # 15 dB as a logarithm of energy
     outlier: float = 4.0
+    most: float = 0.5
     seed: int = 0

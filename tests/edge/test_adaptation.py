@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -39,6 +41,21 @@ def test_minutes_of_speech_undo_what_the_bed_does():
     there = speech(50, seed=1).reshape(-1, 3)
     assert (here.mean(axis=0) - there.mean(axis=0)) / DEVIATION == pytest.approx([0, 0, 0], abs=0.5)
     assert here.std(axis=0)[1:] / DEVIATION[1:] == pytest.approx([1, 1], abs=0.1)
+
+
+@pytest.mark.parametrize("windows", [0, 5, 600])
+def test_the_statistics_of_training_always_weigh_something(windows):
+    here = speech(windows, shift=(2.0, -1.0, 0.5), scale=0.4)
+    free, held = heard(here), heard(here, replace(POLICY, most=0.5))
+    assert free.learnt == held.learnt, "what is learnt is the same"
+    share = windows / (windows + POLICY.doubt)
+    kept = min(1, 0.5 / share) if share else 1
+    mean, deviation = held.believed
+    assert mean == pytest.approx(MEAN + kept * (free.mean - MEAN))
+    assert deviation**2 == pytest.approx(DEVIATION**2 + kept * (free.deviation**2 - DEVIATION**2))
+    if windows == 600:
+        assert np.abs(mean - (MEAN + free.mean) / 2).max() < 0.05, "half and half"
+        assert (deviation > 0.65 * DEVIATION).all(), "rest alone does not become the measure of all feelings"
 
 
 def test_what_is_far_below_the_level_is_no_speech():
