@@ -23,7 +23,8 @@ from edge.manifest import describe
 from edge.pipeline import Pipeline
 from edge.windows import recording_windows
 from train import bed_conditions, level, metrics, scoring
-from train.corpus import read_manifest
+from train.corpus import read_audio, read_manifest
+from train.robustness import windows_in
 
 DISTRESS_KERNEL, DISTRESS_BIAS = 2.0, 2.0  # as in make_networks.py, which loads TensorFlow
 ROOT = Path(__file__).parents[2]
@@ -234,7 +235,10 @@ def test_a_distress_output_makes_episodes(nine):
     judged = [result.judgement for result in results if result.judgement is not None]
     assert {judgement.emotion for judgement in judged} == {"happy"}
     assert all(set(judgement.probabilities) == set(LABELS) for judgement in judged)
-    detector = EpisodeDetector(training.distress.policy, training.distress, lambda: "0" * 32)
+    # The network scores loudness: half of what is heard shall be too loud.
+    onset = float(np.median([judgement.distress for judgement in judged]))
+    policy = dataclasses.replace(training.distress.policy, onset=onset, offset=onset / 2, min_duration_s=0)
+    detector = EpisodeDetector(policy, training.distress, lambda: "0" * 32)
     events = [event for result in results for event in detector.update(result)]
     events += detector.finish("the end")
     assert [event.phase for event in events if event.phase != "update"][:2] == ["onset", "end"]
@@ -255,8 +259,10 @@ def test_training_measures_the_distress_output(nine, small_manifest, tmp_path):
     rows = "".join(f"{clip.path},{clip.speaker},{clip.emotion}\n" for clip in clips)
     for name in ("train.csv", "test.csv"):
         (tmp_path / "fold-1" / name).write_text("path,speaker,emotion\n" + rows)
-    as_it_is, *_ = bed_conditions.measure(tmp_path)
-    assert as_it_is.figures["distress_auc"] == [pytest.approx(report.distress_auc, abs=1e-4)]
+    cold = bed_conditions.measure(tmp_path)[1]
+    assert cold.figures["distress_auc"] == [pytest.approx(report.distress_auc, abs=1e-4)]
     plain = {row.condition: row.figures for row in level.measure(tmp_path) if row.policy == "none"}
-    assert plain["+0 dB"]["found"] == [pytest.approx((said.distress[positive] >= 0.5).mean(), abs=1e-4)]
+    heard = [windows_in(read_audio(clip.path, 16000), classifier) for clip in clips]
+    raised = np.array([scoring.judge(classifier, windows).distress >= 0.5 for windows in heard])
+    assert plain["+0 dB"]["found"] == [pytest.approx(raised[positive].mean(), abs=1e-4)]
     assert plain["-30 dB"]["found"] == [0.0]  # its distress output is the loudness

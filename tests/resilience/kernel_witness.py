@@ -18,7 +18,7 @@ OTHER_WAYS = (
     "symlink", "symlinkat", "mknod", "mknodat",
 )  # fmt: skip
 MAKES = ("open", "openat", "creat", "memfd_create", "mkdir", "mkdirat")
-_STORED = r"(outbox\.sqlite(-wal|-shm|-journal)?|(level|mute)\.(json|new))"
+_STORED = r"(outbox\.sqlite(-wal|-shm|-journal)?|(bed|mute)\.(json|new))"
 CALLS = ",".join((*SENDS, *OTHER_WAYS, *MAKES, "mmap", "connect", "socketpair", "accept", "accept4"))
 
 
