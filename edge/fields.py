@@ -137,7 +137,7 @@ def _value(annotation: Any, value: object, where: str, limits: _Limits) -> Any:
     if annotation in _TYPE_WORDS:
         return _scalar(annotation, value, where, limits)
     inner = _without_none(annotation)
-    if inner is not annotation:
+    if inner != annotation:  # equal ones need not be one object: what is without None is looked up once
         return None if value is None else _value(inner, value, where, limits)
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if dataclasses.is_dataclass(annotation):

@@ -77,6 +77,21 @@ def test_names_key_value_and_what_is_allowed(change, expected):
     assert str(error.value) == expected
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Another:
+    """Fields annotated as some of Outer's are."""
+
+    table: dict[str, int] = checked(minimum=0)
+    words: tuple[str, ...] = checked(maximum=3)
+
+
+@pytest.mark.parametrize("key", ["table", "words"])
+def test_null_is_refused_though_another_class_has_the_same_annotation(key):
+    decode(Outer, GOOD | {"table": {}, "words": []})
+    with pytest.raises(FieldError, match=f"{key} is None"):
+        decode(Another, {"table": {}, "words": []} | {key: None})
+
+
 def test_number_too_large_for_a_float():
     with pytest.raises(FieldError, match="maybe is inf"):
         decode(Outer, GOOD | {"maybe": 10**400})
