@@ -7,13 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 from tqdm import tqdm
 
-from edge.adaptation import BedStatistics
 from edge.classifier import normalise
 from edge.errors import ConversionError
 from edge.features import FloatArray, mfcc
 from edge.manifest import Training
 from edge.windows import recording_windows, silence_frame
-from train.beds import adapted
+from train.beds import after
 from train.corpus import Clip, read_audio
 
 
@@ -42,8 +41,7 @@ def clip_windows(clips: Sequence[Clip], training: Training, title: str) -> list[
         samples = read_audio(clip.path, training.front_end.sample_rate)
         loudest = max(loudest, float(np.abs(samples).max()))
         windows = recording_windows(mfcc(samples, training.front_end), training.window, training.front_end)
-        if training.adaptation is not None:
-            windows = adapted(BedStatistics(training.adaptation), windows)
+        windows = after(training.adaptation, [], windows)
         result.append(np.stack([normalise(window, training.normalisation) for window in windows]))
     if loudest < 1e-3:
         raise ConversionError(

@@ -13,7 +13,7 @@ from edge.adaptation import BedStatistics
 from edge.features import FloatArray
 from edge.learnt import Learnt
 from edge.manifest import Adaptation
-from train.beds import adapted, after, by_speaker, hear_all
+from train.beds import adapted, after, by_speaker, drawn, hear_all
 from train.corpus import read_audio
 from train.dataset import AT_REST
 from train.robustness import SAMPLE_RATE, Fold, Row, distress_auc, folds_in, uar, windows_in
@@ -53,10 +53,8 @@ def _judge(
 ) -> tuple[float, float]:
     """UAR and distress AUC."""
     mates = {i: [j for j in own if j != i] for own in by_speaker(fold.tested) for i in own}
-    rng, settled = (
-        np.random.default_rng(choice),
-        Settled(fold.classifier.manifest.training.adaptation, windows),
-    )
+    rng = np.random.default_rng(choice)
+    settled = Settled(fold.classifier.manifest.training.adaptation, windows)
     each = []
     for i in judged:
         given = windows[i]
@@ -71,11 +69,6 @@ def _judge(
     return uar(said.probabilities, clips, fold.classifier), distress_auc(said.distress, clips)
 
 
-def drawn(mates: Sequence[int], count: int, rng: np.random.Generator) -> list[int]:
-    """So many of them, or all there are."""
-    return [int(j) for j in rng.choice(mates, min(count, len(mates)), replace=False)] if mates else []
-
-
 class Settled:
     """Beds that have heard the same few recordings for long: what they have learnt is kept."""
 
@@ -87,7 +80,7 @@ class Settled:
     def after(self, heard: Sequence[int], count: int, windows: FloatArray) -> FloatArray:
         """A recording's windows at a bed that has heard `count` windows of these, shape kept."""
         if self.adaptation is None or not heard:
-            return windows if self.adaptation is None else after(self.adaptation, [], windows)
+            return after(self.adaptation, [], windows)
         bed, key = BedStatistics(self.adaptation), (tuple(heard), count)
         if key not in self._learnt:
             every = [window for j in heard for window in self._windows[j]]

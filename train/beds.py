@@ -75,6 +75,11 @@ def by_speaker(clips: Sequence[Clip]) -> list[list[int]]:
     return list(groups.values())
 
 
+def drawn(mates: Sequence[int], count: int, rng: np.random.Generator) -> list[int]:
+    """So many of the recordings a bed may hear before, or all there are."""
+    return [int(j) for j in rng.choice(mates, min(count, len(mates)), replace=False)] if mates else []
+
+
 def hear_all(bed: BedStatistics, windows: Iterable[FloatArray]) -> None:
     """Let the bed hear windows of speech, one after another."""
     for window in windows:

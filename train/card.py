@@ -16,7 +16,6 @@ from edge.manifest import Manifest, Training
 from train import figures
 from train.examples import examples
 from train.robustness import Row, folds_in, table
-from train.scoring import distress_emotions
 
 TEMPLATE = Path(__file__).with_name("MODEL_CARD.template.md")
 PICTURES = ("confusion.png", "roc.png", "training.png", "calibration.png")
@@ -110,7 +109,7 @@ def _mean(values: Sequence[float]) -> str:
 
 def _score(training: Training) -> str:
     """Where the distress score comes from, for people."""
-    names = ", ".join(distress_emotions(training))
+    names = ", ".join(training.distress.naming)
     if training.distress.temperature is None:
         return f"the summed probability of {names}"
     return (

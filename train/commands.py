@@ -27,6 +27,7 @@ from train.corpus import Clip, corpora_of, labels_of, read_manifests, write_mani
 from train.folds import random_split, speaker_folds
 from train.printed import pictures, print_report
 from train.recipe import DISTRESS_EMOTIONS, FRONT_END, WINDOW, Recipe
+from train.scoring import report_on
 from train.sounds import entries, sounds_in
 
 RESULTS = "results.json"
@@ -61,7 +62,7 @@ def crossval(options: argparse.Namespace) -> None:
     held = operating_point.held(every, labels, folds)
     validation.calibrate(folders, held)
     probabilities, scores = operating_point.calibrated(held)
-    pooled = validation.report(clips, labels, probabilities[: len(clips)], scores[: len(clips)])
+    pooled = report_on(clips, labels, probabilities[: len(clips)], scores[: len(clips)])
     results |= {"recipe": asdict(recipe), "pooled": asdict(pooled)}
     results |= validation.distress(every, scores)
     if options.int8:

@@ -22,6 +22,7 @@ from train.robustness import (
     Fold,
     Int16,
     Row,
+    at_gain,
     distress_auc,
     folds_in,
     in_noise,
@@ -68,7 +69,7 @@ def _distant(
 
 
 def _louder(gain_db: float, samples: FloatArray, _: int, __: np.random.Generator) -> tuple[Int16, int]:
-    return to_int16(samples * np.float32(10 ** (gain_db / 20))), 0
+    return at_gain(samples, gain_db), 0
 
 
 def _responses(metres: float) -> list[FloatArray]:

@@ -149,6 +149,11 @@ def corpora_of(clips: Iterable[Clip]) -> tuple[Corpus, ...]:
     )
 
 
+def distress_truths(clips: Sequence[Clip]) -> npt.NDArray[np.intp]:
+    """1 for distress, 0 for none, -1 where it is not known; shape (clips,)."""
+    return np.array([-1 if clip.distress is None else int(clip.distress) for clip in clips], np.intp)
+
+
 def licence_in(folder: Path) -> str:
     """What a corpus's SOURCE.md states on its "Licence" line."""
     try:

@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge.adaptation import BedStatistics
 from edge.classifier import sigmoid, softmax
 from edge.features import FloatArray
 from train import fit, metadata, metrics, operating_point
-from train.beds import adapted
-from train.corpus import Clip, corpora_of, targets_of, write_manifest
+from train.beds import after
+from train.corpus import Clip, corpora_of, distress_truths, write_manifest
 from train.dataset import ClipFeatures, cut_all, speech_level_of
 from train.folds import Split, fingerprint
 from train.recipe import FRONT_END, WINDOW, Recipe
+from train.scoring import report_on
 
 
 def run_fold(
@@ -49,7 +49,7 @@ def run_fold(
     fit.save(fitted, folder)
     # Each recording as the first thing a bed hears; `bedside-train bed` tells what comes of more.
     cut = cut_all([features[i] for i in tested], WINDOW, FRONT_END)
-    windows = np.concatenate([adapted(BedStatistics(material.adaptation), one) for one in cut])
+    windows = np.concatenate([after(material.adaptation, [], one) for one in cut])
     logits = fit.logits_of(fitted.network, windows, material.normalisation)
     owner = np.repeat(tested, [len(one) for one in cut])
     level = speech_level_of(learnt, cut_all(chosen, WINDOW, FRONT_END))
@@ -84,24 +84,16 @@ def judge(
     tested, position = np.unique(owner[named], return_inverse=True)
     probabilities = metrics.mean_by_owner(softmax(logits[named, :-1]), position)
     scores = metrics.mean_by_owner(sigmoid(logits[named, -1:]), position)[:, 0]
-    return report([clips[i] for i in tested], labels, probabilities, scores)
-
-
-def report(
-    clips: Sequence[Clip], labels: Sequence[str], probabilities: FloatArray, scores: FloatArray
-) -> metrics.Report:
-    """The report on recordings that all have a label."""
-    known = [clip.distress for clip in clips]
-    return metrics.report(probabilities, targets_of(clips, labels), labels, scores=scores, distressed=known)
+    return report_on([clips[i] for i in tested], labels, probabilities, scores)
 
 
 def distress(clips: Sequence[Clip], scores: FloatArray) -> dict[str, Any]:
     """What is known of distress over all recordings of which it is known; `scores`, shape (clips,)."""
-    known = np.array([clip.distress is not None for clip in clips])
-    positive = np.array([clip.distress is True for clip in clips])[known]
+    truths = distress_truths(clips)
+    known, positive = scores[truths >= 0], truths[truths >= 0] == 1
     return {
-        "distress_auc": metrics.auc(scores[known], positive),
-        "distress_calibration_error": metrics.score_calibration_error(scores[known], positive),
+        "distress_auc": metrics.auc(known, positive),
+        "distress_calibration_error": metrics.score_calibration_error(known, positive),
         "distress_kinds": by_kind(clips, scores),
     }
 
@@ -111,7 +103,7 @@ def by_kind(clips: Sequence[Clip], scores: FloatArray) -> dict[str, dict[str, An
 
     A kind is a word for an emotion; `scores` are the distress scores, shape (clips,).
     """
-    truth = np.array([-1 if clip.distress is None else int(clip.distress) for clip in clips])
+    truth = distress_truths(clips)
     kind_of = np.array([clip.emotion for clip in clips])
     result: dict[str, dict[str, Any]] = {}
     for is_distress in (1, 0):

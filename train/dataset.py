@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from tqdm import tqdm
 
 from edge.features import FloatArray, FrontEnd, mfcc
@@ -64,18 +63,6 @@ def clip_features(
 def cut_all(features: Sequence[ClipFeatures], window: Window, front_end: FrontEnd) -> list[FloatArray]:
     """The windows of each recording as the device cuts them, shape (k, frames, coefficients)."""
     return [recording_windows(clip.frames, window, front_end) for clip in features]
-
-
-def windows_of(
-    features: Sequence[ClipFeatures], window: Window, front_end: FrontEnd
-) -> tuple[FloatArray, npt.NDArray[np.intp]]:
-    """All windows of these recordings as the device cuts them, and the recording each is from.
-
-    Shapes (windows, frames, coefficients) and (windows,).
-    """
-    cut = cut_all(features, window, front_end)
-    owner = np.repeat(np.arange(len(cut)), [len(windows) for windows in cut])
-    return np.concatenate(cut), owner
 
 
 def speech_level_of(clips: Sequence[Clip], windows: Sequence[FloatArray]) -> float:

@@ -14,7 +14,7 @@ from sklearn.metrics import roc_curve
 
 from edge.features import FloatArray, FrontEnd
 from train.examples import Example
-from train.metrics import Truths, auc
+from train.metrics import Truths, auc, bins_of
 from train.ward_report import Point
 
 mpl.rcParams.update({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False})
@@ -107,7 +107,7 @@ def reliability(pairs: Sequence[tuple[str, FloatArray, npt.NDArray[np.bool_]]], 
     some = [(name, said, true) for name, said, true in pairs if said.size]
     figure = Figure(figsize=(4.2 * len(some), 4), layout="constrained")
     for axes, (name, said, true) in zip(np.ravel(figure.subplots(1, len(some))), some, strict=True):
-        bin_of = np.minimum((said * 10).astype(int), 9)
+        bin_of = bins_of(said)
         filled = [b for b in range(10) if (bin_of == b).any()]
         axes.plot((0, 1), (0, 1), color="grey", linewidth=0.8, linestyle=":")
         axes.plot(

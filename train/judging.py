@@ -27,8 +27,6 @@ from train.robustness import Row, table
 from train.sounds import entries, sounds_in
 from train.ward import Plan
 
-RESULTS = "results.json"
-
 
 def evaluate(options: argparse.Namespace) -> None:
     """Report on a device model; TensorFlow is never loaded."""

@@ -12,10 +12,20 @@ from tqdm import tqdm
 from edge.config import Gate
 from edge.features import FloatArray
 from edge.level import LevelNormaliser, level_of
-from edge.sound_files import to_int16
-from train.corpus import Clip, read_audio
+from train.corpus import Clip, distress_truths, read_audio
 from train.dataset import AT_REST, speech_level_of
-from train.robustness import SAMPLE_RATE, Fold, Int16, Row, folds_in, passed, stretches_in, uar, windows_in
+from train.robustness import (
+    SAMPLE_RATE,
+    Fold,
+    Int16,
+    Row,
+    at_gain,
+    folds_in,
+    passed,
+    stretches_in,
+    uar,
+    windows_in,
+)
 from train.scoring import judge, together
 
 GAINS_DB = (-30.0, -20.0, -10.0, 0.0, 10.0)
@@ -57,20 +67,18 @@ def measure(crossval: Path, *, every: int = 1) -> list[Row]:
 
 
 def _windows(clip: Clip, gain_db: float, fold: Fold) -> tuple[Int16, FloatArray]:
-    sound = to_int16(read_audio(clip.path, SAMPLE_RATE) * np.float32(10 ** (gain_db / 20)))
+    sound = at_gain(read_audio(clip.path, SAMPLE_RATE), gain_db)
     return sound, windows_in(sound, fold.classifier)
 
 
 def _judge(fold: Fold, heard: Heard, policy: str) -> dict[str, float]:
     levelled = _levelled(heard, policy)
     said = together([judge(fold.classifier, windows) for windows in levelled])
-    positive = np.array([clip.distress is True for clip in heard.clips])
-    negative = np.array([clip.distress is False for clip in heard.clips])
-    raised = said.distress >= _FOUND
+    truths, raised = distress_truths(heard.clips), said.distress >= _FOUND
     return {
         "uar": uar(said.probabilities, heard.clips, fold.classifier),
-        "found": float(raised[positive].mean()),
-        "false": float(raised[negative].mean()),
+        "found": float(raised[truths == 1].mean()),
+        "false": float(raised[truths == 0].mean()),
     }
 
 

@@ -5,8 +5,6 @@ set -eu
 corpora=$1
 shift
 ravdess=$corpora/ravdess_speech/manifest.csv
-# TensorFlow asks for large memory and gives it back at every step; kept instead, that halves the time.
-export MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=100000000000 MALLOC_TOP_PAD_=268435456 MALLOC_ARENA_MAX=1
 
 for seed; do
     found=out/crossval/seed-$seed

@@ -118,8 +118,13 @@ def score_calibration_error(
     return _gap(scores, positive, bins) if scores.size else None
 
 
+def bins_of(confidence: FloatArray, bins: int = 10) -> npt.NDArray[np.intp]:
+    """The bin of equal width each probability lies in, from 0; shape kept."""
+    return np.minimum((confidence * bins).astype(np.intp), bins - 1)
+
+
 def _gap(confidence: FloatArray, right: npt.NDArray[np.bool_], bins: int) -> float:
-    bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
+    bin_of = bins_of(confidence, bins)
     gaps = [
         (bin_of == b).mean() * abs(confidence[bin_of == b].mean() - right[bin_of == b].mean())
         for b in range(bins)

@@ -14,7 +14,7 @@ from edge.errors import CorpusError
 from edge.features import FloatArray
 from edge.manifest import Distress, EpisodePolicy
 from train import metrics
-from train.corpus import Clip
+from train.corpus import Clip, distress_truths
 
 FALSE_RATE = 0.05
 UNMEASURED = EpisodePolicy(
@@ -67,7 +67,7 @@ def held(clips: Sequence[Clip], labels: Sequence[str], folds: Sequence[tuple[Flo
         np.concatenate([logits for logits, _ in folds]),
         np.concatenate([owner for _, owner in folds]),
         np.array([labels.index(clip.emotion) if clip.emotion in labels else -1 for clip in clips]),
-        np.array([-1 if clip.distress is None else int(clip.distress) for clip in clips]),
+        distress_truths(clips),
         fold,
     )
 

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from edge.features import FloatArray
 from train import figures, metrics
-from train.corpus import Clip, targets_of
+from train.corpus import Clip, distress_truths, targets_of
 
 
 def pictures(
@@ -30,19 +29,12 @@ def pictures(
     title = f"{report.clips} recordings, UAR {report.uar:.3f}"
     figures.confusion_matrix(report.confusion, labels, title, out / "confusion.png")
     figures.roc_curves(probabilities[named], truths, labels, title, out / "roc.png")
-    figures.reliability(said_and_true(clips, probabilities, scores, labels), out / "calibration.png")
-
-
-def said_and_true(
-    clips: Sequence[Clip], probabilities: FloatArray, scores: FloatArray, labels: Sequence[str]
-) -> list[tuple[str, FloatArray, npt.NDArray[np.bool_]]]:
-    """What was said how likely, and whether it was so: the likeliest emotion, and distress."""
-    named = np.array([clip.emotion in labels for clip in clips])
-    truths = targets_of([clip for clip in clips if clip.emotion in labels], labels)
-    right = probabilities[named].argmax(axis=1) == truths
-    known = np.array([clip.distress is not None for clip in clips])
-    positive = np.array([clip.distress is True for clip in clips])[known]
-    return [("emotion", probabilities[named].max(axis=1), right), ("distress", scores[known], positive)]
+    right, is_distress = probabilities[named].argmax(axis=1) == truths, distress_truths(clips)
+    pairs = [
+        ("emotion", probabilities[named].max(axis=1), right),
+        ("distress", scores[is_distress >= 0], is_distress[is_distress >= 0] == 1),
+    ]
+    figures.reliability(pairs, out / "calibration.png")
 
 
 def print_report(report: metrics.Report) -> None:

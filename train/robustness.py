@@ -18,7 +18,7 @@ from edge.sound_files import to_int16
 from edge.speech_gate import SpeechGate, Stretch
 from edge.windows import recording_windows
 from train import metrics
-from train.corpus import Clip, read_audio, read_manifest, targets_of
+from train.corpus import Clip, distress_truths, read_audio, read_manifest, targets_of
 from train.recipe import FRONT_END, WINDOW
 
 SAMPLE_RATE = 16000
@@ -76,6 +76,11 @@ def in_noise(samples: FloatArray, noise: FloatArray, snr_db: float, rng: np.rand
     return to_int16(mixed.astype(np.float32))
 
 
+def at_gain(samples: FloatArray, gain_db: float) -> Int16:
+    """What a microphone set so much louder gives, full scale included; shape kept."""
+    return to_int16(samples * np.float32(10 ** (gain_db / 20)))
+
+
 def windows_in(samples: Int16 | FloatArray, classifier: Classifier) -> FloatArray:
     """The windows of a recording, shape (k, frames, coefficients)."""
     training = classifier.manifest.training
@@ -117,10 +122,8 @@ def uar(probabilities: FloatArray, clips: Sequence[Clip], classifier: Classifier
 
 def distress_auc(scores: FloatArray, clips: Sequence[Clip]) -> float:
     """Area under the ROC curve of distress scores, shape (clips,), where it is known; NaN where it is not."""
-    known = np.array([clip.distress is not None for clip in clips])
-    area = metrics.auc(
-        scores[known], np.array([clip.distress for clip in clips if clip.distress is not None], bool)
-    )
+    truths = distress_truths(clips)
+    area = metrics.auc(scores[truths >= 0], truths[truths >= 0] == 1)
     return float("nan") if area is None else area
 
 

@@ -12,18 +12,11 @@ import numpy as np
 from tqdm import tqdm
 
 from edge.classifier import Classifier, Judged
-from edge.features import FloatArray, mfcc
-from edge.manifest import Training
-from edge.windows import recording_windows
-from train.beds import after, by_speaker
+from edge.features import FloatArray
+from train.beds import after, by_speaker, drawn
 from train.corpus import Clip, read_audio, targets_of
 from train.metrics import Report, report
-from train.recipe import DISTRESS_EMOTIONS
-
-
-def distress_emotions(training: Training) -> tuple[str, ...]:
-    """The emotions whose recordings count as distressed."""
-    return tuple(training.distress.weights) or DISTRESS_EMOTIONS
+from train.robustness import windows_in
 
 
 def judge(classifier: Classifier, windows: Sequence[FloatArray] | FloatArray) -> Judged:
@@ -39,11 +32,11 @@ def score(classifier: Classifier, clips: Sequence[Clip], heard: int = 0) -> Judg
 
     Its bed has heard `heard` other recordings of the speaker before, or as many as there are.
     """
-    training = classifier.manifest.training
-    windows = []
-    for clip in tqdm(clips, desc="features", unit="clip"):
-        frames = mfcc(read_audio(clip.path, training.front_end.sample_rate), training.front_end)
-        windows.append(recording_windows(frames, training.window, training.front_end))
+    rate = classifier.manifest.training.front_end.sample_rate
+    windows = [
+        windows_in(read_audio(clip.path, rate), classifier)
+        for clip in tqdm(clips, desc="features", unit="clip")
+    ]
     return judge_all(classifier, windows, others_heard(clips, heard))
 
 
@@ -53,8 +46,7 @@ def others_heard(clips: Sequence[Clip], count: int, seed: int = 0) -> list[list[
     result: list[list[int]] = [[] for _ in clips]
     for own in by_speaker(clips):
         for i in own:
-            mates = [j for j in own if j != i]
-            result[i] = rng.choice(mates, min(count, len(mates)), replace=False).tolist() if mates else []
+            result[i] = drawn([j for j in own if j != i], count, rng)
     return result
 
 
@@ -79,12 +71,14 @@ def together(said: Sequence[Judged]) -> Judged:
 
 def evaluate(classifier: Classifier, clips: Sequence[Clip], heard: int = 0) -> tuple[Judged, Report]:
     """What is said of each, and the report; raises CorpusError for a label that the model lacks."""
-    truths = targets_of(clips, classifier.labels)
+    targets_of(clips, classifier.labels)  # refuses, before an hour of scoring
     said = score(classifier, clips, heard)
-    return said, report(
-        said.probabilities,
-        truths,
-        classifier.labels,
-        scores=said.distress,
-        distressed=[clip.distress for clip in clips],
-    )
+    return said, report_on(clips, classifier.labels, said.probabilities, said.distress)
+
+
+def report_on(
+    clips: Sequence[Clip], labels: Sequence[str], probabilities: FloatArray, scores: FloatArray
+) -> Report:
+    """The report on what was said of recordings that all have a label."""
+    known = [clip.distress for clip in clips]
+    return report(probabilities, targets_of(clips, labels), labels, scores=scores, distressed=known)

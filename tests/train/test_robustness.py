@@ -12,8 +12,8 @@ import pytest
 from edge.adaptation import BedStatistics
 from edge.config import Gate
 from edge.speech_gate import SpeechGate
-from train.bed_conditions import CONDITIONS, Settled, drawn
-from train.beds import adapted
+from train.bed_conditions import CONDITIONS, Settled
+from train.beds import adapted, drawn
 from train.conditions import HEARD, changes, parts, unknown
 from train.corpus import Clip, read_audio
 from train.noise import Heard
