@@ -28,7 +28,7 @@ from train.folds import random_split, speaker_folds
 from train.printed import pictures, print_report
 from train.recipe import DISTRESS_EMOTIONS, FRONT_END, WINDOW, Recipe
 from train.scoring import report_on
-from train.sounds import entries, sounds_in
+from train.sounds import Sound, entries, sounds_in
 
 RESULTS = "results.json"
 
@@ -37,7 +37,8 @@ def crossval(options: argparse.Namespace) -> None:
     """Judge the recipe on speakers its networks never heard; finished folds are not trained again."""
     clips, recipe = read_manifests(options.manifest, options.map), _recipe(options)
     labels = _several_labels(clips)
-    others = _companions(options, clips)
+    sounds = _sounds(options)
+    others = companions.companions(sounds, clips)
     fold_of_other = companions.fold_of(others, options.folds)
     splits = [
         (
@@ -53,7 +54,7 @@ def crossval(options: argparse.Namespace) -> None:
     folders = [options.out / f"fold-{number}" for number in range(1, len(splits) + 1)]
     every = [*clips, *others]
     folds = [
-        validation.run_fold(every, features, split, recipe, folder, folder.name, labels)
+        validation.run_fold(every, features, split, recipe, folder, folder.name, labels, sounds)
         for split, folder in zip(splits, folders, strict=True)
     ]
     reports = [validation.judge(every, labels, *fold) for fold in folds]
@@ -89,7 +90,8 @@ def fit(options: argparse.Namespace) -> None:
 
     clips, recipe = read_manifests(options.manifest, options.map), _recipe(options)
     labels = _several_labels(clips)
-    others = _companions(options, clips)
+    sounds = _sounds(options)
+    others = companions.companions(sounds, clips)
     results = _results(options.crossval) if options.crossval else None
     measured = ward_command.read(options.ward) if options.ward else None
     from train import fit as fitting  # noqa: PLC0415 - as in crossval
@@ -103,6 +105,7 @@ def fit(options: argparse.Namespace) -> None:
         training = _measured(training, options.crossval, results)
     if measured is not None:
         training = _at_a_ward(training, measured)
+    material = fitting.with_ward(material, training, sounds, recipe)
     fitted = fitting.fit(material, recipe, "all recordings")
     fitting.save(fitted, options.out)
     metadata.write(training, options.out)
@@ -114,10 +117,8 @@ def fit(options: argparse.Namespace) -> None:
     )
 
 
-def _companions(options: argparse.Namespace, clips: Sequence[Clip]) -> list[Clip]:
-    if options.corpora is None:
-        return []
-    return companions.companions(sounds_in(options.corpora, entries(options.settings)), clips)
+def _sounds(options: argparse.Namespace) -> list[Sound]:
+    return [] if options.corpora is None else sounds_in(options.corpora, entries(options.settings))
 
 
 def _features(clips: Sequence[Clip], others: Sequence[Clip], recipe: Recipe, cache: Path) -> list[Any]:

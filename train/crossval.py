@@ -20,6 +20,7 @@ from train.dataset import ClipFeatures, cut_all, speech_level_of
 from train.folds import Split, fingerprint
 from train.recipe import FRONT_END, WINDOW, Recipe
 from train.scoring import report_on
+from train.sounds import Sound
 
 
 def run_fold(
@@ -30,12 +31,13 @@ def run_fold(
     folder: Path,
     title: str,
     labels: Sequence[str],
+    sounds: Sequence[Sound] = (),
 ) -> tuple[FloatArray, npt.NDArray[np.intp]]:
     """Train on one side of `split`, judge the other; the result is kept in `folder` and found there again.
 
     Recordings may have another word than the `labels` for their emotion: they teach and test distress alone.
-    Returns the logits of the test windows, shape (windows, labels + 1), and the index in
-    `clips` of the recording each window is from.
+    Those of the `sounds` that are of recordings trained on make days at simulated beds. Returns the logits of
+    the test windows, shape (windows, labels + 1), and the index in `clips` of the recording each is from.
     """
     training, tested = split
     stored, said = folder / "logits.npz", folder / "recipe.json"
@@ -45,6 +47,11 @@ def run_fold(
             return kept["logits"], kept["owner"]
     learnt, chosen = [clips[i] for i in training], [features[i] for i in training]
     material = fit.prepare(learnt, chosen, labels, recipe)
+    level = speech_level_of(learnt, cut_all(chosen, WINDOW, FRONT_END))
+    description = metadata.unmeasured(tuple(labels), material, corpora_of(learnt), level)
+    paths = {clip.path.resolve() for clip in learnt}
+    mine = [sound for sound in sounds if sound.path in paths]
+    material = fit.with_ward(material, description, mine, recipe)
     fitted = fit.fit(material, recipe, title)
     fit.save(fitted, folder)
     # Each recording as the first thing a bed hears; `bedside-train bed` tells what comes of more.
@@ -52,8 +59,6 @@ def run_fold(
     windows = np.concatenate([after(material.adaptation, [], one) for one in cut])
     logits = fit.logits_of(fitted.network, windows, material.normalisation)
     owner = np.repeat(tested, [len(one) for one in cut])
-    level = speech_level_of(learnt, cut_all(chosen, WINDOW, FRONT_END))
-    description = metadata.unmeasured(tuple(labels), material, corpora_of(learnt), level)
     metadata.write(description, folder)
     write_manifest(learnt, folder / "train.csv")
     labelled = [clips[i] for i in tested if clips[i].emotion in labels]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from edge.classifier import normalise
 from edge.features import FloatArray
-from edge.manifest import Adaptation, Normalisation
+from edge.manifest import Adaptation, Normalisation, Training
 from edge.windows import silence_frame
 from train import beds
 from train.augment import crop, mask_time
@@ -24,6 +24,9 @@ from train.corpus import Clip
 from train.dataset import ClipFeatures
 from train.network import build
 from train.recipe import FRONT_END, WINDOW, Recipe
+from train.sounds import Sound
+from train.ward import Plan
+from train.ward_material import NO_WARD, WardWindows, ward_windows
 
 _STATISTICS_BATCHES = 24
 _HALF = 0.5
@@ -37,7 +40,8 @@ class Material:
 
     `answers`: what each recording teaches, shape (recordings, labels + 1), see `answers_of`. `histories`:
     what each one's bed had taught before (train.beds.histories). `drawn`: how often each recording of
-    other corpora is drawn, shape (recordings,), sum 1; 0 for those that have an emotion.
+    other corpora is drawn, shape (recordings,), sum 1; 0 for those that have an emotion. `ward`: windows of
+    days at simulated beds.
     """
 
     features: Sequence[ClipFeatures]
@@ -46,6 +50,7 @@ class Material:
     adaptation: Adaptation
     histories: FloatArray
     drawn: npt.NDArray[np.float64]
+    ward: WardWindows = NO_WARD
 
 
 def prepare(
@@ -70,6 +75,14 @@ def prepare(
         beds.histories(clips, features, adaptation, recipe),
         drawn,
     )
+
+
+def with_ward(material: Material, training: Training, sounds: Sequence[Sound], recipe: Recipe) -> Material:
+    """The material and days at simulated beds of these people, all of them of the training side."""
+    if not sounds or recipe.wards == 0:
+        return material
+    plan = Plan(recipe.ward_hours, recipe.ward_episodes, 7_000_000 + recipe.seed)
+    return replace(material, ward=ward_windows(training, sounds, plan, recipe.ward_beds))
 
 
 def answers_of(clips: Sequence[Clip], labels: Sequence[str]) -> FloatArray:
@@ -104,7 +117,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         self._cold = np.array((material.normalisation.mean, material.normalisation.deviation), np.float32)
         self._histories = material.histories
         self._rng = np.random.default_rng(recipe.seed)
-        self._drawn = material.drawn
+        self._drawn, self._ward = material.drawn, material.ward
         self._order = self._epoch()
 
     def __len__(self) -> int:
@@ -116,17 +129,29 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         self._order = self._epoch()
 
     def _epoch(self) -> Indices:
+        """Indices of recordings and, from their number on, of the ward's windows."""
         labelled = np.flatnonzero(self._drawn == 0)
         count = round(self._recipe.companions * len(labelled)) if self._drawn.any() else 0
         others: Any = self._rng.choice(len(self._drawn), count, p=self._drawn) if count else []
-        return self._rng.permutation([*labelled, *others]).astype(np.intp)
+        wards = self._ward_order(round(self._recipe.wards * len(labelled)))
+        return self._rng.permutation([*labelled, *others, *wards]).astype(np.intp)
+
+    def _ward_order(self, count: int) -> list[int]:
+        """So many of the ward's windows, `ward_distress` of them distress."""
+        first, wanted = len(self._clips), round(self._recipe.ward_distress * count)
+        order: list[int] = []
+        for is_distress, number in ((True, wanted), (False, count - wanted)):
+            some = np.flatnonzero(self._ward.distress == is_distress)
+            order += (first + self._rng.choice(some, number)).tolist() if some.size else []
+        return order
 
     def __getitem__(self, index: int) -> tuple[FloatArray, FloatArray]:
         """Windows, shape (batch, frames, coefficients), and what they teach, shape (batch, labels + 1)."""
         size = self._recipe.batch
         chosen = self._order[index * size : (index + 1) * size]
-        windows = np.stack([self._draw(clip) for clip in chosen])
-        answers = self._answers[chosen]
+        count = len(self._clips)
+        drawn = [self._draw(i) if i < count else self._draw_ward(i - count) for i in chosen]
+        windows, answers = np.stack(drawn), np.stack([self._answer(i) for i in chosen])
         if self._recipe.mixup == 0:
             return windows, answers
         # Mixup, Zhang et al. (2018)
@@ -134,6 +159,20 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         other = self._rng.permutation(len(chosen))
         windows = share[:, None, None] * windows + (1 - share)[:, None, None] * windows[other]
         return windows, share[:, None] * answers + (1 - share)[:, None] * answers[other]
+
+    def _answer(self, index: int) -> FloatArray:
+        if index < len(self._clips):
+            return self._answers[index]
+        answer = np.zeros(self._answers.shape[1], np.float32)
+        answer[-1] = self._ward.distress[index - len(self._clips)]
+        return answer
+
+    def _draw_ward(self, index: int) -> FloatArray:
+        """A window as its bed had it."""
+        mean, deviation = self._cold
+        window = (self._ward.windows[index].astype(np.float32) - mean) / deviation
+        normalised = np.maximum(window, np.float32(self._recipe.lowest))
+        return mask_time(normalised, np.zeros_like(mean), self._rng)
 
     def _draw(self, clip: int) -> FloatArray:
         """A window of the recording at one of its beds, as the bed has it after all it has heard, or cold."""

@@ -12,11 +12,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import soundfile
 from tqdm import tqdm
 
 from edge.classifier import Classifier
 from edge.config import Gate
+from edge.errors import CorpusError
 from edge.features import FloatArray
 from edge.pipeline import Pipeline, WindowResult
 from edge.speech_gate import SAMPLE_RATE
@@ -67,22 +69,15 @@ class BedDay:
 
 def live_through(classifier: Classifier, sounds: Sequence[Sound], plan: Plan, title: str) -> BedDay:
     """One bed's day and its episodes, heard by this model; the same plan gives the same sounds."""
-    rng = np.random.default_rng(plan.seed)
-    day = Day(sounds, _seconds_of(sounds), rng)
-    bed = Bed(
-        draw_room(rng, SAMPLE_RATE),
-        Loudness(sounds, SAMPLE_RATE),
-        float(rng.uniform(*SPEECH_DB)),
-        SAMPLE_RATE,
-    )
+    if not any(sound.role == "background" for sound in sounds):
+        raise CorpusError("the ward needs background noise that no model has heard; see train/ward.toml")
     pipeline = Pipeline(classifier, Gate())
     windows: list[WindowResult] = []
     told: list[Told] = []
     at = 0.0
-    stretches = [*_ordinary(day, plan), *_distressed(day, plan)]
-    with tqdm(total=round(sum(one.seconds for one in stretches)), desc=title, unit="s") as bar:
-        for stretch in stretches:
-            for block in bed.blocks(stretch, rng):
+    with tqdm(desc=title, unit="s") as bar:
+        for stretch, blocks in stretches_of(sounds, plan):
+            for block in blocks:
                 windows += pipeline.feed(block)
                 bar.update(block.size // SAMPLE_RATE)
             episodes = tuple(Episode(at + e.start_s, at + e.end_s, e.kind) for e in stretch.episodes)
@@ -91,6 +86,18 @@ def live_through(classifier: Classifier, sounds: Sequence[Sound], plan: Plan, ti
             at = end
     windows += pipeline.flush()
     return _kept(windows, classifier.labels, told)
+
+
+def stretches_of(
+    sounds: Sequence[Sound], plan: Plan
+) -> Iterator[tuple[Stretch, Iterator[npt.NDArray[np.int16]]]]:
+    """A bed's day and its episodes, each stretch with its samples, shape (n,) a block."""
+    rng = np.random.default_rng(plan.seed)
+    day = Day(sounds, _seconds_of(sounds), rng)
+    room, loudness = draw_room(rng, SAMPLE_RATE), Loudness(sounds, SAMPLE_RATE)
+    bed = Bed(room, loudness, float(rng.uniform(*SPEECH_DB)), SAMPLE_RATE, plan.seed)
+    for stretch in [*_ordinary(day, plan), *_distressed(day, plan)]:
+        yield stretch, bed.blocks(stretch, rng)
 
 
 def _ordinary(day: Day, plan: Plan) -> Iterator[Stretch]:

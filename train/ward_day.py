@@ -125,11 +125,11 @@ class Episode:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """A time in which one period's things happen. `snr_db` as in Period."""
+    """A time in which one period's things happen. `snr_db` as in Period; `background` None: noise is made."""
 
     period: str
     seconds: float
-    background: Sound
+    background: Sound | None
     snr_db: float
     placed: tuple[Placed, ...]
     episodes: tuple[Episode, ...] = ()
@@ -149,8 +149,8 @@ class Day:
         self._speakers: dict[str, list[Sound]] = {}
         for sound in speech:
             self._speakers.setdefault(sound.speaker, []).append(sound)
-        if not self._speakers or not self.kinds or not self._of("background"):
-            raise CorpusError("the ward needs speech, distress and background of people no model has heard")
+        if not self._speakers or not self.kinds:
+            raise CorpusError("the ward needs speech and distress of people; see train/ward.toml")
 
     @property
     def kinds(self) -> list[str]:
@@ -186,7 +186,9 @@ class Day:
     def _of(self, role: str) -> list[Sound]:
         return [sound for (its, _), group in sorted(self._by.items()) if its == role for sound in group]
 
-    def _background(self, period: Period) -> Sound:
+    def _background(self, period: Period) -> Sound | None:
+        if not self._of("background"):
+            return None
         quiet = self._by.get(("background", "quiet"), [])
         loud = [sound for sound in self._of("background") if sound.kind != "quiet"]
         return self._pick((quiet or loud) if period.quiet else (loud or quiet))

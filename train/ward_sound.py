@@ -14,11 +14,13 @@ from scipy import signal
 
 from edge.features import FloatArray
 from edge.sound_files import to_int16
+from train.augment import coloured_noise
 from train.rooms import Room
 from train.sounds import Loudness, Sound, level
 from train.ward_day import Placed, Stretch
 
 BLOCK_S = 10
+MADE_S = 60  # of noise, which then begins anew
 TELEVISION_HZ = (200.0, 6000.0)
 _KEPT = 256  # recordings on their way through the room; a stretch uses the same ones again and again
 
@@ -26,11 +28,15 @@ _KEPT = 256  # recordings on their way through the room; a stretch uses the same
 class Bed:
     """A microphone in a room. `speech_db` is ordinary speech at 1 m, root mean square against full scale."""
 
-    def __init__(self, room: Room, loudness: Loudness, speech_db: float, sample_rate: int) -> None:
+    def __init__(
+        self, room: Room, loudness: Loudness, speech_db: float, sample_rate: int, seed: int = 0
+    ) -> None:
+        """`seed` is that of the noise that is made where there is no recording of one."""
         self._room, self._loudness, self._rate = room, loudness, sample_rate
         self._gain = np.float32(10 ** (speech_db / 20))
         self._television = signal.butter(2, TELEVISION_HZ, "bandpass", fs=sample_rate, output="sos")
         self._heard = lru_cache(_KEPT)(self._at_the_bed)
+        self._rng = np.random.default_rng(seed)
         self._noise = lru_cache(2)(self._noise_of)
 
     def blocks(self, stretch: Stretch, rng: np.random.Generator) -> Iterator[npt.NDArray[np.int16]]:
@@ -61,7 +67,10 @@ class Bed:
         heard: FloatArray = signal.oaconvolve(samples, self._room.responses[place]).astype(np.float32)
         return heard
 
-    def _noise_of(self, background: Sound) -> FloatArray:
+    def _noise_of(self, background: Sound | None) -> FloatArray:
         """The noise at the level of ordinary speech at 1 m."""
-        samples = self._loudness.read(background)
+        if background is None:
+            samples = coloured_noise(MADE_S * self._rate, self._rng)
+        else:
+            samples = self._loudness.read(background)
         return samples / np.float32(max(level(samples), 1e-9))

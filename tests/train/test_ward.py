@@ -15,8 +15,9 @@ from edge.model_file import read
 from train import ward_command
 from train.rooms import PLACES, draw_room
 from train.sounds import Loudness, entries, level, sounds_in, unheard
-from train.ward import BedDay, Plan, Told, live_through, load, save
+from train.ward import BedDay, Plan, Told, live_through, load, save, stretches_of
 from train.ward_day import PERIODS, Day, Episode
+from train.ward_material import ward_windows
 from train.ward_report import Rate, Share, lived, operating_point, point, policy_at, together
 
 ROOT = Path(__file__).parents[2]
@@ -179,6 +180,25 @@ def test_the_same_plan_is_heard_the_same_and_kept(sounds, tmp_path):
     kept = load(tmp_path / "kept" / "bed.npz")
     assert kept.stretches == first.stretches
     np.testing.assert_array_equal(kept.distress, first.distress)
+
+
+def test_a_network_learns_from_what_the_device_would_judge(sounds):
+    training = read(SHIPPED).manifest.training
+    plan = Plan(hours=0.02, episodes=1, seed=3)
+    heard = ward_windows(training, sounds, plan, beds=2)
+    assert heard.windows.shape[1:] == (training.window.frames, training.front_end.coefficients)
+    assert np.isfinite(heard.windows).all()
+    assert 10 < heard.distress.sum() < len(heard.distress), "two episodes of 10 to 25 s, and talk around them"
+    again = ward_windows(training, sounds, plan, beds=2)
+    np.testing.assert_array_equal(heard.windows, again.windows)
+
+
+def test_noise_is_made_where_no_recording_of_it_may_be_heard(sounds):
+    people = [one for one in sounds if one.role != "background"]
+    with pytest.raises(CorpusError, match="background"):
+        live_through(Classifier(read(SHIPPED)), people, Plan(hours=0.01, episodes=1), "bed")
+    [first, *_] = [next(blocks) for _, blocks in stretches_of(people, Plan(hours=0.01, episodes=1))]
+    assert np.abs(first).max() > 0
 
 
 def _bed(distress, stretches):
