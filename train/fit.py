@@ -161,11 +161,11 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         return windows, share[:, None] * answers + (1 - share)[:, None] * answers[other]
 
     def _answer(self, index: int) -> FloatArray:
-        answer: FloatArray = np.zeros(self._answers.shape[1], np.float32)
-        if index < len(self._clips):
+        if index >= len(self._clips):
+            answer: FloatArray = np.zeros(self._answers.shape[1], np.float32)
+            answer[-1] = self._ward.distress[index - len(self._clips)]
+        else:
             answer = self._answers[index]
-            return answer
-        answer[-1] = self._ward.distress[index - len(self._clips)]
         return answer
 
     def _draw_ward(self, index: int) -> FloatArray:
