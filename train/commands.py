@@ -54,7 +54,9 @@ def crossval(options: argparse.Namespace) -> None:
     folders = [options.out / f"fold-{number}" for number in range(1, len(splits) + 1)]
     every = [*clips, *others]
     folds = [
-        validation.run_fold(every, features, split, recipe, folder, folder.name, labels, sounds)
+        validation.run_fold(
+            every, features, split, recipe, folder, folder.name, labels, sounds, options.cache
+        )
         for split, folder in zip(splits, folders, strict=True)
     ]
     reports = [validation.judge(every, labels, *fold) for fold in folds]
@@ -105,7 +107,7 @@ def fit(options: argparse.Namespace) -> None:
         training = _measured(training, options.crossval, results)
     if measured is not None:
         training = _at_a_ward(training, measured)
-    material = fitting.with_ward(material, training, sounds, recipe)
+    material = fitting.with_ward(material, training, sounds, recipe, options.cache)
     fitted = fitting.fit(material, recipe, "all recordings")
     fitting.save(fitted, options.out)
     metadata.write(training, options.out)

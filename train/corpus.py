@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -178,3 +179,9 @@ def read_audio(path: Path, sample_rate: int) -> FloatArray:
         raise AudioFileError(f"{path} holds no sound; give a recording with at least one sample")
     resampled = mono if rate == sample_rate else soxr.resample(mono, rate, sample_rate, quality="VHQ")
     return np.ascontiguousarray(resampled, dtype=np.float32)
+
+
+def listing(paths: Sequence[Path]) -> str:
+    """A digest of which recordings these are and how long, for the name of what is kept of them."""
+    names = "\n".join(f"{path} {path.stat().st_size}" for path in paths)
+    return hashlib.sha256(names.encode()).hexdigest()

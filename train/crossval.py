@@ -32,12 +32,14 @@ def run_fold(
     title: str,
     labels: Sequence[str],
     sounds: Sequence[Sound] = (),
+    cache: Path | None = None,
 ) -> tuple[FloatArray, npt.NDArray[np.intp]]:
     """Train on one side of `split`, judge the other; the result is kept in `folder` and found there again.
 
     Recordings may have another word than the `labels` for their emotion: they teach and test distress alone.
-    Those of the `sounds` that are of recordings trained on make days at simulated beds. Returns the logits of
-    the test windows, shape (windows, labels + 1), and the index in `clips` of the recording each is from.
+    Those of the `sounds` that are of recordings trained on make days at simulated beds, kept in the folder
+    `cache`. Returns the logits of the test windows, shape (windows, labels + 1), and the index in `clips` of
+    the recording each is from.
     """
     training, tested = split
     stored, said = folder / "logits.npz", folder / "recipe.json"
@@ -51,7 +53,7 @@ def run_fold(
     description = metadata.unmeasured(tuple(labels), material, corpora_of(learnt), level)
     paths = {clip.path.resolve() for clip in learnt}
     mine = [sound for sound in sounds if sound.path in paths]
-    material = fit.with_ward(material, description, mine, recipe)
+    material = fit.with_ward(material, description, mine, recipe, cache)
     fitted = fit.fit(material, recipe, title)
     fit.save(fitted, folder)
     # Each recording as the first thing a bed hears; `bedside-train bed` tells what comes of more.

@@ -15,7 +15,7 @@ from edge.level import level_of
 from edge.manifest import Window
 from edge.windows import recording_windows
 from train import augment
-from train.corpus import Clip, read_audio
+from train.corpus import Clip, listing, read_audio
 
 AT_REST = ("neutral", "calm")
 """The emotions of ordinary speech."""
@@ -81,7 +81,7 @@ def speech_level_of(clips: Sequence[Clip], windows: Sequence[FloatArray]) -> flo
 
 def _fingerprint(clips: Sequence[Clip], front_end: FrontEnd, variants: int) -> str:
     code = Path(augment.__file__).read_bytes()
-    names = "\n".join(f"{clip.path} {clip.path.stat().st_size}" for clip in clips)
+    names = listing([clip.path for clip in clips])
     return hashlib.sha256(code + f"{front_end}{variants}{names}".encode()).hexdigest()[:16]
 
 

@@ -77,12 +77,17 @@ def prepare(
     )
 
 
-def with_ward(material: Material, training: Training, sounds: Sequence[Sound], recipe: Recipe) -> Material:
-    """The material and days at simulated beds of these people, all of them of the training side."""
+def with_ward(
+    material: Material, training: Training, sounds: Sequence[Sound], recipe: Recipe, cache: Path | None
+) -> Material:
+    """The material and days at simulated beds of these people, all of them of the training side.
+
+    The days are the same for every seed, and are kept in the folder `cache`.
+    """
     if not sounds or recipe.wards == 0:
         return material
-    plan = Plan(recipe.ward_hours, recipe.ward_episodes, 7_000_000 + recipe.seed)
-    return replace(material, ward=ward_windows(training, sounds, plan, recipe.ward_beds))
+    plan = Plan(recipe.ward_hours, recipe.ward_episodes, seed=7_000_000)
+    return replace(material, ward=ward_windows(training, sounds, plan, recipe.ward_beds, cache))
 
 
 def answers_of(clips: Sequence[Clip], labels: Sequence[str]) -> FloatArray:

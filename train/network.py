@@ -27,12 +27,12 @@ def build(window_frames: int, coefficients: int, emotions: int, dropout: float =
     x = layers.Reshape((window_frames, coefficients, 1))(x)
     # Both resolutions go early: the picture is smooth, and most of the cost would lie here.
     x = _block(x, 16, 5, stride=2, dropout=0)
-    x = _block(x, 32, 3, stride=2, dropout=dropout / 4)
-    x = _block(x, 64, 3, stride=(1, 2), dropout=dropout / 3)
+    x = _block(x, 48, 3, stride=2, dropout=dropout / 4)
+    x = _block(x, 80, 3, stride=(1, 2), dropout=dropout / 3)
     x = layers.MaxPooling2D((2, 1))(x)
-    x = _block(x, 96, 3, stride=1, dropout=dropout / 3)
+    x = _block(x, 112, 3, stride=1, dropout=dropout / 3)
     # The whole height at once: pitch and formants mean something only together.
-    x = layers.Conv2D(128, (3, x.shape[2]), use_bias=False)(x)
+    x = layers.Conv2D(144, (3, x.shape[2]), use_bias=False)(x)
     x = layers.BatchNormalization()(x)
     x = layers.ReLU()(x)
     x = layers.Concatenate()([layers.GlobalAveragePooling2D()(x), layers.GlobalMaxPooling2D()(x)])

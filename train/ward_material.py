@@ -6,8 +6,11 @@ these days are those of the training side; their noise is made, so that the ward
 
 from __future__ import annotations
 
+import hashlib
+import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +22,8 @@ from edge.features import FloatArray
 from edge.manifest import SCHEMA_VERSION, Manifest, Tensor, Training
 from edge.pipeline import Pipeline, WindowResult
 from edge.speech_gate import SAMPLE_RATE
+from train import rooms, ward_day, ward_sound
+from train.corpus import listing
 from train.sounds import Sound
 from train.ward import Plan, stretches_of
 from train.ward_day import Episode
@@ -62,8 +67,34 @@ class _Listener:
         return Judged(shares, np.array(len(self.asked) - 1, np.float64))
 
 
-def ward_windows(training: Training, sounds: Sequence[Sound], plan: Plan, beds: int) -> WardWindows:
-    """The windows with speech of so many beds' days, each by the plan but with a seed of its own."""
+def ward_windows(
+    training: Training, sounds: Sequence[Sound], plan: Plan, beds: int, cache: Path | None = None
+) -> WardWindows:
+    """The windows with speech of so many beds' days, each by the plan but with a seed of its own.
+
+    They are kept in the folder `cache` and found there again.
+    """
+    file = cache / f"ward-{_fingerprint(training, sounds, plan, beds)}.npz" if cache else None
+    if file and file.exists():
+        with np.load(file) as kept:
+            return WardWindows(kept["windows"], kept["distress"])
+    made = _windows_of_days(training, sounds, plan, beds)
+    if file:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        partial = file.with_suffix(".partial.npz")
+        np.savez(partial, windows=made.windows, distress=made.distress)
+        partial.replace(file)
+    return made
+
+
+def _fingerprint(training: Training, sounds: Sequence[Sound], plan: Plan, beds: int) -> str:
+    code = "".join(inspect.getsource(module) for module in (rooms, ward_day, ward_sound))
+    heard = (training.front_end, training.window, training.adaptation, training.speech_level)
+    names = listing([sound.path for sound in sounds])
+    return hashlib.sha256(f"{code}{heard}{plan}{beds}{names}".encode()).hexdigest()[:16]
+
+
+def _windows_of_days(training: Training, sounds: Sequence[Sound], plan: Plan, beds: int) -> WardWindows:
     people = [sound for sound in sounds if sound.role != "background"]
     windows: list[npt.NDArray[np.float16]] = []
     distress: list[bool] = []
