@@ -52,8 +52,8 @@ def _parser() -> argparse.ArgumentParser:
     schedule = argparse.ArgumentParser(add_help=False)
     schedule.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="where results go")
     schedule.add_argument("--cache", type=Path, default=Path(".cache"), help="where features are kept")
-    schedule.add_argument("--epochs", type=int, help="instead of the recipe's")
-    schedule.add_argument("--seed", type=int, default=0)
+    schedule.add_argument("--epochs", type=_positive, help="instead of the recipe's")
+    schedule.add_argument("--seed", type=_count, default=0)
     schedule.add_argument(
         "--corpora",
         type=Path,
@@ -65,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     crossval = verbs.add_parser(
         "crossval", parents=[corpora, schedule], help="judge a recipe on unheard speakers"
     )
-    crossval.add_argument("--folds", type=int, default=5, help="speaker-disjoint folds (default 5)")
+    crossval.add_argument("--folds", type=_two_or_more, default=5, help="speaker-disjoint folds (default 5)")
     crossval.add_argument(
         "--random-split",
         action="store_true",
@@ -94,7 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--model", type=Path, required=True, help="the .tflite file")
     evaluate.add_argument(
         "--heard",
-        type=int,
+        type=_count,
         default=0,
         metavar="N",
         help="other recordings of the speaker that the bed has heard before each (default 0: none)",
@@ -133,7 +133,7 @@ def _add_folds(verbs: Any) -> None:
         "--crossval", type=Path, required=True, metavar="FOLDER", help="crossval --int8 wrote it"
     )
     folds.add_argument(
-        "--every", type=int, default=1, metavar="N", help="only each n-th recording, for a look"
+        "--every", type=_positive, default=1, metavar="N", help="only each n-th recording, for a look"
     )
     folds.add_argument("--out", type=Path, metavar="FILE", help="also as JSON")
 
@@ -191,7 +191,7 @@ def _add_ward(verbs: Any) -> None:
     )
     ward.add_argument("--hours", type=_hours, default=DAY_H, help="of an ordinary day at each bed")
     ward.add_argument("--episodes", type=_positive, default=10, help="of each kind of distress at each bed")
-    ward.add_argument("--seed", type=int, default=0)
+    ward.add_argument("--seed", type=_count, default=0)
     ward.set_defaults(run=judging.ward)
 
 
@@ -210,10 +210,25 @@ def _add_card(verbs: Any) -> None:
     card.set_defaults(run=judging.write_card)
 
 
+def _count(text: str) -> int:
+    return _at_least(0, text)
+
+
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is too small; give 1 or more")
+    return _at_least(1, text)
+
+
+def _two_or_more(text: str) -> int:
+    return _at_least(2, text)
+
+
+def _at_least(least: int, text: str) -> int:
+    try:
+        number = int(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number") from error
+    if number < least:
+        raise argparse.ArgumentTypeError(f"{text} is too small; give {least} or more")
     return number
 
 

@@ -15,7 +15,7 @@ from edge.config import Gate
 from edge.features import FloatArray
 from edge.noise_reduction import NOISY_BELOW_DB, reduce_noise
 from edge.sound_files import to_int16
-from train.corpus import Clip, read_audio
+from train.corpus import Clip, read_audio, targets_of
 from train.robustness import (
     LEAD,
     SAMPLE_RATE,
@@ -86,10 +86,12 @@ def measure(
 
     `elsewhere` are recordings of other corpora with some of the models' labels: each fold judges those
     of speakers it has not learnt from. `every` takes only each n-th recording, for a quick look.
+    Raises CorpusError where one has another label.
     """
-    conditions = changes(noises_in(noise_paths))
+    conditions, folds = changes(noises_in(noise_paths)), folds_in(crossval)
+    targets_of(elsewhere, folds[0].classifier.labels)  # hours would pass before it is found out
     rows: dict[tuple[str, str], Row] = {}
-    for number, fold in enumerate(folds_in(crossval), 1):
+    for number, fold in enumerate(folds, 1):
         clips = fold.tested[::every]
         for condition, change in tqdm(conditions.items(), f"fold {number}", unit="condition"):
             windows, share = _heard(fold, clips, change)

@@ -40,8 +40,8 @@ class Clip:
     sex: str = ""
 
 
-def read_manifest(manifest: Path) -> list[Clip]:
-    """The clips of one manifest.csv, whose paths are relative to its folder.
+def read_rows(manifest: Path) -> list[dict[str, str]]:
+    """The rows of one manifest.csv, a dict a recording by the names in the first line.
 
     Raises CorpusError where the file is missing, lacks a column or has no row.
     """
@@ -64,6 +64,12 @@ def read_manifest(manifest: Path) -> list[Clip]:
             raise CorpusError(f"line {number} of {manifest} lacks a path, speaker or emotion; complete it")
     if not rows:
         raise CorpusError(f"{manifest} lists no recording; give one row a recording")
+    return rows
+
+
+def read_manifest(manifest: Path) -> list[Clip]:
+    """The clips of one manifest.csv, whose paths are relative to its folder; raises as `read_rows` does."""
+    rows = read_rows(manifest)
     corpus, licence = manifest.resolve().parent.name, licence_in(manifest.parent)
     return [
         Clip(
@@ -182,6 +188,12 @@ def read_audio(path: Path, sample_rate: int) -> FloatArray:
 
 
 def listing(paths: Sequence[Path]) -> str:
-    """A digest of which recordings these are and how long, for the name of what is kept of them."""
-    names = "\n".join(f"{path} {path.stat().st_size}" for path in paths)
+    """A digest of which recordings these are and how long, for the name of what is kept of them.
+
+    Raises AudioFileError where one is missing.
+    """
+    try:
+        names = "\n".join(f"{path} {path.stat().st_size}" for path in paths)
+    except OSError as error:
+        raise AudioFileError(f"cannot read {error.filename}: {error.strerror}; mend the manifest") from error
     return hashlib.sha256(names.encode()).hexdigest()

@@ -66,13 +66,12 @@ def compare(options: argparse.Namespace) -> None:
     """Other systems on the same recordings and folds, beside ours."""
     clips = read_manifests(options.manifest, options.map)
     found = {"ours, int8": side_by_side.ours(options.crossval)} if options.crossval else {}
-    for name, ready in side_by_side.systems(clips, options.cache).items():
-        if not options.only or name in options.only:
-            found[name] = side_by_side.run(name, ready, clips, options.out)
-    if not found:
-        raise CorpusError(
-            f"no system is called {' or '.join(options.only)}; leave --only out for all of them"
-        )
+    systems = side_by_side.systems(clips, options.cache)
+    unknown = [name for name in options.only if name not in systems]
+    if unknown:
+        raise CorpusError(f"no system is called {unknown[0]}; there are {', '.join(systems)}")
+    for name in options.only or systems:
+        found[name] = side_by_side.run(name, systems[name], clips, options.out)
     text = "\n".join(side_by_side.lines(found))
     (options.out / "compare.md").write_text(text + "\n")
     print(text)

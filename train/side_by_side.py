@@ -22,8 +22,8 @@ from tqdm import tqdm
 
 from edge.errors import CorpusError
 from edge.features import FloatArray
-from train.corpus import Clip, labels_of, targets_of
-from train.folds import Split, random_split, speaker_folds
+from train.corpus import Clip, labels_of, listing, targets_of
+from train.folds import Split, fingerprint, random_split, speaker_folds
 
 Classes = npt.NDArray[np.intp]
 FOLDS = 5
@@ -63,7 +63,7 @@ def run(name: str, ready: Callable[[], System], clips: Sequence[Clip], out: Path
     result: dict[str, Scored] = {}
     system: System | None = None
     for split_name, split in splits(clips).items():
-        file = out / re.sub(r"\W+", "-", name) / f"{split_name}.json"
+        file = out / re.sub(r"\W+", "-", name) / f"{split_name}-{fingerprint(clips, split)[:12]}.json"
         if not file.exists():
             system = system or ready()
             started = time.monotonic()
@@ -85,7 +85,7 @@ def opensmile_features(clips: Sequence[Clip], feature_set: str, cache: Path) -> 
 
     Raises CorpusError where openSMILE is not installed.
     """
-    file = cache / f"opensmile-{feature_set}-{len(clips)}.npy"
+    file = cache / f"opensmile-{feature_set}-{listing([clip.path for clip in clips])[:16]}.npy"
     if file.exists():
         found: FloatArray = np.load(file)
         return found

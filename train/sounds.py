@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 import tomllib
 from collections.abc import Collection, Iterable, Sequence
@@ -14,7 +13,7 @@ import numpy as np
 from edge.errors import CorpusError
 from edge.features import FloatArray
 from edge.fields import FieldError, checked, decode
-from train.corpus import read_audio
+from train.corpus import read_audio, read_rows
 
 ROLES = ("distress", "speech", "disturbance", "background")
 SETTINGS = Path(__file__).with_name("ward.toml")
@@ -35,6 +34,13 @@ class Entry:
     """A regular expression for the whole first part of the manifest's `statement`, before its `;`."""
     ordinary: bool = checked(default=False)
     level_db: float = checked(minimum=-40, maximum=40, default=0.0)
+
+    def __post_init__(self) -> None:
+        """Refuse what is no regular expression."""
+        try:
+            re.compile(self.statement)
+        except re.error as error:
+            raise FieldError(f"statement {self.statement!r} is no regular expression: {error}") from error
 
     def takes(self, row: dict[str, str]) -> bool:
         """Whether this manifest row is one of these."""
@@ -94,13 +100,7 @@ def sounds_in(corpora: Path, wanted: Sequence[Entry]) -> list[Sound]:
 
 
 def _of_corpus(folder: Path, wanted: Sequence[Entry]) -> Iterable[Sound]:
-    manifest = folder / "manifest.csv"
-    try:
-        with manifest.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise CorpusError(f"cannot read {manifest}: {error}; give the folder the corpora lie in") from error
-    for row in rows:
+    for row in read_rows(folder / "manifest.csv"):
         entry = next((one for one in wanted if one.takes(row)), None)
         if entry is None or (row["speaker"] == "unknown" and entry.role != "background"):
             continue

@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from edge.classifier import Classifier
 from edge.errors import CorpusError
+from edge.fields import encode
 from edge.manifest import Distress, EpisodePolicy
 from train import ward
 from train.figures import ward_curve
@@ -92,8 +93,12 @@ def _bed(fold: Fold, sounds: Sequence[Sound], plan: ward.Plan, out: Path, number
 
 
 def _fingerprint(classifier: Classifier, sounds: Sequence[Sound], plan: ward.Plan) -> str:
-    """A digest of model, sounds and plan: same text, same windows."""
-    said = [classifier.manifest.sha256, asdict(plan), [(str(one.path), one.role, one.kind) for one in sounds]]
+    """A digest of model, manifest included, sounds and plan: same text, same windows."""
+    said = [
+        encode(classifier.manifest),
+        encode(plan),
+        [(str(one.path), one.role, one.kind) for one in sounds],
+    ]
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:12]
 
 

@@ -102,3 +102,27 @@ def test_bad_input_is_one_sentence(arguments, status, says, small_manifest, devi
     assert returned == status, told
     assert says in told.strip().splitlines()[-1]
     assert "tensorflow" not in sys.modules, "what is refused waits for no TensorFlow"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["evaluate", "--model", "m", "--manifest", "m", "--heard", "-1"], "-1 is too small; give 0 or more"),
+        (["bed", "--crossval", "c", "--every", "0"], "0 is too small; give 1 or more"),
+        (["crossval", "--manifest", "m", "--out", "o", "--folds", "1"], "1 is too small; give 2 or more"),
+        (["fit", "--manifest", "m", "--out", "o", "--seed", "one"], "'one' is no whole number"),
+    ],
+)
+def test_numbers_that_mean_nothing_are_refused(arguments, says, capsys):
+    with pytest.raises(SystemExit):
+        cli.main(arguments)
+    assert says in capsys.readouterr().err
+
+
+def test_a_system_nobody_has_is_refused_before_any_is_trained(small_manifest, tmp_path):
+    done = bedside_train(
+        "compare", "--manifest", small_manifest, "--out", tmp_path, "--only", "CNN-LSTM", "--only", "Kaldi"
+    )
+    assert done.returncode == 66
+    assert "no system is called Kaldi; there are openSMILE eGeMAPS + SVM, " in done.stderr
+    assert not list(tmp_path.iterdir())

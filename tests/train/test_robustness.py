@@ -44,10 +44,14 @@ def crossval(small_manifest, device_model, tmp_path_factory):
     return folder
 
 
+def bedside_train(*arguments):
+    command = [sys.executable, "-m", "train.cli", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+
+
 def measured(tmp_path, *arguments):
     out = tmp_path / "rows.json"
-    command = [sys.executable, "-m", "train.cli", *map(str, arguments), "--out", out]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+    done = bedside_train(*arguments, "--out", out)
     assert done.returncode == 0, done.stderr
     return done.stdout, json.loads(out.read_text())
 
@@ -125,6 +129,13 @@ def test_robustness(crossval, tmp_path):
     assert said["noise, 0 dB", "cold"]["passed"][0] <= said["as recorded", "cold"]["passed"][0] == 1
     assert all(0 <= one["uar"][0] <= 1 for one in said.values())
     assert "| another corpus | cold |" in printed
+
+
+def test_labels_of_another_corpus_are_looked_at_first(crossval):
+    command = ["robustness", "--crossval", crossval, "--elsewhere", crossval / "elsewhere/manifest.csv"]
+    done = bedside_train(*command)
+    assert done.returncode == 66
+    assert "the manifest has scared" in done.stderr
 
 
 def test_a_talker_three_metres_away_is_heard_in_a_room():

@@ -14,7 +14,7 @@ from edge.manifest import Distress, EpisodePolicy
 from edge.model_file import read
 from train import ward_command
 from train.rooms import PLACES, draw_room
-from train.sounds import Loudness, entries, level, sounds_in, unheard
+from train.sounds import Entry, Loudness, entries, level, sounds_in, unheard
 from train.ward import BedDay, Plan, Told, live_through, load, save, stretches_of
 from train.ward_day import PERIODS, Day, Episode
 from train.ward_material import ward_windows
@@ -107,12 +107,28 @@ def test_shipped_settings_can_be_read():
 
 
 @pytest.mark.parametrize(
-    ("text", "said"), [("[[sound", "ward.toml"), ("[[sound]]\ncorpus = 'x'", "emotions"), ("", "sound")]
+    ("text", "said"),
+    [
+        ("[[sound", "ward.toml"),
+        ("[[sound]]\ncorpus = 'x'", "emotions"),
+        ("", "sound"),
+        (
+            "[[sound]]\ncorpus = 'x'\nemotions = ['sad']\nrole = 'speech'\nstatement = '('",
+            "no regular expression",
+        ),
+    ],
 )
 def test_settings_that_are_none_are_refused(tmp_path, text, said):
     (tmp_path / "ward.toml").write_text(text)
     with pytest.raises(CorpusError, match=said):
         entries(tmp_path / "ward.toml")
+
+
+def test_a_corpus_without_a_column_is_refused(tmp_path):
+    (tmp_path / "air").mkdir()
+    (tmp_path / "air/manifest.csv").write_text("path,emotion\na.wav,calm\n")
+    with pytest.raises(CorpusError, match="has no column speaker"):
+        sounds_in(tmp_path, [Entry("air", ("calm",), "speech")])
 
 
 def test_whoever_a_model_learnt_from_is_not_at_its_bed(sounds):
