@@ -219,7 +219,8 @@ def describe(manifest: Manifest) -> list[tuple[str, Any]]:
     if training.adaptation is not None:
         adaptation = (
             f"mean and deviation of speech over {training.adaptation.memory} windows;"
-            f" training weighs as much as {training.adaptation.doubt:g}"
+            f" training weighs as much as {training.adaptation.doubt:g},"
+            f" the bed {training.adaptation.most:.0%} at most"
         )
     return [
         ("model", manifest.title),

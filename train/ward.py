@@ -1,7 +1,8 @@
 """`bedside-train ward`: simulated bed-days through the real pipeline, faster than they last.
 
-Gate, features, int8 model and level are the device's own. What each window was judged as is kept, so that
-any threshold can be tried on it afterwards by the device's own episode detector (train/ward_report.py).
+Gate, features, level, adaptation and int8 model are the device's own. What each window was judged as is
+kept, so that any threshold can be tried on it afterwards by the device's own episode detector
+(train/ward_report.py).
 """
 
 from __future__ import annotations

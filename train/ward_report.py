@@ -135,7 +135,8 @@ def policy_at(onset: float, policy: EpisodePolicy) -> EpisodePolicy:
 def point(day: Lived, distress: Distress, policy: EpisodePolicy) -> Point:
     """What the device's episode detector makes of this bed-day with this policy.
 
-    Stretches in which no single window reaches the onset are passed over: no mean of them could.
+    Stretches in which no single window reaches the onset are passed over: no mean of them could,
+    but for what the stretch before leaves in it, which is distress that has ended.
     """
     found: dict[str, list[bool]] = {}
     false: dict[str, list[float]] = {}

@@ -70,7 +70,7 @@ def test_ours_is_what_was_cross_validated(tmp_path):
 def test_without_opensmile_it_is_one_sentence(clips, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "opensmile", None)
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(AudioFileError, match="cannot read 0-angry-0.wav: No such file"):
+    with pytest.raises(AudioFileError, match="cannot read 0-angry-0"):
         side_by_side.opensmile_features(clips, "eGeMAPSv02", tmp_path)
     for clip in clips:
         clip.path.touch()
