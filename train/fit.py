@@ -22,7 +22,7 @@ from train.augment import crop, mask_time
 from train.companions import shares
 from train.corpus import Clip
 from train.dataset import ClipFeatures
-from train.network import build
+from train.network import build, members_of
 from train.recipe import FRONT_END, WINDOW, Recipe
 from train.sounds import Sound
 from train.ward import Plan
@@ -201,7 +201,8 @@ def fit(material: Material, recipe: Recipe, title: str) -> Fitted:
         0.0, max(1, steps * recipe.epochs - warm_up), warmup_target=recipe.learning_rate, warmup_steps=warm_up
     )
     network = build(WINDOW.frames, FRONT_END.coefficients, material.answers.shape[1] - 1)
-    network.compile(
+    members = members_of(network)
+    members.compile(
         keras.optimizers.AdamW(
             schedule, weight_decay=recipe.weight_decay, use_ema=True, ema_momentum=recipe.averaging
         ),
@@ -209,31 +210,36 @@ def fit(material: Material, recipe: Recipe, title: str) -> Fitted:
         metrics=[accuracy],
     )
     with tqdm(total=recipe.epochs, desc=title, unit="epoch") as bar:
-        history = network.fit(batches, epochs=recipe.epochs, verbose=0, callbacks=[_Progress(bar)]).history
+        history = members.fit(batches, epochs=recipe.epochs, verbose=0, callbacks=[_Progress(bar)]).history
     _measure_batch_statistics(network, batches)
     curve = {name: [round(float(value), 5) for value in values] for name, values in history.items()}
     return Fitted(network, curve)
 
 
 def joint_loss(recipe: Recipe) -> Callable[[Any, Any], Any]:
-    """Cross-entropy of the emotions, where `answers_of` says that there is one, plus that of distress."""
+    """Cross-entropy of the emotions, where `answers_of` says that there is one, plus that of distress.
+
+    The mean over the members, whose logits have the shape (windows, members, labels + 1).
+    """
 
     def loss(answers: Any, logits: Any) -> Any:
-        emotions, distressed = answers[:, :-1], answers[:, -1]
-        told = keras.ops.sum(emotions, axis=1, keepdims=True)  # 1, or 0 where no emotion is known
-        uniform = told / emotions.shape[1]
+        answers = keras.ops.expand_dims(answers, 1)  # the same for every member
+        emotions, distressed = answers[..., :-1], answers[..., -1]
+        told = keras.ops.sum(emotions, axis=-1, keepdims=True)  # 1, or 0 where no emotion is known
+        uniform = told / emotions.shape[-1]
         softened = (1 - recipe.label_smoothing) * emotions + recipe.label_smoothing * uniform
-        of_emotions = -keras.ops.sum(softened * keras.ops.log_softmax(logits[:, :-1]), axis=1)
-        of_distress = keras.ops.softplus(logits[:, -1]) - distressed * logits[:, -1]
-        return of_emotions + recipe.distress_weight * of_distress
+        of_emotions = -keras.ops.sum(softened * keras.ops.log_softmax(logits[..., :-1]), axis=-1)
+        of_distress = keras.ops.softplus(logits[..., -1]) - distressed * logits[..., -1]
+        return keras.ops.mean(of_emotions + recipe.distress_weight * of_distress, axis=1)
 
     return loss
 
 
 def accuracy(answers: Any, logits: Any) -> Any:
-    """Share of the recordings with an emotion whose emotion is the likeliest."""
+    """Share of the recordings with an emotion whose emotion is the likeliest to all members together."""
     told = keras.ops.sum(answers[:, :-1], axis=1)
-    right = keras.ops.argmax(answers[:, :-1], axis=1) == keras.ops.argmax(logits[:, :-1], axis=1)
+    likeliest = keras.ops.argmax(keras.ops.mean(logits[..., :-1], axis=1), axis=1)
+    right = keras.ops.argmax(answers[:, :-1], axis=1) == likeliest
     return keras.ops.sum(told * keras.ops.cast(right, told.dtype)) / (keras.ops.sum(told) + 1e-6)
 
 

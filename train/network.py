@@ -9,35 +9,62 @@ import numpy as np
 
 from edge.features import dct_matrix
 
+MEMBERS = 2
+"""Of the committee: together they err less than one network of twice the size does."""
+
 
 def build(window_frames: int, coefficients: int, emotions: int, dropout: float = 0.2) -> keras.Model:
     """MFCC window (window_frames, coefficients), normalised, to one logit an emotion and one of distress.
+
+    The logits are the mean of a committee's, whose members have nothing in common but the window
+    (Lakshminarayanan et al., 2017, "deep ensembles"). It learns as `members_of` gives it.
+    """
+    inputs = keras.Input((window_frames, coefficients), name="mfcc")
+    members = [_member(inputs, emotions + 1, dropout, _name_of(number)) for number in range(MEMBERS)]
+    return keras.Model(inputs, keras.layers.Average(name="logits")(members), name="bedside_cnn")
+
+
+def members_of(network: keras.Model) -> keras.Model:
+    """The same network, but each member's logits on their own, shape (windows, MEMBERS, emotions + 1).
+
+    Members that learnt their mean would leave their errors to each other; these learn each alone.
+    """
+    outputs = [network.get_layer(_name_of(number)).output for number in range(MEMBERS)]
+    return keras.Model(network.inputs, keras.ops.stack(outputs, axis=1))
+
+
+def _name_of(member: int) -> str:
+    return f"member_{member + 1}"
+
+
+def _member(inputs: Any, outputs: int, dropout: float, name: str) -> Any:
+    """A member's logits.
 
     A cepstrum hides neighbourhood in frequency, which convolutions live on. The first layer, a 1x1
     convolution started as the inverse DCT, gives it back: its output is a smooth log-mel picture.
     """
     layers = keras.layers
-    inputs = keras.Input((window_frames, coefficients), name="mfcc")
-    x = layers.Reshape((window_frames, 1, coefficients))(inputs)
-    undo_dct = layers.Conv2D(coefficients, 1, name="undo_dct")
+    _, frames, coefficients = inputs.shape
+    x = layers.Reshape((frames, 1, coefficients))(inputs)
+    undo_dct = layers.Conv2D(coefficients, 1, name=f"{name}_undo_dct")
     x = undo_dct(x)
     undo_dct.set_weights(
         [dct_matrix(coefficients, coefficients).T[None, None], np.zeros(coefficients, np.float32)]
     )
-    x = layers.Reshape((window_frames, coefficients, 1))(x)
+    x = layers.Reshape((frames, coefficients, 1))(x)
     # Both resolutions go early: the picture is smooth, and most of the cost would lie here.
     x = _block(x, 16, 5, stride=2, dropout=0)
-    x = _block(x, 48, 3, stride=2, dropout=dropout / 4)
-    x = _block(x, 80, 3, stride=(1, 2), dropout=dropout / 3)
+    x = _block(x, 32, 3, stride=2, dropout=dropout / 4)
+    x = _block(x, 60, 3, stride=(1, 2), dropout=dropout / 3)
     x = layers.MaxPooling2D((2, 1))(x)
-    x = _block(x, 112, 3, stride=1, dropout=dropout / 3)
+    x = _block(x, 88, 3, stride=1, dropout=dropout / 3)
     # The whole height at once: pitch and formants mean something only together.
-    x = layers.Conv2D(144, (3, x.shape[2]), use_bias=False)(x)
+    x = layers.Conv2D(116, (3, x.shape[2]), use_bias=False)(x)
     x = layers.BatchNormalization()(x)
     x = layers.ReLU()(x)
     x = layers.Concatenate()([layers.GlobalAveragePooling2D()(x), layers.GlobalMaxPooling2D()(x)])
     x = layers.Dropout(dropout)(x)
-    return keras.Model(inputs, layers.Dense(emotions + 1, name="logits")(x), name="bedside_cnn")
+    return layers.Dense(outputs, name=name)(x)
 
 
 def _block(x: Any, filters: int, kernel: int, *, stride: int | tuple[int, int], dropout: float) -> Any:
