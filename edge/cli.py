@@ -10,7 +10,7 @@ from pathlib import Path
 
 from edge import __version__, analyse, check, config, daemon, memory, meter, service, sound_devices
 from edge.errors import BedsideError, ConfigError, ModelError
-from edge.manifest import describe
+from edge.model_description import describe
 from edge.model_file import read
 
 _EX_USAGE = 64

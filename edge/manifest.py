@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
+import math
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
 
 from edge.features import FrontEnd
 from edge.fields import checked
 
 SCHEMA_VERSION = 1
+SCHEMES = {"int8": "int8", "16x8": "int16", "float16": "float32", "dynamic": "float32"}
+"""How a network was shrunk, and the type of its input and output that goes with it.
+
+int8: weights and activations of 8 bits; 16x8: weights of 8 bits, activations of 16; float16: weights of 16
+bits, computed in 32; dynamic: weights of 8 bits, activations quantised while it runs.
+"""
+_SIZES = {"int8": 1, "int16": 2, "float32": 4}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +58,24 @@ class Adaptation:
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """An int8 tensor: real = scale * (quantised - zero_point)."""
+    """Input or output of a network: real = scale * (value - zero_point); float32 is real by itself."""
 
     shape: tuple[int, ...] = checked(minimum=1)
     scale: float = checked(minimum=1e-12)
     zero_point: int = checked(minimum=-128, maximum=127)
+    dtype: str = checked(choices=tuple(_SIZES), default="int8")
+
+    def __post_init__(self) -> None:
+        """Raises ValueError where two values contradict each other."""
+        if self.dtype != "int8" and self.zero_point != 0:
+            raise ValueError(f"zero_point is {self.zero_point}; of {self.dtype} it must be 0")
+        if self.dtype == "float32" and self.scale != 1:
+            raise ValueError(f"scale is {self.scale:g}; of float32 it must be 1")
+
+    @property
+    def size_bytes(self) -> int:
+        """How much the values of the whole tensor take."""
+        return math.prod(self.shape) * _SIZES[self.dtype]
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +188,41 @@ class Training:
 
 
 @dataclass(frozen=True, slots=True)
+class Calibration:
+    """The recordings that set the scales of a quantised network."""
+
+    clips: int = checked(minimum=1, maximum=10000)
+    sha256: tuple[str, ...] = checked(pattern=r"[0-9a-f]{64}", allowed="64 hexadecimal digits")
+    """Of each recording's file, in the order they were heard."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError unless there is a digest for each clip."""
+        if len(self.sha256) != self.clips:
+            raise ValueError(f"sha256 has {len(self.sha256)} digests for {self.clips} clips")
+
+
+@dataclass(frozen=True, slots=True)
+class SelfTest:
+    """A golden window and what the model answered where it was made; checked whenever a file is loaded.
+
+    `features` is the input tensor, normalised and quantised, as base64 of its values in row-major order,
+    little-endian; `scores` are the outputs as real numbers, before softmax. Each may be off by `tolerance`,
+    which for a quantised output is one step of it.
+    """
+
+    features: str = checked(minimum=1, maximum=10**6, allowed="base64")
+    scores: tuple[float, ...] = checked()
+    tolerance: float = checked(minimum=1e-12, maximum=1000)
+
+    def __post_init__(self) -> None:
+        """Raises ValueError where `features` are no base64."""
+        try:
+            base64.b64decode(self.features, validate=True)
+        except (binascii.Error, ValueError) as error:
+            raise ValueError(f"features are no base64: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """manifest.json inside a device model."""
 
@@ -177,9 +232,12 @@ class Manifest:
     input: Tensor = checked()
     output: Tensor = checked()
     tools: dict[str, str] = checked()
+    scheme: str = checked(choices=tuple(SCHEMES), default="int8")
+    calibration: Calibration | None = checked(default=None)
+    self_test: SelfTest | None = checked(default=None)
 
     def __post_init__(self) -> None:
-        """Raises ValueError where shapes disagree."""
+        """Raises ValueError where shapes or types disagree."""
         training = self.training
         expected = (1, training.window.frames, training.front_end.coefficients)
         if self.input.shape != expected:
@@ -190,62 +248,28 @@ class Manifest:
                 f"the output is {self.output.shape} for {len(training.labels)} labels{more};"
                 f" it must be {(1, training.outputs)}"
             )
+        for name, tensor in (("input", self.input), ("output", self.output)):
+            if tensor.dtype != SCHEMES[self.scheme]:
+                raise ValueError(
+                    f"the {name} is {tensor.dtype}; with the scheme {self.scheme} it must be"
+                    f" {SCHEMES[self.scheme]}"
+                )
+        if self.self_test is not None:
+            self._check_self_test(self.self_test)
+
+    def _check_self_test(self, test: SelfTest) -> None:
+        size = len(base64.b64decode(test.features))
+        if size != self.input.size_bytes:
+            raise ValueError(f"self_test.features has {size} bytes; the input takes {self.input.size_bytes}")
+        if len(test.scores) != self.training.outputs:
+            raise ValueError(
+                f"self_test.scores has {len(test.scores)} values for {self.training.outputs} outputs"
+            )
+        step = self.output.scale
+        if self.output.dtype != "float32" and not math.isclose(test.tolerance, step, rel_tol=1e-6):
+            raise ValueError(f"self_test.tolerance is {test.tolerance:g}; one step of the output is {step:g}")
 
     @property
     def title(self) -> str:
         """Name and version, as people and messages call the model."""
         return f"{self.training.name} {self.training.version}"
-
-
-def describe(manifest: Manifest) -> list[tuple[str, Any]]:
-    """What a person wants to know of a model, as (name, value) rows."""
-    training, front_end = manifest.training, manifest.training.front_end
-    seconds = training.window.frames * front_end.hop_length / front_end.sample_rate
-    hop = training.window.hop_frames * front_end.hop_length / front_end.sample_rate
-    policy = training.distress.policy
-    bands = (
-        f"{front_end.coefficients} MFCC from {front_end.mel_bins} mel bins,"
-        f" {front_end.low_hz:g} to {front_end.high_hz:g} Hz, at {front_end.sample_rate} Hz"
-    )
-    alert = (
-        f"{policy.count} of {policy.among} windows at {policy.onset:g} or more,"
-        f" for {policy.min_duration_s:g} s or more, until {policy.hold_off_s:g} s below {policy.offset:g};"
-        f" a repeat within {policy.repeat_s:g} s"
-    )
-    level = "not known: a bed's own level is taken as it is"
-    if training.speech_level is not None:
-        level = f"{10 * np.log10(np.e) * training.speech_level:.1f} dB mean frame energy in ordinary speech"
-    adaptation = "none; the level alone" if training.speech_level is not None else "none"
-    if training.adaptation is not None:
-        adaptation = (
-            f"mean and deviation of speech over {training.adaptation.memory} windows;"
-            f" training weighs as much as {training.adaptation.doubt:g},"
-            f" the bed {training.adaptation.most:.0%} at most"
-        )
-    return [
-        ("model", manifest.title),
-        ("sha256", manifest.sha256),
-        ("labels", ", ".join(training.labels)),
-        ("front end", bands),
-        ("window", f"{seconds:g} s every {hop:g} s, shape {'x'.join(map(str, manifest.input.shape))}"),
-        ("distress", _source(training.distress)),
-        ("alert", alert),
-        ("chosen for", training.distress.chosen_for),
-        ("speech level", level),
-        ("adaptation", adaptation),
-        (
-            "learnt from",
-            "; ".join(
-                f"{c.name}, {c.clips} clips, {c.speakers} speakers, {c.licence}" for c in training.corpora
-            ),
-        ),
-        *((f"evaluation {name}", f"{value:.3f}") for name, value in training.evaluation.items()),
-        *((f"made with {name}", value) for name, value in manifest.tools.items()),
-    ]
-
-
-def _source(distress: Distress) -> str:
-    if distress.temperature is None:
-        return " + ".join(f"{weight:g} {name}" for name, weight in distress.weights.items())
-    named = f"; episodes named after {', '.join(distress.causes)}" if distress.causes else ""
-    return f"an output of its own, temperature {distress.temperature:g}{named}"

@@ -19,7 +19,7 @@ from edge.classifier import Classifier, normalise
 from edge.config import Gate
 from edge.episodes import EpisodeDetector
 from edge.features import mfcc
-from edge.manifest import describe
+from edge.model_description import describe
 from edge.pipeline import Pipeline
 from edge.windows import recording_windows
 from train import bed_conditions, level, metrics, scoring

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from edge.classifier import Classifier
 from edge.errors import ModelError
 from edge.fields import encode
-from edge.manifest import describe
+from edge.model_description import describe
 from edge.model_file import pack, read, unpack
 
 FLATBUFFER = b"\x1c\0\0\0TFL3" + bytes(range(200))
