@@ -1,4 +1,4 @@
-"""One window of features in, a probability an emotion and a distress score out: int8, on one thread."""
+"""One window of features in, a probability an emotion and a distress score out, on one thread."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from edge.manifest import Normalisation, Tensor, Training
 from edge.model_file import ModelFile
 from edge.quiet import quiet
 
+Values = npt.NDArray[Any]
+"""What a tensor holds: int8, int16 or float32."""
+_TYPES = {np.int8: "int8", np.int16: "int16", np.float32: "float32"}
 _RUNTIMES = ("tflite_runtime.interpreter", "ai_edge_litert.interpreter")
 _REMEDY = "convert it again with bedside-quantize"
 
@@ -61,11 +64,14 @@ class Classifier:
         logits = dequantise(self.invoke(quantise(normalised, self.manifest.input)), self.manifest.output)
         return judged(logits, self.manifest.training)
 
-    def invoke(self, window: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
-        """The int8 output, shape (outputs,), for an int8 window, shape (window frames, coefficients)."""
+    def invoke(self, window: Values) -> Values:
+        """The output tensor, shape (outputs,), for an input of shape (window frames, coefficients).
+
+        Both have the types their tensors have in the manifest.
+        """
         self._interpreter.set_tensor(self._input, window[np.newaxis])
         self._interpreter.invoke()
-        output: npt.NDArray[np.int8] = self._interpreter.get_tensor(self._output)[0]
+        output: Values = self._interpreter.get_tensor(self._output)[0]
         return output
 
 
@@ -77,16 +83,18 @@ def normalise(frames: FloatArray, normalisation: Normalisation) -> FloatArray:
     return held
 
 
-def quantise(values: FloatArray, tensor: Tensor) -> npt.NDArray[np.int8]:
-    """Real numbers as int8, rounded to nearest and held within -128 to 127."""
-    result: npt.NDArray[np.int8] = np.clip(
-        np.rint(values / tensor.scale) + tensor.zero_point, -128, 127
-    ).astype(np.int8)
+def quantise(values: FloatArray, tensor: Tensor) -> Values:
+    """Real numbers as the tensor takes them; whole ones are rounded to nearest, within limits."""
+    if tensor.dtype == "float32":
+        return values.astype(np.float32)
+    limits = np.iinfo(tensor.dtype)
+    whole = np.rint(values / tensor.scale) + tensor.zero_point
+    result: Values = np.clip(whole, limits.min, limits.max).astype(tensor.dtype)
     return result
 
 
-def dequantise(values: npt.NDArray[np.int8], tensor: Tensor) -> FloatArray:
-    """The real numbers that int8 values stand for."""
+def dequantise(values: Values, tensor: Tensor) -> FloatArray:
+    """The real numbers that the values of a tensor stand for; those of float32 are themselves."""
     return np.float32(tensor.scale) * (values.astype(np.float32) - np.float32(tensor.zero_point))
 
 
@@ -114,7 +122,7 @@ def judged(logits: FloatArray, training: Training) -> Judged:
 
 
 def tensors(flatbuffer: bytes) -> tuple[Tensor, Tensor]:
-    """Input and output of a bare flatbuffer. Raises ModelError unless it is int8 with one of each."""
+    """Input and output of a bare flatbuffer. Raises ModelError where it cannot be run or has more."""
     try:
         interpreter = _runtime().Interpreter(model_content=flatbuffer, num_threads=1)
         (inputs,), (outputs,) = interpreter.get_input_details(), interpreter.get_output_details()
@@ -148,9 +156,17 @@ def _compare(name: str, details: dict[str, Any], expected: Tensor) -> None:
 
 
 def _tensor(name: str, details: dict[str, Any]) -> Tensor:
-    if details["dtype"] is not np.int8:
+    dtype = _TYPES.get(details["dtype"])
+    if dtype is None:
         raise ModelError(
-            f"the model's {name} is {np.dtype(details['dtype']).name}; the device runs int8: convert it again"
+            f"the model's {name} is {np.dtype(details['dtype']).name}; the device runs"
+            f" {', '.join(_TYPES.values())}: convert it again"
         )
+    shape = tuple(int(size) for size in details["shape"])
+    if dtype == "float32":
+        return Tensor(shape, 1.0, 0, dtype)
     scale, zero_point = details["quantization"]
-    return Tensor(tuple(int(size) for size in details["shape"]), float(scale), int(zero_point))
+    try:
+        return Tensor(shape, float(scale), int(zero_point), dtype)
+    except ValueError as error:
+        raise ModelError(f"the model's {name} is refused: {error}; convert it again") from error

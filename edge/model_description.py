@@ -73,6 +73,7 @@ def _calibration(manifest: Manifest) -> str:
 
 
 def _self_test(manifest: Manifest) -> str:
-    if manifest.self_test is None:
+    test = manifest.self_test
+    if test is None:
         return "none"
-    return f"{len(manifest.self_test.scores)} scores of a golden window, to within {manifest.self_test.tolerance:.2g}"
+    return f"{len(test.scores)} scores of a golden window, to within {test.tolerance:.2g}"
