@@ -25,6 +25,8 @@ class Model:
 
     path: str = checked(minimum=1, maximum=4096)
     """The .tflite file; relative paths start at the configuration file's folder, here and below."""
+    public_key_file: str = checked(maximum=4096, default="")
+    """Ed25519 keys in PEM form: only models signed by one of them are taken. Without, all are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +191,7 @@ class Config:
 
 
 _PATHS = {
-    "model": ("path",),
+    "model": ("path", "public_key_file"),
     "broker": ("password_file", "ca_file", "cert_file", "key_file"),
     "storage": ("folder",),
     "commands": ("key_file",),
@@ -211,6 +213,7 @@ def load(path: Path) -> Config:
     config = _absolute(config, path.absolute().parent)
     for key in _PATHS["broker"]:
         _check_readable(getattr(config.broker, key), f"{path}: broker.{key}")
+    _check_readable(config.model.public_key_file, f"{path}: model.public_key_file")
     _check_readable(config.commands.key_file, f"{path}: commands.key_file")
     return config
 
