@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from edge import self_test
 from edge.classifier import Classifier
 from edge.config import Gate, Sound
 from edge.errors import AudioFileError, BedsideError
@@ -78,6 +79,7 @@ def main(paths: Sequence[Path], model: Path, *, as_json: bool) -> int:
     Raises ModelError where there is no model to analyse with.
     """
     classifier = Classifier(read(model))
+    self_test.check(classifier)
     status = 0
     for path in paths:
         try:

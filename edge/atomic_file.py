@@ -13,11 +13,15 @@ from edge.fields import encode
 def write(path: Path, body: bytes) -> None:
     """Put `body` in place of what the file holds; on disk on return. Raises OSError."""
     new = path.with_suffix(".new")
-    with new.open("wb") as file:
-        file.write(body)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
+    try:
+        with new.open("wb") as file:
+            file.write(body)
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(path)
+    except OSError:
+        new.unlink(missing_ok=True)
+        raise
     sync(path.parent)
 
 

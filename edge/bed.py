@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from edge.bed_memory import BedMemory
@@ -30,8 +31,12 @@ class Bed:
         source: Source,
         mute: Mute,
         gatekeeper: Gatekeeper,
+        model_refused: Callable[[], str | None] = lambda: None,
     ) -> None:
-        """Raises ConfigError or ModelError where configuration and model do not go together."""
+        """`model_refused` says why `classifier` is not the configured model, None where it is.
+
+        Raises ConfigError or ModelError where configuration and model do not go together.
+        """
         self.config = config
         self._mute = mute
         self._was_muted = False
@@ -57,6 +62,7 @@ class Bed:
             dropped=lambda: self._outbox.dropped,
             refused=lambda: self._outbox.refused,
             muted=lambda: mute.words,
+            model_refused=model_refused,
         )
         desk = CommandDesk(gatekeeper, mute, self._forget, clock.uptime_s)
         self.publisher = Publisher(config.broker, config.address, outbox, self.vitals, desk.take)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import re
 import time
@@ -10,15 +11,14 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.classifier import Classifier, runtime_name
+from edge import model_choice
+from edge.classifier import runtime_name
 from edge.clock import clock_synced
 from edge.commands import device_key
 from edge.config import Config
 from edge.errors import BedsideError, ConfigError, UnavailableError
 from edge.findings import Finding, note, red, well
 from edge.health import temperature_c
-from edge.model_file import read
-from edge.reporter import check_labels
 
 ROOT = Path("/")
 _LEAST_MEMORY_MB = 80
@@ -33,24 +33,33 @@ _COOLER = "give it air or a heat sink"
 
 
 def model(config: Config) -> list[Finding]:
-    """It is there, goes with the settings, and is fast enough on this box."""
+    """It is there, whole, ours, goes with the settings, runs, and is fast enough on this box."""
     try:
-        classifier = Classifier(read(Path(config.model.path)))
+        classifier = model_choice.configured(config, model_choice.START_LIMIT_S).classifier
         training = classifier.manifest.training
-        check_labels(classifier.manifest)
-        config.episodes.policy(training.distress.policy)
         window = np.zeros((training.window.frames, training.front_end.coefficients), np.float32)
         classifier.judge(window)  # the first one takes longer
         start = time.perf_counter()
         classifier.judge(window)
         took_s = time.perf_counter() - start
     except BedsideError as error:
-        return [red("model", error, "copy the model again")]
+        return [_refused(error, config)]
     hop_s = training.window.hop_frames * training.front_end.hop_length / training.front_end.sample_rate
     words = f"judges a window in {1000 * took_s:.1f} ms, one comes every {1000 * hop_s:.0f} ms"
     if took_s > hop_s:
         return [red("model", UnavailableError(words), "this box is too slow or too busy for the model")]
-    return [well("model", f"{classifier.manifest.title}, run by {runtime_name()}", words)]
+    signed = ["signed by a key this device knows"] if config.model.public_key_file else []
+    return [well("model", f"{classifier.manifest.title}, run by {runtime_name()}", words, *signed)]
+
+
+def _refused(error: BedsideError, config: Config) -> Finding:
+    """What is wrong with the model, and what the bed runs instead."""
+    found = red("model", error, "copy the model again")
+    kept = model_choice.kept(config)
+    if kept is None:
+        return found
+    runs = f"the bed runs the last good one, {kept.classifier.manifest.title}"
+    return dataclasses.replace(found, words=(*found.words, runs))
 
 
 def commands(config: Config) -> list[Finding]:

@@ -42,7 +42,9 @@ class Classifier:
                 self._interpreter = _runtime().Interpreter(model_content=self._flatbuffer, num_threads=1)
                 self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
-            raise ModelError(f"the model {self.manifest.title} cannot be run: {error}; {_REMEDY}") from error
+            raise ModelError(
+                f"the model {self.manifest.title} cannot be run: {_sentence(error)}; {_REMEDY}"
+            ) from error
         inputs, outputs = self._interpreter.get_input_details(), self._interpreter.get_output_details()
         if len(inputs) != 1 or len(outputs) != 1:
             raise ModelError(
@@ -127,7 +129,7 @@ def tensors(flatbuffer: bytes) -> tuple[Tensor, Tensor]:
         interpreter = _runtime().Interpreter(model_content=flatbuffer, num_threads=1)
         (inputs,), (outputs,) = interpreter.get_input_details(), interpreter.get_output_details()
     except (ValueError, RuntimeError) as error:
-        raise ModelError(f"the runtime refuses the model: {error}; convert it again") from error
+        raise ModelError(f"the runtime refuses the model: {_sentence(error)}; convert it again") from error
     return _tensor("input", inputs), _tensor("output", outputs)
 
 
@@ -146,6 +148,11 @@ def _runtime() -> Any:
     raise ModelError(
         "no TFLite runtime is installed; install tflite-runtime or, from Python 3.12, ai-edge-litert"
     )
+
+
+def _sentence(error: Exception) -> str:
+    """What the runtime says, which takes several lines for it, on one."""
+    return " ".join(str(error).split()).rstrip(".")
 
 
 def _compare(name: str, details: dict[str, Any], expected: Tensor) -> None:

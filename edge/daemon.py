@@ -8,14 +8,14 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from edge import model_choice
 from edge.bed import Bed
 from edge.capture import Microphone, Source
 from edge.classifier import Classifier
 from edge.clock import Clock
 from edge.commands import Gatekeeper, device_key
 from edge.config import Config
-from edge.errors import BedsideError, ConfigError, StorageError
-from edge.model_file import read
+from edge.errors import BedsideError, ConfigError, ModelError, StorageError
 from edge.mute import Mute
 from edge.panel import Panel
 from edge.playback import Playback
@@ -53,7 +53,7 @@ class Daemon:
         self._playback = (tuple(files), fast, repeat)
         self._clock = Clock()
         config = load()
-        classifier = Classifier(read(Path(config.model.path)))
+        choice = model_choice.choose(config)
         storage = config.storage
         topic, key = config.address.topic("command"), device_key(config.commands.key_file)
         self._gatekeeper = Gatekeeper(key, topic, self._clock.boot_id)
@@ -65,7 +65,13 @@ class Daemon:
             self._panel = Panel(config.panel, lambda is_on: self._mute.switch(is_on=is_on))
             opened.callback(self._panel.close)
             source = self._open_source(config)
-            self._bed = self._make_bed(config, classifier, source)
+            self._model_refused: str | None = None
+            self._bed = self._make_bed(config, choice.classifier, source)
+            model_choice.keep(choice, config)
+            if choice.refused is not None:
+                self._model_refused = model_choice.words(choice.refused, config)
+                model = choice.classifier.manifest.title
+                log.error("the model is refused, the last good one, %s, runs: %s", model, choice.refused)
             self._opened = opened.pop_all()
         self._chunks = source.chunks()
         self._watchdog = Watchdog(time.monotonic())
@@ -141,9 +147,12 @@ class Daemon:
             for name in _FIXED:
                 if getattr(config, name) != getattr(self._bed.config, name):
                     raise ConfigError(f"{name} can only be changed by a restart")
-            classifier = Classifier(read(Path(config.model.path)))
+            choice = model_choice.configured(config, model_choice.RELOAD_LIMIT_S)
+            classifier = choice.classifier
             bed = self._make_bed(config, classifier, self._bed.source)
         except BedsideError as error:
+            if isinstance(error, ModelError):
+                self._model_refused = model_choice.words(error, config)
             log.error("not reloaded, the old settings stay in force: %s", error)  # noqa: TRY400
             self._is_ready = notify("READY=1", f"STATUS=not reloaded: {error}")
             self._next_status_s = time.monotonic() + 2 * _STATUS_EVERY_S  # long enough to be read
@@ -158,6 +167,8 @@ class Daemon:
             self._chunks = source.chunks()
         bed.pipeline.continue_from(old.pipeline)
         self._bed = bed
+        self._model_refused = None
+        model_choice.keep(choice, config)
         bed.publisher.announce("settings reloaded")
         bed.start()
         log.info("settings reloaded: bed %s, model %s", config.bed, bed.pipeline.model)
@@ -179,7 +190,16 @@ class Daemon:
         return source
 
     def _make_bed(self, config: Config, classifier: Classifier, source: Source) -> Bed:
-        return Bed(config, classifier, self._clock, self._outbox, source, self._mute, self._gatekeeper)
+        return Bed(
+            config,
+            classifier,
+            self._clock,
+            self._outbox,
+            source,
+            self._mute,
+            self._gatekeeper,
+            lambda: self._model_refused,
+        )
 
     def _end(self, goodbye: str) -> None:
         bed = self._bed

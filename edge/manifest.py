@@ -17,6 +17,7 @@ SCHEMES = {"int8": "int8", "16x8": "int16", "float16": "float32", "dynamic": "fl
 int8: weights and activations of 8 bits; 16x8: weights of 8 bits, activations of 16; float16: weights of 16
 bits, computed in 32; dynamic: weights of 8 bits, activations quantised while it runs.
 """
+_SHORTEST_S, _LONGEST_S = 0.1, 60.0  # of a window: what edge.messages.Emotion may tell
 _SIZES = {"int8": 1, "int16": 2, "float32": 4}
 
 
@@ -174,6 +175,12 @@ class Training:
                 length = len(getattr(part, vector))
                 if length != coefficients:
                     raise ValueError(f"{name}.{vector} has {length} values for {coefficients} coefficients")
+        for name in ("frames", "hop_frames"):
+            seconds = getattr(self.window, name) * self.front_end.hop_length / self.front_end.sample_rate
+            if not _SHORTEST_S <= seconds <= _LONGEST_S:
+                raise ValueError(
+                    f"window.{name} makes {seconds:g} s; it must be {_SHORTEST_S} to {_LONGEST_S:g} s"
+                )
         if len(set(self.labels)) != len(self.labels) or len(self.labels) < 2:
             raise ValueError("labels must be two or more different names")
         for name in ("weights", "causes"):

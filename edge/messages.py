@@ -78,7 +78,10 @@ class Stamp:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Birth, death and changes of a device; retained, and the will."""
+    """Birth, death and changes of a device; retained, and the will.
+
+    `model` is the one that runs; `model_refused` says why it is not the one configured, absent where it is.
+    """
 
     kind: ClassVar[str] = "state"
     status: str = checked(choices=("online", "offline"))
@@ -88,6 +91,7 @@ class State:
     model: str = checked(minimum=1, maximum=80)
     software: str = checked(minimum=1, maximum=40)
     stamp: Stamp = checked()
+    model_refused: str | None = checked(minimum=1, maximum=120, default=None)
     v: int = checked(minimum=VERSION, maximum=VERSION, default=VERSION)
 
 

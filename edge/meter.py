@@ -13,7 +13,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Protocol, TextIO
 
-from edge import memory
+from edge import memory, model_choice
 from edge.bed_memory import BedMemory
 from edge.capture import Chunk, Microphone, Source
 from edge.classifier import Classifier
@@ -23,7 +23,6 @@ from edge.episodes import EpisodeDetector, EpisodeEvent
 from edge.errors import MicrophoneError
 from edge.loudness import Loudness, Meter
 from edge.meter_view import Reading, screen, state_line, window_line
-from edge.model_file import read
 from edge.permission import Permission
 from edge.pipeline import Pipeline, WindowResult
 from edge.playback import Playback
@@ -43,7 +42,10 @@ def main(path: Path, files: Sequence[Path]) -> int:
     Raises a BedsideError for what keeps it from listening.
     """
     config = load_by_hand(path)
-    listener = Listener(config, Classifier(read(Path(config.model.path))))
+    choice = model_choice.choose(config)
+    if choice.refused is not None:
+        print(f"bedside-edge: {choice.refused}; the last good model is shown", file=sys.stderr)
+    listener = Listener(config, choice.classifier)
     stop = _Stop()
     memory.keep_in_memory()
     with contextlib.ExitStack() as held:

@@ -15,6 +15,7 @@ from edge.health import LoadMeter
 from edge.messages import Health, Stamp, State
 from edge.pipeline import Pipeline
 
+_REFUSED = "the configured model is refused; the one before runs on"
 _MOST_DAYS = 1e5  # of edge.messages.Health
 
 
@@ -31,16 +32,18 @@ class Vitals:
         dropped: Callable[[], int] = lambda: 0,
         muted: Callable[[], str | None] = lambda: None,
         refused: Callable[[], bool] = lambda: False,
+        model_refused: Callable[[], str | None] = lambda: None,
     ) -> None:
         """`waiting` counts the durable messages the hub has no receipt for, `dropped` those given up.
 
         `muted` tells in words why nobody may listen, None where one may; `refused`, whether the disk takes
-        no messages.
+        no messages; `model_refused`, why the configured model does not run, None where it does.
         """
         self._config, self._clock, self._pipeline, self._source = config, clock, pipeline, source
         self._waiting, self._dropped, self._muted, self._refused = waiting, dropped, muted, refused
+        self._model_refused = model_refused
         self._load = LoadMeter(clock.uptime_s())
-        self._told = source.condition.state, muted()
+        self._told = source.condition.state, muted(), model_refused()
         self._expiry = Expiry((config.broker.ca_file, config.broker.cert_file))
 
     def state(self, status: str, reason: str) -> State:
@@ -55,14 +58,17 @@ class Vitals:
             model=self._pipeline.model[:80],
             software=__version__,
             stamp=self._clock.stamp(),
+            model_refused=self._model_refused(),
         )
 
     def change(self) -> str | None:
         """Why the state must be told anew, None where nothing has changed since the call before."""
-        condition, muted = self._source.condition, self._muted()
-        if (condition.state, muted) == self._told:
+        condition, muted, refused = self._source.condition, self._muted(), self._model_refused()
+        before, self._told = self._told, (condition.state, muted, refused)
+        if self._told == before:
             return None
-        self._told = condition.state, muted
+        if self._told[:2] == before[:2]:
+            return _REFUSED if refused else "the configured model runs"
         return muted or condition.reason
 
     def health(self) -> Health:

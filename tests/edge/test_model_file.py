@@ -106,6 +106,8 @@ def test_wrong_manifests(packed, change, expected):
         (("output", "shape"), [1, 4], "for 3 labels"),
         (("training", "normalisation", "mean"), [0.0], "normalisation.mean has 1 values"),
         (("training", "labels"), ["calm", "calm", "angry"], "different names"),
+        (("training", "window", "hop_frames"), 4000, "window.hop_frames makes 80 s; it must be 0.1 to 60 s"),
+        (("training", "window", "hop_frames"), 4, "window.hop_frames makes 0.08 s"),
         (("training", "distress", "weights"), {"bored": 1}, "weights names bored"),
         (("training", "distress", "causes"), ["bored"], "causes names bored"),
         (("training", "distress", "weights"), {}, "temperature is None; give exactly one of them"),

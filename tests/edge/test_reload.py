@@ -87,7 +87,12 @@ def test_wrong_settings_leave_the_old_ones_in_force(
         strict=True,
     ):
         assert words in refusal
-    assert [message["status"] for message in hub.of("state")] == ["online", "offline"]
+    states = hub.of("state")
+    assert [message["status"] for message in states] == ["online", "online", "offline"]
+    assert [message.get("model_refused", "")[:21] for message in states] == [
+        "",
+        *2 * ["cannot read the model"],
+    ]
     assert not (tmp_path / "elsewhere").exists()
 
 
