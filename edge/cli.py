@@ -8,16 +8,30 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from edge import __version__, analyse, check, config, daemon, memory, meter, service, sound_devices
+from edge import (
+    __version__,
+    analyse,
+    check,
+    config,
+    daemon,
+    memory,
+    meter,
+    model_diff,
+    service,
+    sound_devices,
+)
 from edge.errors import BedsideError, ConfigError, ModelError
 from edge.model_description import describe
-from edge.model_file import read
+from edge.model_file import read, read_bytes
 
 _EX_USAGE = 64
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; the exit status is 0, 64 for wrong arguments, or that of a class in edge.errors."""
+    """Run the command; the exit status is 0, 64 for wrong arguments, or that of a class in edge.errors.
+
+    `model --diff` ends with 1 where two files differ.
+    """
     try:
         options = _parser().parse_args(arguments)
         status: int = options.run(options)
@@ -78,7 +92,11 @@ def _parser() -> argparse.ArgumentParser:
     meter_.set_defaults(run=_meter)
 
     model = verbs.add_parser("model", help="what a model file says about itself")
-    model.add_argument("file", type=Path, metavar="FILE")
+    what = model.add_mutually_exclusive_group(required=True)
+    what.add_argument("file", type=Path, nargs="?", metavar="FILE")
+    what.add_argument(
+        "--diff", type=Path, nargs=2, metavar=("A", "B"), help="how two differ; exit status 1 where they do"
+    )
     model.set_defaults(run=_model)
     return parser
 
@@ -136,6 +154,22 @@ def _meter(options: argparse.Namespace) -> int:
 
 
 def _model(options: argparse.Namespace) -> int:
-    for name, value in describe(read(options.file).manifest):
+    if options.diff:
+        return _diff(*options.diff)
+    model = read(options.file)
+    signed = (
+        "none" if model.signature is None else "Ed25519; checked where a device has model.public_key_file"
+    )
+    for name, value in [*describe(model.manifest), ("signature", signed)]:
         print(f"{name + ':':<28} {value}")
     return 0
+
+
+def _diff(before: Path, after: Path) -> int:
+    """As diff(1): 0 where two files are the same, 1 where they differ."""
+    names = (str(before), str(after))
+    found = model_diff.differences(read_bytes(before), read_bytes(after), names)
+    if not found:
+        return 0
+    print(*model_diff.lines(found, names), sep="\n")
+    return 1
