@@ -152,7 +152,7 @@ class Training:
     name: str = checked(
         minimum=1, maximum=60, pattern=r"[a-z0-9][a-z0-9._-]*", allowed="letters, digits, . _ -"
     )
-    version: str = checked(pattern=r"\d+\.\d+\.\d+", allowed="a version like 1.0.0")
+    version: str = checked(maximum=40, pattern=r"\d+\.\d+\.\d+", allowed="a version like 1.0.0")
     labels: tuple[str, ...] = checked(minimum=1, maximum=30)
     front_end: FrontEnd = checked()
     window: Window = checked()

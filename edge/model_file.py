@@ -33,6 +33,7 @@ _REMEDY = "convert the model again with bedside-quantize"
 # The end of a ZIP's directory (APPNOTE.TXT 4.3.16): how many members, and the directory's size in bytes.
 _END = struct.Struct("<4s4xHHIIH")
 _MAX_DIRECTORY = 4096
+_LONGEST = 300  # of what an error says of a file's contents, in characters
 _LONG_ZIP, _LONG_ZIP_AT = (
     b"PK\6\7",
     20,
@@ -121,11 +122,11 @@ def unpack(data: bytes, name: str) -> ModelFile:
         plain = json.loads(parts.members[MANIFEST])
         labels = tuple(parts.members[LABELS].decode().split("\n")[:-1])
     except _UNREADABLE as error:
-        raise ModelError(f"the manifest in {name} cannot be read: {error}; {_REMEDY}") from error
+        raise ModelError(f"the manifest in {name} cannot be read: {_brief(error)}; {_REMEDY}") from error
     try:
         manifest = decode(Manifest, plain)
     except FieldError as error:
-        raise ModelError(f"the manifest in {name} is wrong: {error}; {_REMEDY}") from error
+        raise ModelError(f"the manifest in {name} is wrong: {_brief(error)}; {_REMEDY}") from error
     if hashlib.sha256(parts.flatbuffer).hexdigest() != manifest.sha256:
         raise ModelError(f"{name} is damaged: its sha256 is not the one in its manifest; copy it again")
     if labels != manifest.training.labels:
@@ -145,13 +146,20 @@ def split(data: bytes, name: str) -> Parts:
             if not set(names) >= _NEEDED:
                 raise ModelError(f"{name} carries no manifest; {_REMEDY}")
             if len(set(names)) != len(names) or not set(names) <= set(_LARGEST):
-                raise ModelError(f"{name} holds {', '.join(names)[:200]}; {_REMEDY}")
+                raise ModelError(f"{name} holds {_brief(', '.join(names))}; {_REMEDY}")
             members = {info.filename: _member(archive, info, name) for info in infos}
     except zipfile.BadZipFile as error:
-        raise ModelError(f"{name} carries no manifest: {error}; {_REMEDY}") from error
+        raise ModelError(f"{name} carries no manifest: {_brief(error)}; {_REMEDY}") from error
     except _UNREADABLE as error:
-        raise ModelError(f"the manifest in {name} cannot be read: {error}; {_REMEDY}") from error
+        raise ModelError(f"the manifest in {name} cannot be read: {_brief(error)}; {_REMEDY}") from error
     return Parts(data[: min(info.header_offset for info in infos)], members)
+
+
+def _brief(said: object) -> str:
+    """What is said of a file, in one line of bounded length: some of it may be the file's own words."""
+    text = " ".join(str(said).split())
+    shown = text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+    return "".join(one if one.isprintable() else "?" for one in shown)
 
 
 def _check_directory(data: bytes, name: str) -> None:

@@ -108,7 +108,7 @@ def test_beside_a_running_daemon(
     config = ward_config(broker.port, ward.files(), MICROPHONE)
     environment = noisy_microphone.environment
     daemon = start_edge("run", "--config", config, env=environment)
-    until(lambda: [state for state in hub.of("state") if state.get("microphone") == "healthy"])
+    until(lambda: [state for state in hub.of("state") if state.get("microphone") == "healthy"], 30)
     states, store = len(hub.of("state")), set(tree(tmp_path))
     assert running.daemon(tmp_path / "store") == daemon.pid
     status, out, err = edge("check", "--config", config, env=environment)
