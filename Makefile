@@ -1,6 +1,6 @@
 # make run    installs what is missing, then shows a bed on the board at http://127.0.0.1:8080
 # make test   installs what is missing, then checks and tests everything
-# make lint | bench | bench-hub | bench-accuracy | soak | model | schemas | clean
+# make lint | bench | bench-hub | bench-accuracy | soak | fuzz | model | schemas | clean
 
 PYTHON ?= python3
 SOURCE ?=
@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 CODE := convert edge hub train tests
 
-.PHONY: run test lint bench bench-hub bench-accuracy soak model schemas clean packages-run packages-test
+.PHONY: run test lint bench bench-hub bench-accuracy soak fuzz model schemas clean packages-run packages-test
 .DELETE_ON_ERROR:
 
 run: $(VENV)/run.stamp
@@ -53,6 +53,12 @@ bench-accuracy: $(VENV)/test.stamp
 	@test -n "$(CORPORA)" || { echo "Say where the corpora are: make bench-accuracy CORPORA=FOLDER" >&2; exit 64; }
 	$(PIP) install --quiet -e '.[compare]'
 	PATH="$(abspath $(BIN)):$$PATH" $(KEPT_MEMORY) train/bench_accuracy.sh "$(CORPORA)"
+
+# What reads model files on a bed, given whatever bytes: FUZZ_S seconds of it. What is learnt is kept.
+FUZZ_S ?= 1800
+fuzz: $(VENV)/test.stamp
+	@mkdir -p .cache
+	$(BIN)/python tests/edge/fuzz_model.py .cache/fuzz-model -max_total_time=$(FUZZ_S) -artifact_prefix=.cache/
 
 schemas: $(VENV)/run.stamp
 	$(BIN)/python -m edge.schemas

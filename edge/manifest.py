@@ -198,7 +198,7 @@ class Training:
 class Calibration:
     """The recordings that set the scales of a quantised network."""
 
-    clips: int = checked(minimum=1, maximum=10000)
+    clips: int = checked(minimum=1, maximum=2000)
     sha256: tuple[str, ...] = checked(pattern=r"[0-9a-f]{64}", allowed="64 hexadecimal digits")
     """Of each recording's file, in the order they were heard."""
 
@@ -217,7 +217,7 @@ class SelfTest:
     which for a quantised output is one step of it.
     """
 
-    features: str = checked(minimum=1, maximum=10**6, allowed="base64")
+    features: str = checked(minimum=1, maximum=200_000, allowed="base64")
     scores: tuple[float, ...] = checked()
     tolerance: float = checked(minimum=1e-12, maximum=1000)
 

@@ -26,7 +26,8 @@ from edge.manifest import Manifest
 MAX_BYTES = 64 * 1024 * 1024
 MANIFEST, LABELS, SIGNATURE = "manifest.json", "labels.txt", "signature.ed25519"
 _NEEDED = {MANIFEST, LABELS}
-_LARGEST = {MANIFEST: 1024 * 1024, LABELS: 64 * 1024, SIGNATURE: 64}
+# A manifest takes some kilobytes; one window of features and the digests of the calibration a hundred more.
+_LARGEST = {MANIFEST: 256 * 1024, LABELS: 64 * 1024, SIGNATURE: 64}
 _TFLITE_IDENTIFIER = b"TFL3"  # file_identifier of the TFLite schema, at byte 4
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a ZIP can hold: same inputs, same bytes
 _REMEDY = "convert the model again with bedside-quantize"
@@ -62,12 +63,22 @@ class Parts:
 
 
 def pack(flatbuffer: bytes, manifest: Manifest) -> bytes:
-    """The bytes of a model file; the same inputs give the same bytes."""
+    """The bytes of a model file; the same inputs give the same bytes.
+
+    Raises ModelError where the manifest has grown beyond what a device reads.
+    """
     texts = {
         LABELS: "\n".join(manifest.training.labels) + "\n",
         MANIFEST: json.dumps(encode(manifest), indent=1, ensure_ascii=False) + "\n",
     }
-    return join(Parts(flatbuffer, {name: text.encode() for name, text in texts.items()}))
+    members = {name: text.encode() for name, text in texts.items()}
+    size = len(members[MANIFEST])
+    if size > _LARGEST[MANIFEST]:
+        raise ModelError(
+            f"the manifest has {size} bytes, and devices read {_LARGEST[MANIFEST]} at most;"
+            " calibrate on fewer recordings"
+        )
+    return join(Parts(flatbuffer, members))
 
 
 def join(parts: Parts) -> bytes:

@@ -14,7 +14,7 @@ from edge.model_file import read, unpack
 
 MOST_MB, MOST_S, LONGEST = 256, 1.0, 800
 HARMLESS = {"many tools"}
-"""What may be: sixty thousand lines about tools are odd, but hurt nobody."""
+"""What may be: fifteen thousand lines about tools are odd, but hurt nobody."""
 
 
 def test_the_small_file_is_a_good_one():
