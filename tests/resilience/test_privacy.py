@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import lzma
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,7 +24,7 @@ from strace import ROOT, calls, require_strace, traced
 from virtual_microphone import VirtualMicrophone
 from waiting import until
 
-from edge import model_file
+from edge import model_choice, model_file
 from edge.sound_files import SoundFile
 
 HERE = Path(__file__).parent
@@ -50,6 +51,8 @@ class TracedDaemon:
             '[storage]\nfolder = "store"\n[episodes]\nonset = 0.5\noffset = 0.3\ncount = 1\namong = 1\n'
         )
         (folder / "store").mkdir()
+        # As on a bed that has run this model before: its copy would be most of what is written.
+        shutil.copy(MODEL, folder / "store" / model_choice.FILE_NAME)
         program = [sys.executable, "-P", str(HERE / "witnessed_daemon.py"), str(self.witness), leaks]
         program += ["run", "--config", str(config), *map(str, arguments)]
         self._begun_s = time.monotonic()
@@ -155,7 +158,12 @@ def test_no_sound_leaves_memory(
         "witness",
     ]
     assert not list(daemon.temporary.iterdir())
-    assert {path.name for path in (folder / "store").iterdir()} <= {"outbox.sqlite", "bed.json"}
+    assert {path.name for path in (folder / "store").iterdir()} <= {
+        "outbox.sqlite",
+        "bed.json",
+        model_choice.FILE_NAME,
+    }
+    assert (folder / "store" / model_choice.FILE_NAME).read_bytes() == MODEL.read_bytes()
     _assert_too_little_for_sound(found, daemon.seconds)
 
 

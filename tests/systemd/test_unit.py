@@ -113,7 +113,7 @@ def test_a_hung_pipeline_is_killed_and_started_anew(machine, configure, until):
     found = machine.run("find", *folders, "-type", "f", check=False)
     names = {line.rsplit("/", 1)[1] for line in found.splitlines()}
     assert names
-    assert all(name.startswith(("outbox.sqlite", "mute")) for name in names)
+    assert all(name.startswith(("outbox.sqlite", "mute", "last-good.tflite")) for name in names)
 
 
 def test_killed_and_started_anew(machine, configure, hub, until):
