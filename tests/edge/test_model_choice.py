@@ -10,11 +10,18 @@ import broken_models
 import pytest
 
 from edge import model_choice, model_trial
+from edge.classifier import runtime_name
 from edge.config import load
 from edge.errors import ConfigError, ModelError
 from edge.messages import MAX_BYTES, State, to_json
 from edge.signature import sign
 
+# tflite-runtime follows the offset; ai-edge-litert, which later Pythons have, sees where it leads.
+CRASH = (
+    "crashes the TFLite runtime (signal 11)"
+    if "tflite_runtime" in runtime_name()
+    else "The model is not a valid Flatbuffer buffer"
+)
 BAD = {
     "missing": (None, "cannot read the model"),
     "empty": (lambda data: b"", "no TFLite model"),
@@ -26,7 +33,7 @@ BAD = {
     "long labels": (broken_models.with_long_labels, "labels of the model"),
     "other tensors": (broken_models.with_other_tensors, "its manifest says"),
     "failing": (broken_models.failing, "fails its self-test"),
-    "crashing": (broken_models.crashing, "crashes the TFLite runtime (signal 11)"),
+    "crashing": (broken_models.crashing, CRASH),
     "of the future": (broken_models.of_the_future, "cannot be run: Didn't find op for builtin opcode"),
 }
 
@@ -209,7 +216,8 @@ def test_the_daemon_runs_the_last_good_one_and_tells_the_hub(
     until(lambda: "model_refused" in hub.of("state")[-1], 40)
     told = hub.of("state")[-1]
     assert (told["status"], told["model"]) == ("online", "bedside-ser 0.1.0")
-    assert told["model_refused"].startswith("model.tflite crashes the TFLite runtime (signal 11); convert")
+    assert told["model_refused"].startswith("model.tflite")
+    assert CRASH in told["model_refused"]
     until(lambda: hub.of("episode"), 60)
     second.terminate()
     _, err = second.communicate(timeout=10)
@@ -252,7 +260,7 @@ def test_check_says_what_runs_instead(edge, config_file, file, tmp_path, no_soun
     choose(load(path))
     before = sorted((tmp_path / "store").iterdir())
     _, out, _ = edge("check", "--config", path, env=no_sound)
-    assert "ok  model         bedside-ser 0.1.0, run by tflite_runtime" in out
+    assert f"ok  model         bedside-ser 0.1.0, run by {runtime_name()}" in out
     file.write_bytes(broken_models.of_the_future(file.read_bytes()))
     _, out, _ = edge("check", "--config", path, env=no_sound)
     words = " ".join(out.split())

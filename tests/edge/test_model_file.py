@@ -46,6 +46,14 @@ def test_round_trip(packed, manifest):
     assert pack(model.flatbuffer, model.manifest) == again
 
 
+def test_a_manifest_that_no_device_would_read_is_not_written(manifest):
+    tools = {f"tool {number}": "1.0.0" for number in range(15_000)}
+    with pytest.raises(
+        ModelError, match=r"has \d+ bytes, and devices read 262144 at most; calibrate on fewer"
+    ):
+        pack(FLATBUFFER, dataclasses.replace(manifest, tools=tools))
+
+
 def test_lists_like_any_zip(packed):
     with zipfile.ZipFile(io.BytesIO(packed)) as members:
         assert sorted(members.namelist()) == ["labels.txt", "manifest.json"]
