@@ -62,6 +62,7 @@ CAUSES = {
     "certificate_expired": (CERTIFICATE, "certificate has expired: the device cannot connect again"),
     "certificate_expires": (CERTIFICATE, "certificate expires within {days:g} days"),
     "model": (MODEL, "unknown model {model}"),
+    "model_refused": (MODEL, "runs {model}, as the model it should run is refused: {why}"),
     "deaf": (HUB, "the hub hears no device: its broker or its ingest process is down"),
     "chain": (CHAIN, "no test message comes through broker, ingest and alert engine: alerts may not either"),
     "unwatched": (BOARD, "nobody sees the board of ward {ward}: open one, or look why it is not live"),
@@ -104,6 +105,8 @@ class DeviceHealth:
     microphone: str
     microphone_at: float
     model: str | None = None
+    model_refused: str | None = None
+    """Why it does not run the model it is configured to."""
     clock_off_at: float | None = None
     """Since when its clock has not been synchronised."""
     clock_apart_s: float | None = None
@@ -236,6 +239,8 @@ def _certificate(device: DeviceHealth, now: float, limits: Limits) -> Fault | No
 
 
 def _model(device: DeviceHealth, limits: Limits) -> Fault | None:
+    if device.model_refused is not None:
+        return cause("model_refused", device.status_at, model=device.model or "?", why=device.model_refused)
     if not limits.models or device.model is None or device.model in limits.models:
         return None
     return cause("model", device.status_at, model=device.model)

@@ -26,7 +26,17 @@ _DEVICE: tuple[Any, ...] = tuple(
     getattr(Device, name)
     for name in (
         *("id", "ward", "name", "bed", "status", "status_at", "status_reason", "microphone", "microphone_at"),
-        *("heard_at", "model", "software", "emotion", "emotion_at", "distress", "level_db", "outbox"),
+        *(
+            "heard_at",
+            "model",
+            "model_refused",
+            "software",
+            "emotion",
+            "emotion_at",
+            "distress",
+            "level_db",
+            "outbox",
+        ),
         *("clock_off_at", "storage_refused_at", "disk_free_mb", "certificate_days", "temperature_c"),
         *("muted_until", "muted_by", "muted_reason"),
     )

@@ -15,7 +15,7 @@ from edge.errors import StorageError
 log = logging.getLogger(__name__)
 
 FIRST = "0001"
-NEWEST = "0015"
+NEWEST = "0016"
 _OURS = {"devices", "records", "episodes", "alerts", "actions"}  # by these a database from before is known
 
 

@@ -51,6 +51,7 @@ class Device(Base):
     microphone_at: Mapped[float]  # since when it is so
     heard_at: Mapped[float]
     model: Mapped[str | None]
+    model_refused: Mapped[str | None]  # why it is not the configured one
     software: Mapped[str | None]
     emotion: Mapped[str | None]
     emotion_at: Mapped[float | None]

@@ -102,6 +102,7 @@ def _tile(item: Accepted, made_at: float) -> dict[str, Any]:
                 "microphone": message.microphone,
                 "microphone_at": item.at,
                 "model": message.model,
+                "model_refused": message.model_refused,
                 "software": message.software,
             }
             if message.status == "offline":  # the broker's voice, or the device's last word

@@ -103,7 +103,7 @@ def every_fault() -> list[dict[str, Any]]:
         "all": 9,
         "apart": 7,
     }
-    values |= {"days": 14.0, "megabytes": 200.0}
+    values |= {"days": 14.0, "megabytes": 200.0, "why": "it is not signed"}
     values |= {"ward": "3b", "names": "duty phone", "error": "gateway.example answered 503 Busy"}
     return [
         alert(

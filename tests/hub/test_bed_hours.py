@@ -54,6 +54,7 @@ class Hours:
         end = asked.get("to", time.time())
         lists = ("slices", "unheard", "late", "episodes", "alerts", "mutes", "happenings", "states")
         device = {"clock_off_at": None, "storage_refused_at": None, "disk_free_mb": None, "model": "m"}
+        device |= {"model_refused": None}
         device |= {"certificate_days": None, "temperature_c": None, "microphone_at": end, "software": "s"}
         told = {"now": time.time(), "from": asked["from"], "to": end, "slice_s": 900, "first_at": 1.0}
         told |= {name: [] for name in lists} | {"bed": bed(1) | device} | more

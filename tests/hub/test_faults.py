@@ -104,6 +104,13 @@ def test_an_unknown_model() -> None:
     assert at(110, limits=known, model=None) == []
 
 
+def test_a_refused_model_is_told_with_what_runs_instead() -> None:
+    device = replace(WELL, model="bedside-ser 1.0.0", model_refused="it is not signed")
+    (fault,) = device_faults(device, T0, T0 + 110, Limits(models=("other 2.0",)))
+    assert fault.kind == "model"
+    assert fault.reason == "runs bedside-ser 1.0.0, as the model it should run is refused: it is not signed"
+
+
 def ward(lost: int, well: int, name: str = "ward-1", first: int = 1) -> dict[int, DeviceHealth]:
     gone = replace(WELL, ward=name, heard_at=T0)
     near = replace(WELL, ward=name)
@@ -173,6 +180,7 @@ def test_every_cause_comes_of_something_with_its_code_and_values() -> None:
         {"certificate_days": -1.0},
         {"certificate_days": 3.0},
         {"model": "other 2.0"},
+        {"model_refused": "it is not signed"},
     ]
     found = [
         device_faults(replace(WELL, **state), T0, T0 + 110, limits)[0]  # type: ignore[arg-type]

@@ -288,6 +288,20 @@ def test_what_a_device_says_of_itself_becomes_technical_alarms(store: Store, dev
     assert {a["state"] for a in alerts(store)} == {"resolved"}
 
 
+def test_a_device_whose_model_is_refused_says_so_until_the_model_runs(store: Store, device: Device) -> None:
+    clock = Clock()
+    keeper = engine(store, clock)
+    refused = replace(device.state_message(), model_refused="its self-test fails")
+    for message, state in ((refused, "waiting"), (device.state_message(), "resolved")):
+        hear(store, clock)
+        put(store, arrival(device, message, clock.now))
+        keeper.watch_devices()
+        (alert,) = [one for one in alerts(store) if one["kind"] == "model"]
+        assert alert["state"] == state
+        assert alert["reason"].endswith("is refused: its self-test fails")
+        clock.now += 15
+
+
 def test_a_deaf_hub_raises_one_alert_of_its_own_and_judges_no_device(store: Store, device: Device) -> None:
     clock = Clock()
     put(store, arrival(device, device.state_message()))

@@ -19,7 +19,7 @@ export function drawHealth(data, staleS) {
     ["h_disk", disk(bed, now), bed.storage_refused_at === null ? "ok" : "bad"],
     ["h_certificate", bed.certificate_days === null ? null : t("days_left", { n: number(Math.floor(bed.certificate_days)) }), bed.certificate_days < 14 ? "bad" : "ok"],
     ["h_temperature", bed.temperature_c === null ? null : t("celsius", { n: number(Math.round(bed.temperature_c)) }), bed.temperature_c >= 80 ? "bad" : "ok"],
-    ["h_model", bed.model],
+    ["h_model", bed.model_refused === null ? bed.model : t("model_refused", { model: bed.model, why: bed.model_refused }), bed.model_refused === null ? "ok" : "bad"],
     ["h_software", bed.software],
     ["h_device", `${bed.ward}/${bed.name}`],
   ];

@@ -222,6 +222,7 @@ export default {
   "fault_certificate_expired": "انتهت الشهادة: لا يستطيع الجهاز الاتصال من جديد",
   "fault_certificate_expires": "الشهادة تنتهي: بقي أقل من {days}",
   "fault_model": "نموذج مجهول {model}",
+  "fault_model_refused": "يعمل بالنموذج {model}، إذ رُفض النموذج المضبوط: {why}",
   "fault_deaf": "المركز لا يسمع أي جهاز: الوسيط أو جزء الاستقبال متوقف",
   "fault_chain": "لا رسالة اختبار تعبر المركز: ربما ولا التنبيهات",
   "fault_unwatched": "لا أحد يرى لوحة القسم {ward}: افتح واحدة",

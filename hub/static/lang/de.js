@@ -222,6 +222,7 @@ export default {
   "fault_certificate_expired": "Zertifikat abgelaufen: Das Gerät kann sich nicht neu verbinden",
   "fault_certificate_expires": "Zertifikat läuft ab: gilt weniger als {days}",
   "fault_model": "Unbekanntes Modell {model}",
+  "fault_model_refused": "Läuft mit {model}; das eingestellte Modell wird abgelehnt: {why}",
   "fault_deaf": "Die Zentrale hört kein Gerät: Broker oder Empfang steht still",
   "fault_chain": "Keine Testnachricht kommt durch die Zentrale: Alarme vielleicht auch nicht",
   "fault_unwatched": "Niemand sieht die Tafel der Station {ward}: eine öffnen",

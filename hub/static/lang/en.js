@@ -222,6 +222,7 @@ export default {
   "fault_certificate_expired": "Certificate has expired: the device cannot connect again",
   "fault_certificate_expires": "Certificate expires: less than {days} left",
   "fault_model": "Unknown model {model}",
+  "fault_model_refused": "Runs {model}, as the model it should run is refused: {why}",
   "fault_deaf": "The hub hears no device: its broker or its ingest process is down",
   "fault_chain": "No test message comes through the hub: alerts may not either",
   "fault_unwatched": "Nobody sees the board of ward {ward}: open one",

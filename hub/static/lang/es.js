@@ -222,6 +222,7 @@ export default {
   "fault_certificate_expired": "Certificado caducado: el dispositivo no puede volver a conectarse",
   "fault_certificate_expires": "El certificado caduca: quedan menos de {days}",
   "fault_model": "Modelo desconocido {model}",
+  "fault_model_refused": "Funciona con {model}; se rechaza el modelo configurado: {why}",
   "fault_deaf": "La central no oye ningún dispositivo: broker o recepción parados",
   "fault_chain": "Ningún mensaje de prueba pasa por la central: quizá tampoco las alertas",
   "fault_unwatched": "Nadie ve el panel de la unidad {ward}: abra uno",

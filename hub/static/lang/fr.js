@@ -222,6 +222,7 @@ export default {
   "fault_certificate_expired": "Certificat expiré : l’appareil ne peut plus se reconnecter",
   "fault_certificate_expires": "Le certificat expire : il reste moins de {days}",
   "fault_model": "Modèle inconnu {model}",
+  "fault_model_refused": "Fonctionne avec {model}\u00a0; le modèle configuré est refusé\u00a0: {why}",
   "fault_deaf": "La centrale n’entend aucun appareil : broker ou réception à l’arrêt",
   "fault_chain": "Aucun message d’essai ne traverse la centrale : les alertes peut-être non plus",
   "fault_unwatched": "Personne ne voit le tableau du service {ward} : en ouvrir un",

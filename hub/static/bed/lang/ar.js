@@ -102,6 +102,7 @@ export default {
   "h_temperature": "درجة الحرارة",
   "celsius": "{n}\u00a0°C",
   "h_model": "النموذج",
+  "model_refused": "{model}؛ رُفض النموذج المضبوط: {why}",
   "h_software": "البرنامج",
   "h_device": "الجناح والجهاز"
 };

@@ -102,6 +102,7 @@ export default {
   "h_temperature": "Temperatur",
   "celsius": "{n}\u00a0°C",
   "h_model": "Modell",
+  "model_refused": "{model}; das eingestellte wird abgelehnt: {why}",
   "h_software": "Software",
   "h_device": "Station und Gerät"
 };

@@ -102,6 +102,7 @@ export default {
   "h_temperature": "Temperature",
   "celsius": "{n}\u00a0°C",
   "h_model": "Model",
+  "model_refused": "{model}; the configured one is refused: {why}",
   "h_software": "Software",
   "h_device": "Ward and device"
 };

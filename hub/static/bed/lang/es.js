@@ -102,6 +102,7 @@ export default {
   "h_temperature": "Temperatura",
   "celsius": "{n}\u00a0°C",
   "h_model": "Modelo",
+  "model_refused": "{model}; se rechaza el configurado: {why}",
   "h_software": "Software",
   "h_device": "Planta y dispositivo"
 };

@@ -102,6 +102,7 @@ export default {
   "h_temperature": "Température",
   "celsius": "{n}\u00a0°C",
   "h_model": "Modèle",
+  "model_refused": "{model}\u00a0; le modèle configuré est refusé\u00a0: {why}",
   "h_software": "Logiciel",
   "h_device": "Service et appareil"
 };

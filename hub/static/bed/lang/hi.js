@@ -102,6 +102,7 @@ export default {
   "h_temperature": "तापमान",
   "celsius": "{n}\u00a0°C",
   "h_model": "मॉडल",
+  "model_refused": "{model}; निर्धारित मॉडल अस्वीकृत है: {why}",
   "h_software": "सॉफ़्टवेयर",
   "h_device": "वार्ड और उपकरण"
 };
