@@ -30,9 +30,14 @@ class Comparison:
     float_bytes: int
     int8_bytes: int
 
+    @property
+    def drop(self) -> float:
+        """What the conversion costs, in points of UAR; below 0 where the converted model is better."""
+        return (self.float_uar - self.int8_uar) * 100
+
     def rows(self) -> list[tuple[str, str]]:
         """The comparison as (name, value) lines for people."""
-        points = (self.int8_uar - self.float_uar) * 100
+        points = -self.drop
         mean = f"{self.mean_distress_change:.3f}"
         return [
             ("recordings", str(self.recordings)),

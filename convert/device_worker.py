@@ -1,24 +1,61 @@
 """The half of a conversion that runs as the device does, in a process that never loads TensorFlow.
 
     python -m convert.device_worker tensors MODEL.tflite
-prints shape, scale and zero point of a bare flatbuffer's input and output as JSON.
+prints shape, type, scale and zero point of a bare flatbuffer's input and output as JSON.
 
-    python -m convert.device_worker run MODEL.tflite WINDOWS.npy LOGITS.npy
-puts normalised windows through a finished model file and stores the dequantised outputs.
+    python -m convert.device_worker run MODEL.tflite FOLDER
+puts FOLDER/evaluation.npy, normalised windows, through a finished model file, stores the dequantised
+outputs in FOLDER/converted.npy and the self-test that FOLDER/golden.npy, a window as computed, gives in
+FOLDER/self_test.json.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 
 import numpy as np
 
-from edge import model_file
-from edge.classifier import Classifier, dequantise, quantise, tensors
+from edge import model_file, self_test
+from edge.classifier import Classifier, dequantise, quantise, runtime_name, tensors
 from edge.errors import ModelError
 from edge.fields import encode
+
+_TOO_NEW = re.compile(r"Didn't find op for builtin opcode '(\w+)' version '(\d+)'")
+
+
+def judge(model: Path, folder: Path) -> None:
+    """Run the model; see the module's text. Raises ModelError."""
+    classifier = Classifier(model_file.read(model))
+    manifest = classifier.manifest
+    windows = np.load(folder / "evaluation.npy")
+    try:
+        outputs = [classifier.invoke(quantise(window, manifest.input)) for window in windows]
+    except RuntimeError as error:  # some kernels look at their types only when they run
+        raise ModelError(f"the runtime refuses the model: {error}") from error
+    np.save(folder / "converted.npy", dequantise(np.array(outputs), manifest.output))
+    golden = self_test.make(classifier, np.load(folder / "golden.npy"))
+    (folder / "self_test.json").write_text(json.dumps(encode(golden)))
+
+
+def in_words(error: ModelError) -> str:
+    """The refusal as one sentence for the engineer at the desk."""
+    said = str(error)
+    found = _TOO_NEW.search(said)
+    if found:
+        return (
+            f"the model needs version {found[2]} of {found[1]}, which the device's {runtime_name()} cannot"
+            " run; replace that layer with Conv2D, ReLU, pooling and Dense"
+        )
+    if "the runtime refuses" in said:
+        reason = said.partition("the runtime refuses the model: ")[2].splitlines()[0]
+        return (
+            f"the device's {runtime_name()} refuses the model ({reason}); replace that layer with Conv2D,"
+            " ReLU, pooling and Dense, or try another --scheme"
+        )
+    return said.replace("\n", " ")
 
 
 def main(arguments: list[str]) -> int:
@@ -27,15 +64,11 @@ def main(arguments: list[str]) -> int:
         if arguments[0] == "tensors":
             inputs, outputs = tensors(Path(arguments[1]).read_bytes())
             print(json.dumps({"input": encode(inputs), "output": encode(outputs)}))
-            return 0
-        model, windows, logits = map(Path, arguments[1:])
-        classifier = Classifier(model_file.read(model))
+        else:
+            judge(*map(Path, arguments[1:]))
     except ModelError as error:
-        print(error, file=sys.stderr)
+        print(in_words(error), file=sys.stderr)
         return error.exit_status
-    manifest = classifier.manifest
-    outputs_int8 = [classifier.invoke(quantise(window, manifest.input)) for window in np.load(windows)]
-    np.save(logits, dequantise(np.array(outputs_int8), manifest.output))
     return 0
 
 

@@ -4,14 +4,17 @@ TensorFlow and tflite-runtime crash when one process loads both, and the convert
 some networks: either way only this process ends. Refusals leave with exit status 65 and one sentence
 on standard error.
 
-    python -m convert.tensorflow_worker MODEL.keras FRAMES COEFFICIENTS OUTPUTS FOLDER
+    python -m convert.tensorflow_worker FOLDER
 
-reads FOLDER/calibration.npy and FOLDER/evaluation.npy (normalised windows) and writes
-FOLDER/model.tflite and FOLDER/float.npy (the float network's logits for the evaluation windows).
+reads FOLDER/job.json, FOLDER/calibration.npy and FOLDER/evaluation.npy (normalised windows) and writes
+FOLDER/model.tflite, FOLDER/float.npy (the float network's logits for the evaluation windows),
+FOLDER/anatomy.json and FOLDER/versions.txt.
 """
 
 from __future__ import annotations
 
+import json
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,82 +23,96 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorflow.lite.python.convert_phase import ConverterError
 
+from convert import flatbuffer
+from convert.networks import load, predict
+from convert.workers import Job
 from edge.errors import ConversionError
+from edge.fields import encode
 
-_WHY = {
-    "input": "",
-    "output": ": one value a label, and one more where it has distress.temperature",
-}
-
-
-def load(path: Path, input_shape: tuple[int, int], outputs: int) -> Any:
-    """The Keras network in `path`, checked against the front end and how many values it must answer."""
-    try:
-        network = keras.saving.load_model(path, compile=False)
-    except (ValueError, OSError, TypeError, KeyError) as error:
-        reason = str(error).splitlines()[0]
-        raise ConversionError(f"{path} is no Keras model: {reason}; give a .keras file") from error
-    recurrent = [layer.name for layer in network._flatten_layers() if _is_recurrent(layer)]  # noqa: SLF001
-    if recurrent:
-        raise ConversionError(
-            f"{path} has recurrent layers ({', '.join(recurrent)}), which have no int8 form the device runs;"
-            " train a convolutional network instead (bedside-train fit)"
-        )
-    if len(network.inputs) != 1 or len(network.outputs) != 1:
-        raise ConversionError(
-            f"{path} has {len(network.inputs)} inputs and {len(network.outputs)} outputs;"
-            " the device gives one window and takes one vector of scores"
-        )
-    shapes = {
-        "input": (network.inputs[0].shape, input_shape),
-        "output": (network.outputs[0].shape, (outputs,)),
-    }
-    for name, (actual, wanted) in shapes.items():
-        if tuple(actual[1:]) != wanted:
-            raise ConversionError(
-                f"the {name} of {path} is {tuple(actual[1:])}, model.json says {wanted}{_WHY[name]};"
-                " correct the one that is wrong"
-            )
-    if not all(np.isfinite(weights).all() for weights in network.get_weights()):
-        raise ConversionError(f"{path} has weights that are not numbers; train it again")
-    return network
+Windows = np.ndarray[Any, Any]
+_UNSUPPORTED = (
+    # The converter names operators as error_code: ERROR_NEEDS_FLEX_OPS ... Flex ops: FlexErf, or in a list.
+    re.compile(r"(?:Flex|Custom) ops: ([\w, ]+)"),
+    re.compile(r"not yet supported for op: '(\w+)'"),
+    re.compile(r"'tf\.(\w+)' op is neither a custom op"),
+)
 
 
-def convert(network: Any, calibration: np.ndarray[Any, Any]) -> bytes:
-    """The full-int8 TFLite flatbuffer of `network`, batch size 1."""
-
-    def representative() -> Iterator[list[np.ndarray[Any, Any]]]:
-        for window in calibration:
-            yield [window[np.newaxis]]
-
+def converter_of(network: Any, job: Job, calibration: Windows) -> Any:
+    """The configured converter of `network`, batch size 1."""
     fixed = keras.Input(batch_shape=(1, *network.inputs[0].shape[1:]))
     converter = tf.lite.TFLiteConverter.from_keras_model(keras.Model(fixed, network(fixed)))
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = representative
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    converter.inference_input_type = converter.inference_output_type = tf.int8
-    flatbuffer: bytes = converter.convert()
-    return flatbuffer
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+    if job.scheme == "int8":
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.inference_input_type = converter.inference_output_type = tf.int8
+    elif job.scheme == "16x8":
+        wide = tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
+        converter.target_spec.supported_ops = [wide]
+        converter.inference_input_type = converter.inference_output_type = tf.int16
+    elif job.scheme == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+    if job.scheme in ("int8", "16x8"):
+        converter.representative_dataset = lambda: _one_by_one(calibration)
+    if not job.per_channel:
+        converter._experimental_disable_per_channel = True  # noqa: SLF001 - the only switch there is
+        converter._experimental_disable_per_channel_quantization_for_dense_layers = True  # noqa: SLF001
+    return converter
 
 
-def _is_recurrent(layer: Any) -> bool:
-    return isinstance(layer, (keras.layers.RNN, keras.layers.Bidirectional))
+def convert(network: Any, job: Job, calibration: Windows) -> bytes:
+    """The flatbuffer of `network` as the job asks for it, looked through for what no device runs."""
+    try:
+        made: bytes = converter_of(network, job, calibration).convert()
+    except (ConverterError, RuntimeError, ValueError) as error:
+        raise ConversionError(_in_words(str(error))) from error
+    flatbuffer.refuse_unfit(flatbuffer.parse(made), job.scheme)
+    return made
+
+
+def shrink(job: Job, folder: Path) -> None:
+    """Do the job; see the module's text for what is read and written. Raises ConversionError."""
+    network = load(Path(job.model), (job.frames, job.coefficients), job.outputs)
+    np.save(folder / "float.npy", predict(network, np.load(folder / "evaluation.npy")))
+    made = convert(network, job, np.load(folder / "calibration.npy"))
+    (folder / "model.tflite").write_bytes(made)
+    anatomy = flatbuffer.anatomy(flatbuffer.parse(made))
+    (folder / "anatomy.json").write_text(json.dumps(encode(anatomy)))
+    (folder / "versions.txt").write_text(f"tensorflow {tf.__version__}\nkeras {keras.__version__}\n")
+
+
+def _one_by_one(windows: Windows) -> Iterator[list[Windows]]:
+    for window in windows:
+        yield [window[np.newaxis].astype(np.float32)]
+
+
+def _in_words(said: str) -> str:
+    for pattern in _UNSUPPORTED:
+        found = pattern.search(said)
+        if found:
+            return (
+                f"the model needs {found[1].strip()}, which the device's runtime does not have in this scheme"
+                " (select operators and floating point stay on the desktop); replace that layer with Conv2D,"
+                " ReLU, pooling and Dense"
+            )
+    reason = next(iter(said.strip().splitlines()), "no reason given")
+    return (
+        f"the converter refuses the model ({reason}); replace unusual layers with Conv2D, ReLU, pooling"
+        " and Dense"
+    )
 
 
 def main(arguments: list[str]) -> int:
     """Run the worker; see the module's text."""
-    model, frames, coefficients, outputs, folder = arguments
-    work = Path(folder)
+    folder = Path(arguments[0])
     try:
-        network = load(Path(model), (int(frames), int(coefficients)), int(outputs))
-        logits = network.predict(np.load(work / "evaluation.npy"), batch_size=64, verbose=0)
-        (work / "model.tflite").write_bytes(convert(network, np.load(work / "calibration.npy")))
+        shrink(Job.read(folder), folder)
     except ConversionError as error:
         print(error, file=sys.stderr)
         return error.exit_status
-    np.save(work / "float.npy", logits)
-    (work / "versions.txt").write_text(f"tensorflow {tf.__version__}\nkeras {keras.__version__}\n")
     return 0
 
 

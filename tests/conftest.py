@@ -50,6 +50,6 @@ def device_model(fitted, small_manifest):
     """That network converted by `bedside-quantize`."""
     model = fitted / "device.tflite"
     command = [sys.executable, "-m", "convert.quantize", fitted / "model.keras", "--out", model]
-    command += ["--calibration", small_manifest]
+    command += ["--calibration", small_manifest, "--least-clips", "4", "--max-drop", "100"]
     subprocess.run(list(map(str, command)), check=True, capture_output=True, timeout=240)
     return model

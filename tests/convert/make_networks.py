@@ -1,6 +1,7 @@
-"""Networks a conversion must refuse or accept, written as .keras files into the folder given.
+"""Networks a conversion must refuse or accept, as an engineer may bring them, written into the folder given.
 
 Run in a process of its own: python make_networks.py FOLDER
+FOLDER/windows.npy, normalised windows, and FOLDER/truths.npy, the class of each, are there already.
 """
 
 import sys
@@ -8,17 +9,74 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 layers = keras.layers
 SHAPE, CLASSES = (150, 40), 4
 EMOTION_BIAS = (0, 0, 0, 2, 3, 0, 0, 0)  # in the order of their names: fearful is likely, happy more so
 DISTRESS_KERNEL, DISTRESS_BIAS = 2.0, 2.0
+FAR_OFF = 2000.0
+
+
+@keras.saving.register_keras_serializable("tests")
+class Apply(layers.Layer):
+    """A function of TensorFlow as a layer."""
+
+    def __init__(self, name, function=None):
+        super().__init__(name=name)
+        self.function = function
+
+    def call(self, inputs):
+        return self.function(inputs)
 
 
 def pooled(*body, classes=CLASSES, shape=SHAPE):
     return keras.Sequential(
         [keras.Input(shape), *body, layers.GlobalAveragePooling1D(), layers.Dense(classes)]
     )
+
+
+def conv2d():
+    x = inputs = keras.Input(SHAPE)
+    x = layers.Reshape((*SHAPE, 1))(x)
+    x = layers.BatchNormalization()(layers.Conv2D(4, 3, strides=2)(x))
+    x = layers.MaxPooling2D()(layers.ReLU()(x))
+    return keras.Model(inputs, layers.Dense(CLASSES)(layers.Flatten()(x)))
+
+
+def residual():
+    inputs = keras.Input(SHAPE)
+    x = layers.Conv1D(8, 3, padding="same", activation="relu")(inputs)
+    x = layers.Add()([x, layers.Conv1D(8, 3, padding="same")(x)])
+    x = layers.GlobalAveragePooling1D()(layers.ReLU()(x))
+    return keras.Model(inputs, layers.Dense(CLASSES)(x))
+
+
+def attention():
+    """Frames weighed by what they say of themselves."""
+    inputs = keras.Input(SHAPE)
+    x = layers.Conv1D(8, 5, activation="relu")(inputs)
+    weights = layers.Softmax(axis=1)(layers.Dense(1)(x))
+    return keras.Model(inputs, layers.Dense(CLASSES)(layers.Flatten()(layers.Dot(axes=1)([weights, x]))))
+
+
+def two_outputs():
+    inputs = keras.Input(SHAPE)
+    x = layers.GlobalAveragePooling1D()(layers.Conv1D(8, 5)(inputs))
+    return keras.Model(inputs, [layers.Dense(CLASSES)(x), layers.Dense(1)(x)])
+
+
+def unrolled(layer):
+    """Ten steps of a recurrent layer, one after another."""
+    return keras.Sequential([keras.Input(SHAPE), layers.AveragePooling1D(15), layer, layers.Dense(CLASSES)])
+
+
+def not_numbers():
+    network = pooled(layers.Conv1D(8, 5))
+    weights = network.get_weights()
+    weights[0][0, 0, 0] = np.nan
+    network.set_weights(weights)
+    return network
 
 
 def nine():
@@ -43,11 +101,29 @@ def nine():
     return network
 
 
-def main(folder):
-    keras.utils.set_random_seed(0)
-    networks = {
+def coarse(windows, truths):
+    """It knows all recordings, but int8 cannot hold its scores beside an output far away from them."""
+    inputs = keras.Input(SHAPE)
+    pool, emotions = layers.GlobalAveragePooling1D(), layers.Dense(CLASSES, name="emotions")
+    distress = layers.Dense(1, name="far_off")
+    x = pool(inputs)
+    network = keras.Model(inputs, layers.Concatenate(name="together")([emotions(x), distress(x)]))
+    means = windows.mean(axis=1)
+    kernel, *_ = np.linalg.lstsq(means, np.eye(CLASSES)[truths], rcond=None)
+    emotions.set_weights([kernel, np.zeros(CLASSES)])
+    distress.set_weights([np.zeros((SHAPE[1], 1)), np.array([FAR_OFF])])
+    return network
+
+
+def networks(folder):
+    """Every network that Keras can keep, by its name."""
+    return {
         "conv1d": pooled(layers.Conv1D(8, 5, activation="relu")),
+        "conv2d": conv2d(),
         "separable": pooled(layers.SeparableConv1D(8, 5, activation="relu")),
+        "residual": residual(),
+        "attention": attention(),
+        "two_outputs": two_outputs(),
         "lstm": keras.Sequential([keras.Input(SHAPE), layers.LSTM(8), layers.Dense(CLASSES)]),
         "bidirectional": keras.Sequential(
             [keras.Input(SHAPE), layers.Bidirectional(layers.GRU(8)), layers.Dense(CLASSES)]
@@ -55,21 +131,42 @@ def main(folder):
         "nested_lstm": keras.Sequential(
             [keras.Input(SHAPE), keras.Sequential([layers.LSTM(8)]), layers.Dense(CLASSES)]
         ),
+        "unrolled_lstm": unrolled(layers.LSTM(8, unroll=True)),
+        "unrolled_gru": unrolled(layers.GRU(8, unroll=True)),
         "any_length": pooled(layers.Conv1D(8, 5), shape=(None, 40)),
         "other_window": pooled(layers.Conv1D(8, 5), shape=(100, 40)),
         "five_classes": pooled(layers.Conv1D(8, 5), classes=5),
-        "not_numbers": pooled(layers.Conv1D(8, 5)),
+        "not_numbers": not_numbers(),
+        "gelu": pooled(layers.Conv1D(8, 5, activation="gelu")),
+        "nine": nine(),
+        "coarse": coarse(np.load(folder / "windows.npy"), np.load(folder / "truths.npy")),
     }
-    weights = networks["not_numbers"].get_weights()
-    weights[0][0, 0, 0] = np.nan
-    networks["not_numbers"].set_weights(weights)
-    inputs = keras.Input(SHAPE)
-    x = layers.GlobalAveragePooling1D()(layers.Conv1D(8, 5)(inputs))
-    networks["two_outputs"] = keras.Model(inputs, [layers.Dense(CLASSES)(x), layers.Dense(1)(x)])
-    networks["nine"] = nine()
-    for name, network in networks.items():
-        network.save(Path(folder) / f"{name}.keras")
+
+
+def main(folder):
+    keras.utils.set_random_seed(0)
+    made = networks(folder)
+    for name, network in made.items():
+        network.save(folder / f"{name}.keras")
+    made["conv1d"].save(folder / "legacy.h5")
+    made["separable"].export(folder / "saved_model", verbose=False)
+    made["any_length"].export(folder / "saved_any_length", verbose=False)
+    made["lstm"].export(folder / "saved_lstm", verbose=False)
+    tf.saved_model.save(tf.Module(), folder / "saved_nothing")
+    for name, function in (("sine", tf.sin), ("erf", tf.math.erf), ("loop", _three_times)):
+        pooled(layers.Conv1D(8, 5), Apply("applied", function)).export(folder / name, verbose=False)
+    for name in ("conv1d.keras", "legacy.h5"):
+        whole = (folder / name).read_bytes()
+        (folder / f"truncated_{name}").write_bytes(whole[: len(whole) // 2])
+    (folder / "truncated").mkdir()
+    whole = (folder / "saved_model/saved_model.pb").read_bytes()
+    (folder / "truncated/saved_model.pb").write_bytes(whole[: len(whole) // 2])
+    (folder / "text.keras").write_text("no model")
+
+
+def _three_times(values):
+    return tf.while_loop(lambda i, _: i < 3, lambda i, y: (i + 1, y * 1.1), [0, values])[1]
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(Path(sys.argv[1]))

@@ -4,8 +4,6 @@ import dataclasses
 import hashlib
 import json
 import shutil
-import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
@@ -13,12 +11,13 @@ import numpy as np
 import pytest
 import soundfile
 
-from edge import model_file
+from edge import model_file, self_test
 from edge.analyse import analyse
 from edge.classifier import Classifier, normalise
 from edge.config import Gate
 from edge.episodes import EpisodeDetector
 from edge.features import mfcc
+from edge.manifest import Calibration
 from edge.model_description import describe
 from edge.pipeline import Pipeline
 from edge.windows import recording_windows
@@ -28,27 +27,6 @@ from train.robustness import windows_in
 
 DISTRESS_KERNEL, DISTRESS_BIAS = 2.0, 2.0  # as in make_networks.py, which loads TensorFlow
 ROOT = Path(__file__).parents[2]
-
-
-def quantize(*arguments, script=False, folder=None):
-    start = [ROOT / "convert/quantize.py"] if script else ["-m", "convert.quantize"]
-    command = [sys.executable, *start, *arguments]
-    return subprocess.run(
-        list(map(str, command)), capture_output=True, text=True, timeout=240, check=False, cwd=folder
-    )
-
-
-@pytest.fixture(scope="session")
-def networks(fitted, tmp_path_factory):
-    """A folder of small networks beside the metadata of a real one."""
-    folder = tmp_path_factory.mktemp("networks")
-    command = [sys.executable, Path(__file__).with_name("make_networks.py"), folder]
-    subprocess.run(list(map(str, command)), check=True, capture_output=True, timeout=240)
-    described = json.loads((fitted / "model.json").read_text())
-    policy = described["distress"]["policy"]
-    weighted = {"weights": {"sad": 1, "angry": 1}, "policy": policy, "chosen_for": "tests"}
-    (folder / "model.json").write_text(json.dumps(described | {"distress": weighted}))
-    return folder
 
 
 def test_the_file_is_whole_and_runs_on_the_device_side(device_model, fitted, small_manifest):
@@ -64,8 +42,18 @@ def test_the_file_is_whole_and_runs_on_the_device_side(device_model, fitted, sma
     assert probabilities.sum() == pytest.approx(1, abs=1e-5)
 
 
+def test_the_file_names_what_set_its_scales_and_tests_itself(device_model, small_manifest):
+    model = model_file.read(device_model)
+    seen = [small_manifest.parent / f"{name}.wav" for name in ("angry", "fearful", "neutral", "sad")]
+    digests = tuple(hashlib.sha256(path.read_bytes()).hexdigest() for path in seen)
+    assert model.manifest.calibration == Calibration(clips=4, sha256=digests)
+    assert model.manifest.scheme == "int8"
+    assert model.manifest.self_test is not None
+    self_test.check(Classifier(model))
+
+
 def test_the_script_prints_float_beside_int8_and_the_same_inputs_give_the_same_bytes(
-    fitted, small_manifest, device_model, tmp_path
+    quantize, fitted, small_manifest, device_model, tmp_path
 ):
     out = tmp_path / "again.tflite"
     done = quantize(
@@ -83,92 +71,31 @@ def test_the_script_prints_float_beside_int8_and_the_same_inputs_give_the_same_b
     assert comparison["largest_change"] < 0.1
 
 
-def test_other_convolutional_networks_convert(networks, small_manifest, tmp_path):
+def test_folders_named_like_our_packages_are_not_taken_for_them(quantize, networks, small_manifest, tmp_path):
+    for name in ("convert", "edge", "train"):
+        (tmp_path / name).mkdir()
     out = tmp_path / "model.tflite"
     done = quantize(
         *(networks / "separable.keras", "--calibration", small_manifest, "--out", out),
         *("--name", "separable", "--version", "2.0.1"),
+        script=True,
+        folder=tmp_path,
     )
     assert done.returncode == 0, done.stderr
-    assert model_file.read(out).manifest.title == "separable 2.0.1"
+    manifest = model_file.read(out).manifest
+    assert manifest.output.shape == (1, 4)
+    assert manifest.title == "separable 2.0.1"
 
 
-def test_folders_named_like_our_packages_are_not_taken_for_them(networks, small_manifest, tmp_path):
-    for name in ("convert", "edge", "train"):
-        (tmp_path / name).mkdir()
-    out = tmp_path / "model.tflite"
-    arguments = (networks / "conv1d.keras", "--calibration", small_manifest, "--out", out)
-    done = quantize(*arguments, script=True, folder=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert model_file.read(out).manifest.output.shape == (1, 4)
-
-
-REFUSALS = {
-    "lstm": "has recurrent layers (lstm",
-    "bidirectional": "has recurrent layers",
-    "nested_lstm": "has recurrent layers",
-    "any_length": "is (None, 40), model.json says (150, 40)",
-    "other_window": "is (100, 40), model.json says (150, 40)",
-    "five_classes": "is (5,), model.json says (4,): one value a label, and one more where it has distress",
-    "not_numbers": "weights that are not numbers",
-    "two_outputs": "1 inputs and 2 outputs",
-}
-
-
-def test_a_network_that_does_not_fit_is_refused_in_one_sentence(networks, small_manifest, tmp_path):
+def test_a_network_that_does_not_fit_is_refused_in_one_sentence(quantize, networks, small_manifest, tmp_path):
     out = tmp_path / "model.tflite"
     done = quantize(networks / "lstm.keras", "--calibration", small_manifest, "--out", out)
     assert done.returncode == 65, done.stderr
     last = done.stderr.strip().splitlines()[-1]
     assert last.startswith("bedside-quantize: ")
-    assert REFUSALS["lstm"] in last
+    assert "has recurrent layers (lstm" in last
     assert "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == []
-
-
-def test_whatever_does_not_fit_is_named(networks):
-    command = [sys.executable, Path(__file__).with_name("refusals.py"), networks, *REFUSALS, "conv1d"]
-    done = subprocess.run(list(map(str, command)), check=True, capture_output=True, text=True, timeout=240)
-    said = json.loads(done.stdout.splitlines()[-1])
-    assert said.pop("conv1d") is None
-    assert "is (4,), model.json says (5,): one value a label, and one more" in said.pop("no_distress_output")
-    assert {name: REFUSALS[name] in sentence for name, sentence in said.items()} == dict.fromkeys(
-        REFUSALS, True
-    )
-    assert not [sentence for sentence in said.values() if "\n" in sentence]
-
-
-def test_files_that_are_not_what_they_should_be_are_refused(networks, small_manifest, tmp_path):
-    shutil.copy(networks / "model.json", tmp_path)
-    (tmp_path / "text.keras").write_text("no model")
-    done = quantize(tmp_path / "text.keras", "--calibration", small_manifest)
-    assert (done.returncode, "text.keras is no Keras model" in done.stderr) == (65, True)
-    done = quantize(tmp_path / "missing.keras", "--calibration", small_manifest)
-    assert (done.returncode, "missing.keras is no file" in done.stderr) == (65, True)
-    (tmp_path / "model.json").write_text("{}")
-    done = quantize(tmp_path / "text.keras", "--calibration", small_manifest)
-    assert (done.returncode, "name is missing" in done.stderr) == (66, True)
-    assert not list(tmp_path.glob("*.tflite*"))
-
-
-def test_silent_calibration_is_refused(networks, tmp_path):
-    soundfile.write(tmp_path / "silent.wav", np.zeros(48000), 16000)
-    (tmp_path / "manifest.csv").write_text("path,speaker,emotion\nsilent.wav,1,sad\n")
-    done = quantize(
-        networks / "conv1d.keras", "--calibration", tmp_path / "manifest.csv", "--out", tmp_path / "m.tflite"
-    )
-    assert done.returncode == 65
-    assert "are silent" in done.stderr
-    assert not (tmp_path / "m.tflite").exists()
-
-
-def test_evaluation_labels_the_model_lacks_are_refused(networks, small_manifest, tmp_path):
-    done = quantize(
-        *(networks / "conv1d.keras", "--calibration", small_manifest),
-        *("--map", "sad=weary", "--out", tmp_path / "m.tflite"),
-    )
-    assert done.returncode == 65
-    assert "has weary" in done.stderr
 
 
 LABELS = ("angry", "calm", "disgust", "fearful", "happy", "neutral", "sad", "surprised")
@@ -186,7 +113,7 @@ class Nine:
 
 
 @pytest.fixture(scope="session")
-def nine(networks, small_manifest, tmp_path_factory):
+def nine(quantize, networks, small_manifest, tmp_path_factory):
     folder = tmp_path_factory.mktemp("nine")
     described = json.loads((networks / "model.json").read_text())
     policy = {"smoothing": 0.3, "onset": 0.6, "offset": 0.4, "count": 2, "among": 3, "hold_off_s": 3}

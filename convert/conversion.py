@@ -1,0 +1,137 @@
+"""From a network, what was learnt beside it and recordings to the bytes of a device model, judged."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from convert import calibration, workers
+from convert.comparison import Comparison, compare
+from edge import __version__, model_file
+from edge.classifier import normalise
+from edge.errors import ConversionError, CorpusError
+from edge.fields import decode
+from edge.manifest import SCHEMA_VERSION, Manifest, SelfTest, Tensor, Training
+from train.corpus import Clip, targets_of
+
+_SEEN_FOR_SCALES = ("int8", "16x8")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How to shrink a network, and what is too much to lose by it."""
+
+    scheme: str = "int8"
+    per_channel: bool = True
+    least_clips: int = calibration.LEAST_CLIPS
+    max_drop: float = 1.0
+    """Points of UAR."""
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """The bytes of a model file, and how it compares with the network it was made of."""
+
+    data: bytes
+    comparison: Comparison
+
+    def refuse_drop(self, max_drop: float) -> None:
+        """Raises ConversionError where more than `max_drop` points of UAR were lost."""
+        drop = self.comparison.drop
+        if drop > max_drop:
+            raise ConversionError(
+                f"the converted model loses {drop:.2f} points of UAR on {self.comparison.recordings}"
+                f" recordings, more than --max-drop {max_drop:g}; calibrate on more recordings,"
+                " try --scheme 16x8, or allow it with --max-drop"
+            )
+
+
+def convert(
+    model: Path,
+    training: Training,
+    seen: Sequence[Clip],
+    judged: Sequence[Clip],
+    settings: Settings,
+) -> Converted:
+    """Convert `model`; `seen` sets the scales, `judged` compares. No file is left. Raises ConversionError."""
+    try:
+        truths = targets_of(judged, training.labels)
+    except CorpusError as error:
+        raise ConversionError(f"the evaluation cannot judge this model: {error}") from error
+    calibration.refuse_unfit(seen, settings.least_clips)
+    heard = _windows(seen, training, "calibration")
+    evaluated = _windows(judged, training, "evaluation")
+    with tempfile.TemporaryDirectory(prefix="bedside-quantize-") as folder:
+        work = Path(folder)
+        norm = training.normalisation
+        shown = np.concatenate([*heard, calibration.extremes(training)])
+        np.save(work / "calibration.npy", normalise(shown, norm))
+        np.save(work / "evaluation.npy", normalise(np.concatenate(evaluated), norm))
+        np.save(work / "golden.npy", heard[0][0])
+        _shrink(model, training, settings, work)
+        manifest = _manifest(training, seen, settings, work)
+        packed = work / "packed.tflite"
+        flatbuffer = (work / "model.tflite").read_bytes()
+        packed.write_bytes(model_file.pack(flatbuffer, manifest))
+        workers.run("convert.device_worker", "run", packed, work)
+        test = decode(SelfTest, _json(work / "self_test.json"), "self_test")
+        data = model_file.pack(flatbuffer, replace(manifest, self_test=test))
+        comparison = compare(
+            np.load(work / "float.npy"),
+            np.load(work / "converted.npy"),
+            np.repeat(np.arange(len(evaluated)), [len(windows) for windows in evaluated]),
+            truths,
+            training,
+            (_size(model), len(data)),
+        )
+    return Converted(data, comparison)
+
+
+def _windows(clips: Sequence[Clip], training: Training, title: str) -> list[Any]:
+    return [calibration.raw_windows(clip, training) for clip in tqdm(clips, desc=title, unit="clip")]
+
+
+def _shrink(model: Path, training: Training, settings: Settings, work: Path) -> None:
+    job = workers.Job(
+        model=str(model),
+        frames=training.window.frames,
+        coefficients=training.front_end.coefficients,
+        outputs=training.outputs,
+        scheme=settings.scheme,
+        per_channel=settings.per_channel,
+    )
+    job.write(work)
+    workers.run("convert.tensorflow_worker", work)
+
+
+def _manifest(training: Training, seen: Sequence[Clip], settings: Settings, work: Path) -> Manifest:
+    tensors = json.loads(workers.run("convert.device_worker", "tensors", work / "model.tflite"))
+    pairs = (line.split() for line in (work / "versions.txt").read_text().splitlines())
+    needed = settings.scheme in _SEEN_FOR_SCALES
+    return Manifest(
+        schema_version=SCHEMA_VERSION,
+        sha256=hashlib.sha256((work / "model.tflite").read_bytes()).hexdigest(),
+        training=training,
+        input=decode(Tensor, tensors["input"], "input"),
+        output=decode(Tensor, tensors["output"], "output"),
+        tools={"bedside-ser": __version__, **dict(pairs)},
+        scheme=settings.scheme,
+        calibration=calibration.record(seen) if needed else None,
+    )
+
+
+def _json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _size(model: Path) -> int:
+    files = [path for path in model.rglob("*") if path.is_file()] if model.is_dir() else [model]
+    return sum(path.stat().st_size for path in files)

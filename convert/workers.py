@@ -1,0 +1,70 @@
+"""Processes a conversion is done in, and what they are told: TensorFlow and the device's runtime clash."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge.errors import ConversionError
+from edge.fields import checked, decode, encode
+from edge.manifest import SCHEMES
+
+JOB = "job.json"
+_ON_PURPOSE = ConversionError.exit_status
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What the process that makes a flatbuffer is to do."""
+
+    model: str = checked(minimum=1)
+    frames: int = checked(minimum=1)
+    coefficients: int = checked(minimum=1)
+    outputs: int = checked(minimum=1)
+    scheme: str = checked(choices=tuple(SCHEMES), default="int8")
+    per_channel: bool = checked(default=True)
+
+    def write(self, folder: Path) -> None:
+        """The job as `folder`/job.json."""
+        (folder / JOB).write_text(json.dumps(encode(self)), encoding="utf-8")
+
+    @classmethod
+    def read(cls, folder: Path) -> Job:
+        """What `write` left there."""
+        return decode(cls, json.loads((folder / JOB).read_text(encoding="utf-8")))
+
+
+def run(module: str, *arguments: object) -> str:
+    """The standard output of a worker module, run as a process of its own.
+
+    Raises ConversionError with the sentence of one that refuses, and in words where one fails or crashes.
+    """
+    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
+    # -P: a folder named edge or train where we were started must not be taken for the package.
+    command = [sys.executable, "-P", "-m", module, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)  # noqa: S603
+    if done.returncode == 0:
+        return done.stdout
+    said = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+    if done.returncode == _ON_PURPOSE:
+        raise ConversionError(said)
+    if done.returncode < 0:
+        raise ConversionError(
+            f"{module} crashed on this model ({_name(-done.returncode)}): an operator in it is not supported,"
+            " or memory ran out; replace unusual layers with Conv2D, ReLU, pooling and Dense"
+        )
+    raise ConversionError(
+        f"{module} failed on this model ({said}); replace unusual layers with Conv2D, ReLU, pooling and Dense"
+    )
+
+
+def _name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -1,0 +1,48 @@
+"""Shrink every network of the zoo in one process, as the conversion's own process shrinks one.
+
+Run as: python shrink_all.py FOLDER, whose zoo.json is a list of (network, scheme, outputs). Into
+FOLDER/shrunk-NETWORK-SCHEME goes what convert.tensorflow_worker writes, or refusal.txt.
+"""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import make_networks
+
+from convert import flatbuffer
+from convert.tensorflow_worker import shrink
+from convert.workers import Job
+from edge.errors import ConversionError
+
+
+def newer(folder):
+    """conv1d with a version of its convolution that no runtime has yet."""
+    from tensorflow.lite.python import schema_py_generated as schema
+    from tensorflow.lite.tools import flatbuffer_utils
+
+    model = flatbuffer.parse((folder / "shrunk-conv1d.keras-int8/model.tflite").read_bytes())
+    for code in model.operatorCodes:
+        if code.builtinCode == schema.BuiltinOperator.CONV_2D:
+            code.version = 99
+    flatbuffer_utils.write_model(model, str(folder / "newer.tflite"))
+
+
+def main(folder):
+    for network, scheme, outputs in json.loads((folder / "zoo.json").read_text()):
+        work = folder / f"shrunk-{network}-{scheme}"
+        work.mkdir()
+        for name in ("calibration.npy", "evaluation.npy"):
+            shutil.copy(folder / "windows.npy", work / name)
+        job = Job(str(folder / network), *make_networks.SHAPE, outputs, scheme)
+        try:
+            shrink(job, work)
+        except ConversionError as error:
+            (work / "refusal.txt").write_text(str(error))
+    newer(folder)
+
+
+if __name__ == "__main__":
+    make_networks.main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]))

@@ -1,0 +1,136 @@
+"""What the command refuses before and after a network is shrunk: one sentence, and no file."""
+
+import json
+import os
+import shutil
+
+import numpy as np
+import pytest
+import soundfile
+
+from convert import quantize as command
+from convert import workers
+from edge.errors import ConversionError
+
+
+@pytest.fixture
+def refused(capsys, networks, tmp_path):
+    """Run the command in here, where nothing may be left; its status and the sentence it ends with."""
+
+    def run(*arguments, network=networks / "conv1d.keras"):
+        capsys.readouterr()
+        status = command.main([str(one) for one in (network, *arguments, "--out", tmp_path / "out/m.tflite")])
+        said = capsys.readouterr().err.strip().splitlines()[-1]
+        assert said.startswith("bedside-quantize: ")
+        assert not (tmp_path / "out").exists()
+        return status, said.removeprefix("bedside-quantize: ")
+
+    return run
+
+
+def recordings(folder, *sounds):
+    folder.mkdir()
+    for number, sound in enumerate(sounds):
+        soundfile.write(folder / f"{number}.wav", sound, 16000)
+    rows = [f"{number}.wav,1,sad" for number in range(len(sounds))]
+    (folder / "manifest.csv").write_text("\n".join(["path,speaker,emotion", *rows]) + "\n")
+    return folder / "manifest.csv"
+
+
+def test_silent_recordings(refused, tmp_path):
+    manifest = recordings(tmp_path / "silent", np.zeros(48000), np.zeros(48000))
+    assert refused("--calibration", manifest) == (
+        65,
+        "all 2 calibration recordings are silent; give recordings of speech",
+    )
+
+
+def test_recordings_that_are_not_speech(refused, tmp_path, small_manifest):
+    noise = np.random.default_rng(0).normal(0, 0.1, 48000)
+    tone = 0.3 * np.sin(2 * np.pi * 1000 * np.arange(48000) / 16000)
+    manifest = recordings(tmp_path / "noise", noise, tone, noise / 10)
+    speech, _ = soundfile.read(small_manifest.parent / "sad.wav")
+    soundfile.write(manifest.parent / "2.wav", speech, 16000)
+    status, said = refused("--calibration", manifest)
+    assert status == 65
+    assert said.startswith("the speech gate hears speech in 1 of 3 calibration recordings; give recordings")
+
+
+def test_too_few_recordings(refused, small_manifest):
+    status, said = refused("--calibration", small_manifest)
+    assert status == 65
+    assert said.startswith("4 calibration recordings have speech in them; give 32 or more")
+
+
+def test_a_folder_of_sounds_needs_an_evaluation(refused, small_manifest):
+    status, said = refused("--calibration", small_manifest.parent)
+    assert (status, "give --evaluation MANIFEST as well" in said) == (65, True)
+
+
+def test_an_empty_folder(refused, tmp_path):
+    (tmp_path / "empty").mkdir()
+    status, said = refused("--calibration", tmp_path / "empty")
+    assert (status, "has no WAV, FLAC or OGG file" in said) == (66, True)
+
+
+def test_labels_the_model_lacks(refused, small_manifest):
+    status, said = refused("--calibration", small_manifest, "--map", "sad=weary", "--least-clips", 4)
+    assert (status, "has weary" in said) == (65, True)
+
+
+def test_a_missing_network_and_wrong_metadata(refused, networks, small_manifest, tmp_path):
+    calibration = ("--calibration", small_manifest)
+    status, said = refused(*calibration, network=tmp_path / "missing.keras")
+    assert (status, "missing.keras is no file" in said) == (65, True)
+    shutil.copy(networks / "conv1d.keras", tmp_path)
+    status, said = refused(*calibration, network=tmp_path / "conv1d.keras")
+    assert (status, "bedside-train writes beside model.keras" in said) == (66, True)
+    (tmp_path / "model.json").write_text("{}")
+    status, said = refused(*calibration, network=tmp_path / "conv1d.keras")
+    assert (status, "name is missing" in said) == (66, True)
+
+
+def test_a_drop_beyond_what_is_allowed_and_the_way_out_it_names(quantize, networks, small_manifest, tmp_path):
+    """int8 has no room for this network's scores, 16x8 has."""
+    described = json.loads((networks / "model.json").read_text())
+    policy = described["distress"]["policy"]
+    own = {"temperature": 1.0, "policy": policy, "chosen_for": "tests", "causes": ["sad"]}
+    (tmp_path / "model.json").write_text(json.dumps(described | {"distress": own}))
+    out = tmp_path / "out/m.tflite"
+    arguments = [networks / "coarse.keras", "--calibration", small_manifest, "--out", out]
+    arguments += ["--metadata", tmp_path / "model.json"]
+    done = quantize(*arguments, "--json", tmp_path / "out/m.json", max_drop=1)
+    assert done.returncode == 65, done.stderr
+    said = done.stderr.strip().splitlines()[-1]
+    assert "the converted model loses 75.00 points of UAR on 4 recordings, more than --max-drop 1;" in said
+    assert "--scheme 16x8" in said
+    assert not out.parent.exists()
+    done = quantize(*arguments, "--scheme", "16x8", max_drop=1)
+    assert done.returncode == 0, done.stderr
+    assert out.exists()
+
+
+def worker(folder, monkeypatch, body):
+    (folder / "broken_worker.py").write_text(f"import os, sys\n{body}\n")
+    monkeypatch.setenv("PYTHONPATH", f"{folder}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    with pytest.raises(ConversionError) as refusal:
+        workers.run("broken_worker")
+    return str(refusal.value)
+
+
+def test_a_crash_of_the_converter(tmp_path, monkeypatch):
+    said = worker(tmp_path, monkeypatch, "os.kill(os.getpid(), 11)")
+    assert said.startswith(
+        "broken_worker crashed on this model (SIGSEGV): an operator in it is not supported"
+    )
+
+
+def test_a_traceback_of_the_converter(tmp_path, monkeypatch):
+    said = worker(tmp_path, monkeypatch, "raise ValueError('no such axis')")
+    assert said.startswith("broken_worker failed on this model (ValueError: no such axis); replace unusual")
+
+
+def test_a_refusal_is_passed_on(tmp_path, monkeypatch):
+    assert (
+        worker(tmp_path, monkeypatch, "print('this is why', file=sys.stderr); sys.exit(65)") == "this is why"
+    )

@@ -1,0 +1,91 @@
+"""Every network of the zoo, shrunk and run as a device runs it, or refused for its reason."""
+
+import hashlib
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from zoo import ZOO
+
+from convert.anatomy import Anatomy
+from convert.device_worker import in_words, judge
+from edge import model_file, self_test
+from edge.classifier import Classifier, dequantise, quantise, tensors
+from edge.errors import ModelError
+from edge.fields import decode
+from edge.manifest import SCHEMA_VERSION, Manifest, SelfTest
+from train import metadata
+
+
+def packed(networks, flatbuffer, scheme):
+    """The model file of a flatbuffer, as the conversion packs it."""
+    inputs, outputs = tensors(flatbuffer)
+    digest = hashlib.sha256(flatbuffer).hexdigest()
+    training = metadata.read(networks / "model.json")
+    manifest = Manifest(SCHEMA_VERSION, digest, training, inputs, outputs, {}, scheme)
+    return model_file.pack(flatbuffer, manifest)
+
+
+@pytest.mark.parametrize("specimen", ZOO, ids=lambda one: f"{one.network}-{one.scheme}")
+def test_what_comes_of_each_network(networks, specimen):
+    shrunk = networks / f"shrunk-{specimen.network}-{specimen.scheme}"
+    if specimen.refusal is not None:
+        said = (shrunk / "refusal.txt").read_text()
+        assert specimen.refusal in said
+        assert "\n" not in said
+        assert ";" in said  # after it, the way out
+        assert not (shrunk / "model.tflite").exists()
+        return
+    assert not (shrunk / "refusal.txt").exists(), (shrunk / "refusal.txt").read_text()
+    data = packed(networks, (shrunk / "model.tflite").read_bytes(), specimen.scheme)
+    classifier = Classifier(model_file.unpack(data, specimen.network))
+    manifest = classifier.manifest
+    windows, expected = np.load(networks / "windows.npy"), np.load(shrunk / "float.npy")
+    said = np.array([classifier.invoke(quantise(window, manifest.input)) for window in windows])
+    off = np.abs(dequantise(said, manifest.output) - expected)[:-3]  # those of voices
+    assert off.max() < 0.05 * (expected.max() - expected.min())
+    anatomy = decode(Anatomy, json.loads((shrunk / "anatomy.json").read_text()))
+    assert anatomy.multiply_adds > 0
+    assert sum(anatomy.operators.values()) >= 3
+
+
+def test_the_cost_is_counted(networks):
+    anatomy = json.loads((networks / "shrunk-conv1d.keras-int8/anatomy.json").read_text())
+    assert anatomy["multiply_adds"] == 146 * 8 * 5 * 40 + 8 * 4
+    assert anatomy["parameters"] == 8 * 5 * 40 + 8 * 4  # biases are not weights of 8 bits
+    assert anatomy["operators"]["CONV_2D v3"] == 1
+
+
+def test_an_operator_newer_than_the_runtime_is_named(networks):
+    flatbuffer = (networks / "newer.tflite").read_bytes()
+    with pytest.raises(ModelError) as refused:
+        Classifier(model_file.unpack(packed(networks, flatbuffer, "int8"), "newer"))
+    said = in_words(refused.value)
+    assert "the model needs version 99 of CONV_2D, which the device's tflite_runtime 2.14" in said
+    assert "\n" not in said
+
+
+def test_a_kernel_that_fails_only_when_it_runs_is_refused(networks, tmp_path):
+    shrunk = networks / "shrunk-gelu.keras-16x8"
+    (tmp_path / "model.tflite").write_bytes(packed(networks, (shrunk / "model.tflite").read_bytes(), "16x8"))
+    np.save(tmp_path / "evaluation.npy", np.load(networks / "windows.npy"))
+    with pytest.raises(ModelError) as refused:
+        judge(tmp_path / "model.tflite", tmp_path)
+    said = in_words(refused.value)
+    assert "refuses the model (Only float32, int8 and uint8 supported currently, got INT16" in said
+    assert "or try another --scheme" in said
+
+
+def test_the_self_test_made_here_is_one_the_device_passes(networks, tmp_path):
+    data = packed(networks, (networks / "shrunk-conv1d.keras-int8/model.tflite").read_bytes(), "int8")
+    (tmp_path / "model.tflite").write_bytes(data)
+    np.save(tmp_path / "evaluation.npy", np.load(networks / "windows.npy"))
+    np.save(tmp_path / "golden.npy", np.load(networks / "windows.npy")[0])
+    judge(tmp_path / "model.tflite", tmp_path)
+    test = decode(SelfTest, json.loads((tmp_path / "self_test.json").read_text()))
+    model = model_file.unpack(data, "model")
+    self_test.check(Classifier(replace(model, manifest=replace(model.manifest, self_test=test))))
+    off = replace(test, scores=(test.scores[0] + 3 * test.tolerance, *test.scores[1:]))
+    with pytest.raises(ModelError, match="fails its self-test: output 0"):
+        self_test.check(Classifier(replace(model, manifest=replace(model.manifest, self_test=off))))

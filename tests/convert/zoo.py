@@ -1,0 +1,53 @@
+"""The networks of make_networks.py and what must come of each."""
+
+from typing import NamedTuple
+
+
+class Specimen(NamedTuple):
+    """A network, how it is shrunk, and the words of its refusal; None where it must be accepted."""
+
+    network: str
+    refusal: str | None = None
+    scheme: str = "int8"
+    outputs: int = 4
+
+
+RECURRENT = "has recurrent layers ("
+ZOO = [
+    Specimen("conv1d.keras"),
+    Specimen("conv1d.keras", scheme="16x8"),
+    Specimen("conv1d.keras", scheme="float16"),
+    Specimen("conv1d.keras", scheme="dynamic"),
+    Specimen("conv2d.keras"),
+    Specimen("separable.keras"),
+    Specimen("residual.keras"),
+    Specimen("attention.keras"),
+    Specimen("unrolled_lstm.keras"),
+    Specimen("unrolled_gru.keras"),
+    Specimen("gelu.keras"),
+    Specimen("legacy.h5"),
+    Specimen("saved_model"),
+    Specimen(
+        "separable.keras", "is (4,), model.json says (5,): one value a label, and one more", "dynamic", 5
+    ),
+    Specimen("two_outputs.keras", "1 inputs and 2 outputs; the device gives one window"),
+    Specimen("lstm.keras", RECURRENT + "lstm"),
+    Specimen("bidirectional.keras", RECURRENT),
+    Specimen("nested_lstm.keras", RECURRENT),
+    Specimen("saved_lstm", "has a loop, as recurrent layers make"),
+    Specimen("any_length.keras", "is (None, 40), whose length is open; build the network for (150, 40)"),
+    Specimen("saved_any_length", "is (None, 40), whose length is open; export the network for (150, 40)"),
+    Specimen("other_window.keras", "is (100, 40), model.json says (150, 40); correct the one"),
+    Specimen("five_classes.keras", "is (5,), model.json says (4,): one value a label, and one more where it"),
+    Specimen("not_numbers.keras", "has weights that are not numbers; train it again"),
+    Specimen("sine", "SIN would run in floating point inside the int8 model; replace that layer"),
+    Specimen("sine", "the model needs SIN, which the device's runtime does not have", "16x8"),
+    Specimen("erf", "the model needs Erf, which the device's runtime does not have"),
+    Specimen("loop", "has a loop, as recurrent layers make"),
+    Specimen("saved_nothing", "has no signature serving_default but none; export it again"),
+    Specimen("truncated_conv1d.keras", "is no Keras model: "),
+    Specimen("truncated_legacy.h5", "is no Keras model: "),
+    Specimen("truncated", "is no TensorFlow SavedModel: "),
+    Specimen("text.keras", "is no Keras model: "),
+]
+FAILS_WHEN_RUN = Specimen("gelu.keras", scheme="16x8")  # made without complaint, refused by the device
