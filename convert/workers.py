@@ -28,6 +28,10 @@ class Job:
     outputs: int = checked(minimum=1)
     scheme: str = checked(choices=tuple(SCHEMES), default="int8")
     per_channel: bool = checked(default=True)
+    blame: bool = checked(default=True)
+    """Whether each layer's error is measured, which takes longer than to convert."""
+    weights: str = checked(default="")
+    """Of a PyTorch module that a factory makes."""
 
     def write(self, folder: Path) -> None:
         """The job as `folder`/job.json."""
@@ -39,15 +43,18 @@ class Job:
         return decode(cls, json.loads((folder / JOB).read_text(encoding="utf-8")))
 
 
-def run(module: str, *arguments: object) -> str:
-    """The standard output of a worker module, run as a process of its own.
+def run(module: str, *arguments: object, python: str = sys.executable) -> str:
+    """The standard output of a worker module, run as a process of its own, by another Python if so wished.
 
     Raises ConversionError with the sentence of one that refuses, and in words where one fails or crashes.
     """
     environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
     # -P: a folder named edge or train where we were started must not be taken for the package.
-    command = [sys.executable, "-P", "-m", module, *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)  # noqa: S603
+    command = [python, "-P", "-m", module, *map(str, arguments)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)  # noqa: S603
+    except OSError as error:
+        raise ConversionError(f"cannot run {python}: {error.strerror}; give the path of a Python") from error
     if done.returncode == 0:
         return done.stdout
     said = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
