@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,13 +15,15 @@ import numpy as np
 from tqdm import tqdm
 
 from convert import calibration, workers
+from convert.anatomy import Anatomy, Layer
 from convert.comparison import Comparison, compare
+from convert.judgement import Judgement
 from edge import __version__, model_file
 from edge.classifier import normalise
 from edge.errors import ConversionError, CorpusError
 from edge.fields import decode
 from edge.manifest import SCHEMA_VERSION, Manifest, SelfTest, Tensor, Training
-from train.corpus import Clip, targets_of
+from train.corpus import Clip, distress_truths, targets_of
 
 _SEEN_FOR_SCALES = ("int8", "16x8")
 
@@ -34,23 +37,26 @@ class Settings:
     least_clips: int = calibration.LEAST_CLIPS
     max_drop: float = 1.0
     """Points of UAR."""
+    weights: Path | None = None
+    torch_python: str = sys.executable
 
 
 @dataclass(frozen=True, slots=True)
 class Converted:
-    """The bytes of a model file, and how it compares with the network it was made of."""
+    """The bytes of a model file, and what is known of it."""
 
     data: bytes
-    comparison: Comparison
+    judgement: Judgement
 
     def refuse_drop(self, max_drop: float) -> None:
         """Raises ConversionError where more than `max_drop` points of UAR were lost."""
-        drop = self.comparison.drop
-        if drop > max_drop:
+        comparison, guilty = self.judgement.comparison, self.judgement.guilty
+        if comparison.drop > max_drop:
+            blamed = "" if guilty is None else f" (most in the layer {guilty.name})"
             raise ConversionError(
-                f"the converted model loses {drop:.2f} points of UAR on {self.comparison.recordings}"
-                f" recordings, more than --max-drop {max_drop:g}; calibrate on more recordings,"
-                " try --scheme 16x8, or allow it with --max-drop"
+                f"the converted model loses {comparison.drop:.2f} points of UAR{blamed} on"
+                f" {comparison.recordings} recordings, more than --max-drop {max_drop:g}; calibrate on more"
+                " recordings, try --scheme 16x8, or allow it with --max-drop"
             )
 
 
@@ -89,10 +95,36 @@ def convert(
             np.load(work / "converted.npy"),
             np.repeat(np.arange(len(evaluated)), [len(windows) for windows in evaluated]),
             truths,
+            distress_truths(judged),
             training,
-            (_size(model), len(data)),
+            (_size(settings.weights or file_of(model)), len(data)),
         )
-    return Converted(data, comparison)
+        judgement = _judgement(manifest, comparison, work)
+    return Converted(data, judgement)
+
+
+def _judgement(manifest: Manifest, comparison: Comparison, work: Path) -> Judgement:
+    device = _json(work / "device.json")
+    return Judgement(
+        title=manifest.title,
+        scheme=manifest.scheme,
+        comparison=comparison,
+        anatomy=decode(Anatomy, _json(work / "anatomy.json"), "anatomy"),
+        layers=tuple(decode(Layer, one, "layer") for one in _json(work / "layers.json")),
+        runtime=device["runtime"],
+        arena_bytes=device["arena_bytes"],
+    )
+
+
+def is_torch(model: Path) -> bool:
+    """Whether the model is PyTorch's: a .pt2 file, or FILE.py:FACTORY."""
+    return model.suffix == ".pt2" or ".py:" in model.name
+
+
+def file_of(model: Path) -> Path:
+    """The file or folder the model is in."""
+    name, factory, _ = model.name.partition(".py:")
+    return model.with_name(f"{name}.py") if factory else model
 
 
 def _windows(clips: Sequence[Clip], training: Training, title: str) -> list[Any]:
@@ -107,9 +139,14 @@ def _shrink(model: Path, training: Training, settings: Settings, work: Path) -> 
         outputs=training.outputs,
         scheme=settings.scheme,
         per_channel=settings.per_channel,
+        weights="" if settings.weights is None else str(settings.weights),
     )
     job.write(work)
-    workers.run("convert.tensorflow_worker", work)
+    if is_torch(model):
+        workers.run("convert.torch_worker", work, python=settings.torch_python)
+        workers.run("convert.tensorflow_worker", work, "inspect")
+    else:
+        workers.run("convert.tensorflow_worker", work)
 
 
 def _manifest(training: Training, seen: Sequence[Clip], settings: Settings, work: Path) -> Manifest:

@@ -6,15 +6,18 @@ prints shape, type, scale and zero point of a bare flatbuffer's input and output
     python -m convert.device_worker run MODEL.tflite FOLDER
 puts FOLDER/evaluation.npy, normalised windows, through a finished model file, stores the dequantised
 outputs in FOLDER/converted.npy and the self-test that FOLDER/golden.npy, a window as computed, gives in
-FOLDER/self_test.json.
+FOLDER/self_test.json; FOLDER/device.json says which runtime it was and what its tensors take.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -28,7 +31,8 @@ _TOO_NEW = re.compile(r"Didn't find op for builtin opcode '(\w+)' version '(\d+)
 
 def judge(model: Path, folder: Path) -> None:
     """Run the model; see the module's text. Raises ModelError."""
-    classifier = Classifier(model_file.read(model))
+    read = model_file.read(model)
+    classifier, flatbuffer = Classifier(read), read.flatbuffer
     manifest = classifier.manifest
     windows = np.load(folder / "evaluation.npy")
     try:
@@ -36,8 +40,41 @@ def judge(model: Path, folder: Path) -> None:
     except RuntimeError as error:  # some kernels look at their types only when they run
         raise ModelError(f"the runtime refuses the model: {error}") from error
     np.save(folder / "converted.npy", dequantise(np.array(outputs), manifest.output))
+    facts = {"runtime": runtime_name(), "arena_bytes": arena_bytes(flatbuffer)}
+    (folder / "device.json").write_text(json.dumps(facts))
     golden = self_test.make(classifier, np.load(folder / "golden.npy"))
     (folder / "self_test.json").write_text(json.dumps(encode(golden)))
+
+
+def arena_bytes(flatbuffer: bytes) -> int:
+    """What the runtime's own kernels, those without XNNPACK, take for the tensors of one window.
+
+    The tensors lie where the runtime's planner has put them, many over one another; constants lie in the
+    flatbuffer.
+    """
+    runtime = importlib.import_module(runtime_name().split()[0] + ".interpreter")
+    plain = runtime.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    interpreter = runtime.Interpreter(
+        model_content=flatbuffer, num_threads=1, experimental_op_resolver_type=plain
+    )
+    interpreter.allocate_tensors()
+    first = np.frombuffer(flatbuffer, np.uint8).__array_interface__["data"][0]
+    taken, reached = 0, 0
+    for start, size in sorted(_places(interpreter)):
+        if not first <= start < first + len(flatbuffer):
+            taken += max(0, start + size - max(start, reached))
+            reached = max(reached, start + size)
+    return taken
+
+
+def _places(interpreter: Any) -> Iterator[tuple[int, int]]:
+    """Address and size in bytes of each tensor that has memory."""
+    for details in interpreter.get_tensor_details():
+        try:
+            values = interpreter.tensor(details["index"])()
+        except ValueError:  # it has none, such as one that a fused operator left over
+            continue
+        yield values.__array_interface__["data"][0], values.nbytes
 
 
 def in_words(error: ModelError) -> str:

@@ -3,31 +3,59 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import errno
 import json
+import os
 import sys
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from convert import front_end_file
 from convert.calibration import LEAST_CLIPS, choose_clips, find_clips
-from convert.conversion import Settings, convert
+from convert.conversion import Settings, convert, file_of
+from convert.report_page import page
 from edge.errors import BedsideError, ConversionError
 from edge.fields import decode, encode
 from edge.manifest import SCHEMES, Training
+from edge.signature import sign
 from train import metadata
 from train.corpus import parse_label_map
 
 
-def _publish(data: bytes, out: Path) -> None:
-    """Write beside `out`, then rename: a reader sees the old file or the new one, never half of one."""
-    partial = out.with_name(out.name + ".partial")
+def _publish(files: Mapping[Path, bytes]) -> None:
+    """Write beside each file, then rename: all are whole or none is there.
+
+    Raises ConversionError where one cannot be written.
+    """
+    partials = {path: path.with_name(path.name + ".partial") for path in files}
+    made = [folder for path in files for folder in (path.parent, *path.parent.parents) if not folder.exists()]
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(data)
-        partial.replace(out)
+        for path, partial in partials.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if path.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+            partial.write_bytes(files[path])
+        for path, partial in partials.items():
+            partial.replace(path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise ConversionError(f"cannot write {out}: {error.strerror}; choose another --out") from error
+        for partial in partials.values():
+            with contextlib.suppress(OSError):
+                partial.unlink(missing_ok=True)
+        for folder in sorted(set(made), key=lambda one: -len(one.parts)):
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+        raise ConversionError(f"cannot write {path}: {error.strerror}; choose another place") from error
+
+
+def _private_key(file: Path | None) -> bytes | None:
+    try:
+        return None if file is None else file.read_bytes()
+    except OSError as error:
+        raise ConversionError(
+            f"cannot read the key {file}: {error.strerror}; make one with"
+            " `openssl genpkey -algorithm ed25519`"
+        ) from error
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -35,7 +63,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "model",
         type=Path,
-        help="a .keras or .h5 file, or the folder of a SavedModel; model.json lies beside it",
+        help="a .keras, .h5 or .pt2 file, the folder of a SavedModel, or FILE.py:FACTORY; model.json lies"
+        " beside it",
     )
     parser.add_argument(
         "--calibration",
@@ -79,9 +108,24 @@ def _parser() -> argparse.ArgumentParser:
         metavar="POINTS",
         help="refuse a model that loses more points of UAR (default 1)",
     )
+    parser.add_argument("--weights", type=Path, help="of a PyTorch module given as FILE.py:FACTORY")
+    parser.add_argument(
+        "--torch-python",
+        default=sys.executable,
+        metavar="PYTHON",
+        help="the Python of an environment with bedside-ser[torch] (default: this one)",
+    )
+    parser.add_argument("--sign", type=Path, metavar="KEY", help="Ed25519 private key (PEM) to sign with")
     parser.add_argument("--metadata", type=Path, help="model.json (default: beside the model)")
+    parser.add_argument(
+        "--front-end",
+        type=Path,
+        metavar="TOML",
+        help="front end, labels and normalisation of a network that bedside-train did not make",
+    )
     parser.add_argument("--out", type=Path, help="the .tflite to write (default: beside the model)")
-    parser.add_argument("--json", type=Path, help="also write the comparison there")
+    parser.add_argument("--json", type=Path, help="also write all of it there, for programs")
+    parser.add_argument("--report", type=Path, metavar="HTML", help="also write a page with pictures there")
     parser.add_argument("--name", help="name of the model (default: from model.json)")
     parser.add_argument("--version", help="version of the model, like 1.0.0 (default: from model.json)")
     return parser
@@ -89,9 +133,15 @@ def _parser() -> argparse.ArgumentParser:
 
 def _training(options: argparse.Namespace) -> Training:
     """What is known of the network but its weights. Raises ConversionError, CorpusError or FieldError."""
-    if not options.model.exists():
+    if not file_of(options.model).exists():
         raise ConversionError(f"{options.model} is no file; give the .keras file bedside-train wrote")
-    training = metadata.read(options.metadata or options.model.with_name(metadata.FILE))
+    if options.weights is not None and not options.weights.is_file():
+        raise ConversionError(f"the weights {options.weights} are no file; give what torch.save wrote")
+    left = options.metadata or options.model.with_name(metadata.FILE)
+    if options.front_end:
+        training = front_end_file.read(options.front_end, metadata.read(left) if left.exists() else None)
+    else:
+        training = metadata.read(left)
     if options.name or options.version:
         renamed = {"name": options.name or training.name, "version": options.version or training.version}
         training = decode(Training, encode(training) | renamed)
@@ -107,8 +157,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         per_channel=not options.per_tensor,
         least_clips=options.least_clips,
         max_drop=options.max_drop,
+        weights=options.weights,
+        torch_python=options.torch_python,
     )
     try:
+        key = _private_key(options.sign)
         training = _training(options)
         clips = find_clips(options.calibration, options.map)
         if options.evaluation is None and any(source.is_dir() for source in options.calibration):
@@ -117,16 +170,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
             )
         judged = find_clips(options.evaluation, options.map) if options.evaluation else clips
         made = convert(options.model, training, choose_clips(clips, options.clips), judged, settings)
-        for name, value in made.comparison.rows():
-            print(f"{name:<16}{value}")
+        for name, value in made.judgement.rows():
+            print(f"{name:<20}{value}")
         made.refuse_drop(settings.max_drop)
-        _publish(made.data, out)
+        files = {out: made.data if key is None else sign(made.data, key)}
+        if options.json:
+            files[options.json] = (json.dumps(made.judgement.plain(), indent=1) + "\n").encode()
+        if options.report:
+            files[options.report] = page(made.judgement).encode()
+        _publish(files)
     except (BedsideError, ValueError) as error:
         print(f"bedside-quantize: {error}", file=sys.stderr)
         return error.exit_status if isinstance(error, BedsideError) else ConversionError.exit_status
-    if options.json:
-        options.json.write_text(json.dumps(asdict(made.comparison), indent=1) + "\n")
-    print(f"{'written':<16}{out}")
+    print(f"{'written':<20}{out}")
     return 0
 
 

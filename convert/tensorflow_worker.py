@@ -4,11 +4,12 @@ TensorFlow and tflite-runtime crash when one process loads both, and the convert
 some networks: either way only this process ends. Refusals leave with exit status 65 and one sentence
 on standard error.
 
-    python -m convert.tensorflow_worker FOLDER
+    python -m convert.tensorflow_worker FOLDER [inspect]
 
 reads FOLDER/job.json, FOLDER/calibration.npy and FOLDER/evaluation.npy (normalised windows) and writes
 FOLDER/model.tflite, FOLDER/float.npy (the float network's logits for the evaluation windows),
-FOLDER/anatomy.json and FOLDER/versions.txt.
+FOLDER/anatomy.json, FOLDER/layers.json and FOLDER/versions.txt. With `inspect` FOLDER/model.tflite is
+there already, made by another; it is looked through, and anatomy.json and an empty layers.json are written.
 """
 
 from __future__ import annotations
@@ -25,13 +26,15 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.lite.python.convert_phase import ConverterError
 
-from convert import flatbuffer
+from convert import flatbuffer, layers
+from convert.anatomy import Layer
 from convert.networks import load, predict
 from convert.workers import Job
 from edge.errors import ConversionError
 from edge.fields import encode
 
 Windows = np.ndarray[Any, Any]
+_JUDGED = 32  # windows that tell the layers' errors
 _UNSUPPORTED = (
     # The converter names operators as error_code: ERROR_NEEDS_FLEX_OPS ... Flex ops: FlexErf, or in a list.
     re.compile(r"(?:Flex|Custom) ops: ([\w, ]+)"),
@@ -77,11 +80,30 @@ def shrink(job: Job, folder: Path) -> None:
     """Do the job; see the module's text for what is read and written. Raises ConversionError."""
     network = load(Path(job.model), (job.frames, job.coefficients), job.outputs)
     np.save(folder / "float.npy", predict(network, np.load(folder / "evaluation.npy")))
-    made = convert(network, job, np.load(folder / "calibration.npy"))
+    shown = np.load(folder / "calibration.npy")
+    made = convert(network, job, shown)
     (folder / "model.tflite").write_bytes(made)
     anatomy = flatbuffer.anatomy(flatbuffer.parse(made))
     (folder / "anatomy.json").write_text(json.dumps(encode(anatomy)))
+    (folder / "layers.json").write_text(json.dumps(encode(_errors(network, job, shown))))
     (folder / "versions.txt").write_text(f"tensorflow {tf.__version__}\nkeras {keras.__version__}\n")
+
+
+def inspect(job: Job, folder: Path) -> None:
+    """Look through a flatbuffer that another process made. Raises ConversionError."""
+    model = flatbuffer.parse((folder / "model.tflite").read_bytes())
+    flatbuffer.refuse_unfit(model, job.scheme)
+    (folder / "anatomy.json").write_text(json.dumps(encode(flatbuffer.anatomy(model))))
+    (folder / "layers.json").write_text("[]")
+
+
+def _errors(network: Any, job: Job, shown: Windows) -> list[Layer]:
+    """The layers' errors, of int8 alone: the debugger knows no other scheme with quantised outputs."""
+    if job.scheme != "int8" or not job.blame:
+        return []
+    names = [layer.name for layer in network._flatten_layers()]  # noqa: SLF001
+    some = shown[:: max(1, len(shown) // _JUDGED)]
+    return layers.errors(converter_of(network, job, shown), some, names)
 
 
 def _one_by_one(windows: Windows) -> Iterator[list[Windows]]:
@@ -109,7 +131,8 @@ def main(arguments: list[str]) -> int:
     """Run the worker; see the module's text."""
     folder = Path(arguments[0])
     try:
-        shrink(Job.read(folder), folder)
+        do = inspect if arguments[1:] == ["inspect"] else shrink
+        do(Job.read(folder), folder)
     except ConversionError as error:
         print(error, file=sys.stderr)
         return error.exit_status

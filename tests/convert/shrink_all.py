@@ -35,7 +35,9 @@ def main(folder):
         work.mkdir()
         for name in ("calibration.npy", "evaluation.npy"):
             shutil.copy(folder / "windows.npy", work / name)
-        job = Job(str(folder / network), *make_networks.SHAPE, outputs, scheme)
+        job = Job(
+            str(folder / network), *make_networks.SHAPE, outputs, scheme, blame=network == "residual.keras"
+        )
         try:
             shrink(job, work)
         except ConversionError as error:

@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import json
 import shutil
+import subprocess
 import zipfile
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from edge import model_file, self_test
+from edge import model_file, self_test, signature
 from edge.analyse import analyse
 from edge.classifier import Classifier, normalise
 from edge.config import Gate
@@ -55,17 +56,24 @@ def test_the_file_names_what_set_its_scales_and_tests_itself(device_model, small
 def test_the_script_prints_float_beside_int8_and_the_same_inputs_give_the_same_bytes(
     quantize, fitted, small_manifest, device_model, tmp_path
 ):
-    out = tmp_path / "again.tflite"
+    out, key = tmp_path / "again.tflite", tmp_path / "key.pem"
+    subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", key], check=True)
     done = quantize(
         *(fitted / "model.keras", "--calibration", small_manifest),
-        *("--out", out, "--json", tmp_path / "c.json"),
+        *("--out", out, "--json", tmp_path / "c.json", "--report", tmp_path / "c.html", "--sign", key),
         script=True,
     )
     assert done.returncode == 0, done.stderr
-    assert out.read_bytes() == device_model.read_bytes()
+    assert out.read_bytes() == signature.sign(device_model.read_bytes(), key.read_bytes())
+    assert "data:image/png;base64," in (tmp_path / "c.html").read_text()
     comparison = json.loads((tmp_path / "c.json").read_text())
     assert comparison["recordings"] == 4
-    assert comparison["int8_bytes"] == out.stat().st_size <= 500 * 1024
+    assert comparison["int8_bytes"] == device_model.stat().st_size <= 500 * 1024
+    convolutions = [layer for layer in comparison["layers"] if layer["operator"] == "CONV_2D"]
+    assert convolutions[0]["name"] == "undo_dct"
+    assert all(0 < layer["error"] < 0.5 for layer in convolutions)
+    assert comparison["arena_bytes"] > 150 * 40 * 2  # a window and what its first layer makes of it
+    assert list(comparison["milliseconds"]) == ["Pi Zero 2 W", "Pi 3B+", "Pi 4", "Pi 5"]
     assert f"{comparison['float_uar']:.4f}" in done.stdout
     assert f"{comparison['int8_uar']:.4f}" in done.stdout
     assert comparison["largest_change"] < 0.1

@@ -102,12 +102,36 @@ def test_a_drop_beyond_what_is_allowed_and_the_way_out_it_names(quantize, networ
     done = quantize(*arguments, "--json", tmp_path / "out/m.json", max_drop=1)
     assert done.returncode == 65, done.stderr
     said = done.stderr.strip().splitlines()[-1]
-    assert "the converted model loses 75.00 points of UAR on 4 recordings, more than --max-drop 1;" in said
+    assert (
+        "loses 75.00 points of UAR (most in the layer together) on 4 recordings, more than --max-drop 1;"
+        in said
+    )
     assert "--scheme 16x8" in said
     assert not out.parent.exists()
     done = quantize(*arguments, "--scheme", "16x8", max_drop=1)
     assert done.returncode == 0, done.stderr
     assert out.exists()
+
+
+def test_pytorch_without_what_it_needs_says_what_to_install(refused, networks, small_manifest, tmp_path):
+    (tmp_path / "model.json").write_text((networks / "model.json").read_text())
+    (tmp_path / "net.pt2").write_bytes(b"")
+    status, said = refused("--calibration", small_manifest, "--least-clips", 4, network=tmp_path / "net.pt2")
+    assert status == 65
+    assert said.startswith("litert_torch is not installed for ")
+    assert "torch/bin/pip install 'bedside-ser[torch]', and give --torch-python torch/bin/python" in said
+    arguments = ("--calibration", small_manifest, "--least-clips", 4, "--torch-python", tmp_path / "none")
+    status, said = refused(*arguments, network=tmp_path / "net.pt2")
+    assert (status, said.startswith(f"cannot run {tmp_path / 'none'}: No such file")) == (65, True)
+
+
+def test_files_that_cannot_be_written_leave_none_behind(tmp_path):
+    (tmp_path / "there").mkdir()
+    with pytest.raises(ConversionError, match=r"cannot write .*there: Is a directory; choose another place"):
+        command._publish({tmp_path / "new/folder/m.tflite": b"a", tmp_path / "there": b"b"})
+    assert list(tmp_path.rglob("*")) == [tmp_path / "there"]
+    command._publish({tmp_path / "new/m.tflite": b"a", tmp_path / "m.json": b"b"})
+    assert sorted(tmp_path.rglob("*.*")) == [tmp_path / "m.json", tmp_path / "new/m.tflite"]
 
 
 def worker(folder, monkeypatch, body):
