@@ -57,17 +57,22 @@ def refuse_unfit(model: Any, scheme: str) -> None:
                 " before it runs; give the network an input of a fixed length"
             )
     if scheme in ("int8", "16x8"):
-        _refuse_floating(model, graph, scheme)
+        _refuse_floating(model, scheme)
 
 
-def _refuse_floating(model: Any, graph: Any, scheme: str) -> None:
-    operators = set()
+def floating(model: Any) -> set[str]:
+    """The operators of the parsed `model` that take or give floating point."""
+    graph, operators = model.subgraphs[0], set()
     for operator in graph.operators:
         tensors = [graph.tensors[i] for i in (*operator.inputs, *operator.outputs) if i >= 0]
         if any(tensor.type in _FLOATING for tensor in tensors):
             operators.add(_name(model.operatorCodes[operator.opcodeIndex]).split(" ")[0])
-    if operators:
-        named = operators - {"QUANTIZE", "DEQUANTIZE"} or operators  # they only stand at its borders
+    return operators - {"QUANTIZE", "DEQUANTIZE"} or operators  # they only stand at its borders
+
+
+def _refuse_floating(model: Any, scheme: str) -> None:
+    named = floating(model)
+    if named:
         raise ConversionError(
             f"{', '.join(sorted(named))} would run in floating point inside the {scheme} model; replace"
             " that layer, or use --scheme float16 where the device is fast enough"

@@ -70,7 +70,7 @@ def test_the_script_prints_float_beside_int8_and_the_same_inputs_give_the_same_b
     assert comparison["recordings"] == 4
     assert comparison["int8_bytes"] == device_model.stat().st_size <= 500 * 1024
     convolutions = [layer for layer in comparison["layers"] if layer["operator"] == "CONV_2D"]
-    assert convolutions[0]["name"] == "undo_dct"
+    assert convolutions[0]["name"] == "member_1_undo_dct"
     assert all(0 < layer["error"] < 0.5 for layer in convolutions)
     assert comparison["arena_bytes"] > 150 * 40 * 2  # a window and what its first layer makes of it
     assert list(comparison["milliseconds"]) == ["Pi Zero 2 W", "Pi 3B+", "Pi 4", "Pi 5"]
