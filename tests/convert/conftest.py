@@ -34,29 +34,31 @@ def quantize():
 
 
 @pytest.fixture(scope="session")
-def networks(fitted, small_manifest, tmp_path_factory):
+def networks(fitted, small_manifest, made_once):
     """A folder of small networks, each shrunk, beside the metadata of a real one."""
-    folder = tmp_path_factory.mktemp("networks")
-    described = json.loads((fitted / "model.json").read_text())
-    policy = described["distress"]["policy"]
-    weighted = {"weights": {"sad": 1, "angry": 1}, "policy": policy, "chosen_for": "tests"}
-    (folder / "model.json").write_text(json.dumps(described | {"distress": weighted}))
-    training = metadata.read(folder / "model.json")
-    clips = read_manifest(small_manifest)
-    heard = [raw_windows(clip, training) for clip in clips]
-    owners = np.repeat(np.arange(len(clips)), [len(windows) for windows in heard])
-    windows = np.concatenate([*heard, extremes(training)])
-    np.save(folder / "windows.npy", normalise(windows, training.normalisation))
-    np.save(folder / "owners.npy", owners)
-    silent = [0] * 3  # the extremes are of no class; whatever the network makes of them
-    truths = targets_of(clips, labels_of(clips))[owners]
-    np.save(folder / "truths.npy", np.concatenate([truths, silent]).astype(int))
-    (folder / "zoo.json").write_text(
-        json.dumps([[one.network, one.scheme, one.outputs] for one in (*ZOO, FAILS_WHEN_RUN)])
-    )
-    command = [sys.executable, Path(__file__).with_name("shrink_all.py"), folder]
-    done = subprocess.run(
-        list(map(str, command)), capture_output=True, text=True, timeout=280, check=False, cwd=ROOT
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    return folder
+
+    def fill(folder):
+        described = json.loads((fitted / "model.json").read_text())
+        policy = described["distress"]["policy"]
+        weighted = {"weights": {"sad": 1, "angry": 1}, "policy": policy, "chosen_for": "tests"}
+        (folder / "model.json").write_text(json.dumps(described | {"distress": weighted}))
+        training = metadata.read(folder / "model.json")
+        clips = read_manifest(small_manifest)
+        heard = [raw_windows(clip, training) for clip in clips]
+        owners = np.repeat(np.arange(len(clips)), [len(windows) for windows in heard])
+        windows = np.concatenate([*heard, extremes(training)])
+        np.save(folder / "windows.npy", normalise(windows, training.normalisation))
+        np.save(folder / "owners.npy", owners)
+        silent = [0] * 3  # the extremes are of no class; whatever the network makes of them
+        truths = targets_of(clips, labels_of(clips))[owners]
+        np.save(folder / "truths.npy", np.concatenate([truths, silent]).astype(int))
+        (folder / "zoo.json").write_text(
+            json.dumps([[one.network, one.scheme, one.outputs] for one in (*ZOO, FAILS_WHEN_RUN)])
+        )
+        command = [sys.executable, Path(__file__).with_name("shrink_all.py"), folder]
+        done = subprocess.run(
+            list(map(str, command)), capture_output=True, text=True, timeout=280, check=False, cwd=ROOT
+        )
+        assert done.returncode == 0, done.stderr[-2000:]
+
+    return made_once("networks", fill)
