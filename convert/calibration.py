@@ -14,6 +14,7 @@ from edge.config import Gate
 from edge.errors import AudioFileError, ConversionError, CorpusError
 from edge.features import FloatArray, mfcc
 from edge.manifest import Calibration, Training
+from edge.sound_files import to_int16
 from edge.speech_gate import SAMPLE_RATE, SpeechGate
 from edge.windows import recording_windows, silence_frame
 from train.beds import after
@@ -69,7 +70,7 @@ def refuse_unfit(clips: Sequence[Clip], least: int) -> None:
         samples = read_audio(clip.path, SAMPLE_RATE)
         loudest = max(loudest, float(np.abs(samples).max()))
         gate = SpeechGate(Gate())
-        gate.feed(np.clip(samples * 32768, -32768, 32767).astype(np.int16))
+        gate.feed(to_int16(samples))
         spoken += gate.stretch(0, samples.size).is_speech
     if loudest < _SILENT:
         raise ConversionError(

@@ -25,8 +25,6 @@ from edge.fields import decode
 from edge.manifest import SCHEMA_VERSION, Manifest, SelfTest, Tensor, Training
 from train.corpus import Clip, distress_truths, targets_of
 
-_SEEN_FOR_SCALES = ("int8", "16x8")
-
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -152,7 +150,7 @@ def _shrink(model: Path, training: Training, settings: Settings, work: Path) -> 
 def _manifest(training: Training, seen: Sequence[Clip], settings: Settings, work: Path) -> Manifest:
     tensors = json.loads(workers.run("convert.device_worker", "tensors", work / "model.tflite"))
     pairs = (line.split() for line in (work / "versions.txt").read_text().splitlines())
-    needed = settings.scheme in _SEEN_FOR_SCALES
+    needed = settings.scheme in workers.WHOLE
     return Manifest(
         schema_version=SCHEMA_VERSION,
         sha256=hashlib.sha256((work / "model.tflite").read_bytes()).hexdigest(),

@@ -9,6 +9,7 @@ from typing import Any
 from tensorflow.lite.python import schema_py_generated as schema
 
 from convert.anatomy import Anatomy
+from convert.workers import WHOLE
 from edge.errors import ConversionError
 
 _FLOATING = {schema.TensorType.FLOAT32, schema.TensorType.FLOAT16, schema.TensorType.FLOAT64}
@@ -56,7 +57,7 @@ def refuse_unfit(model: Any, scheme: str) -> None:
                 f"the shape of {_text(tensor.name)} is {tuple(map(int, tensor.shapeSignature))}, not known"
                 " before it runs; give the network an input of a fixed length"
             )
-    if scheme in ("int8", "16x8"):
+    if scheme in WHOLE:
         _refuse_floating(model, scheme)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from convert.workers import reason
 from edge.errors import ConversionError
 
 _WHY = {
@@ -26,11 +28,7 @@ def load(path: Path, input_shape: tuple[int, int], outputs: int) -> Any:
     Raises ConversionError where it is damaged, does not fit or has what no device runs.
     """
     network = _saved_model(path, input_shape) if path.is_dir() else _keras_file(path)
-    if len(network.inputs) != 1 or len(network.outputs) != 1:
-        raise ConversionError(
-            f"{path} has {len(network.inputs)} inputs and {len(network.outputs)} outputs;"
-            " the device gives one window and takes one vector of scores"
-        )
+    _refuse_several(path, network.inputs, network.outputs)
     shapes = {
         "input": (tuple(network.inputs[0].shape[1:]), input_shape),
         "output": (tuple(network.outputs[0].shape[1:]), (outputs,)),
@@ -51,6 +49,14 @@ def load(path: Path, input_shape: tuple[int, int], outputs: int) -> Any:
     return network
 
 
+def _refuse_several(path: Path, inputs: Sized, outputs: Sized) -> None:
+    if len(inputs) != 1 or len(outputs) != 1:
+        raise ConversionError(
+            f"{path} has {len(inputs)} inputs and {len(outputs)} outputs;"
+            " the device gives one window and takes one vector of scores"
+        )
+
+
 def predict(network: Any, windows: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """The float network's outputs, shape (windows, outputs)."""
     one_by_one = network.inputs[0].shape[0] == 1
@@ -65,8 +71,7 @@ def _keras_file(path: Path) -> Any:
         network = keras.saving.load_model(path, compile=False)
     except Exception as error:
         # Damaged archives raise whatever zipfile, h5py and json happen to trip over.
-        reason = next(iter(str(error).splitlines()), type(error).__name__).rstrip(".")
-        raise ConversionError(f"{path} is no Keras model: {reason}; {_REMEDY}") from error
+        raise ConversionError(f"{path} is no Keras model: {reason(error)}; {_REMEDY}") from error
     recurrent = [layer.name for layer in network._flatten_layers() if _is_recurrent(layer)]  # noqa: SLF001
     if recurrent:
         raise ConversionError(
@@ -90,8 +95,7 @@ def _saved_model(path: Path, input_shape: tuple[int, int]) -> Any:
             f"{path} has no signature serving_default but {names}; export it again with model.export()"
         ) from error
     except Exception as error:
-        reason = next(iter(str(error).splitlines()), type(error).__name__).rstrip(".")
-        raise ConversionError(f"{path} is no TensorFlow SavedModel: {reason}; {_REMEDY}") from error
+        raise ConversionError(f"{path} is no TensorFlow SavedModel: {reason(error)}; {_REMEDY}") from error
     definition = signature.graph.as_graph_def()
     nodes = [*definition.node, *(node for one in definition.library.function for node in one.node_def)]
     if any(node.op in _LOOPS for node in nodes):
@@ -99,11 +103,7 @@ def _saved_model(path: Path, input_shape: tuple[int, int]) -> Any:
             f"{path} has a loop, as recurrent layers make, which has no int8 form the device runs; {_INSTEAD}"
         )
     inputs, outputs = signature.structured_input_signature[1], signature.structured_outputs
-    if len(inputs) != 1 or len(outputs) != 1:
-        raise ConversionError(
-            f"{path} has {len(inputs)} inputs and {len(outputs)} outputs;"
-            " the device gives one window and takes one vector of scores"
-        )
+    _refuse_several(path, inputs, outputs)
     (wanted,) = inputs.values()
     if wanted.shape.rank is None or not wanted.shape[1:].is_compatible_with(input_shape):
         raise ConversionError(

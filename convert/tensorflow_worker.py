@@ -26,7 +26,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.lite.python.convert_phase import ConverterError
 
-from convert import flatbuffer, layers
+from convert import flatbuffer, layers, workers
 from convert.anatomy import Layer
 from convert.networks import load, predict
 from convert.workers import Job
@@ -60,7 +60,7 @@ def converter_of(network: Any, job: Job, calibration: Windows) -> Any:
         converter.inference_input_type = converter.inference_output_type = tf.int16
     elif job.scheme == "float16":
         converter.target_spec.supported_types = [tf.float16]
-    if job.scheme in ("int8", "16x8"):
+    if job.scheme in workers.WHOLE:
         converter.representative_dataset = lambda: _one_by_one(calibration)
     if not job.per_channel:
         converter._experimental_disable_per_channel = True  # noqa: SLF001 - the only switch there is
@@ -68,8 +68,8 @@ def converter_of(network: Any, job: Job, calibration: Windows) -> Any:
     return converter
 
 
-def convert(network: Any, job: Job, calibration: Windows) -> bytes:
-    """The flatbuffer of `network` as the job asks for it, looked through for what no device runs."""
+def convert(network: Any, job: Job, calibration: Windows) -> tuple[bytes, Any]:
+    """The flatbuffer of `network` as the job asks, and the same parsed; refused where no device runs it."""
     for _ in range(_ATTEMPTS):
         try:
             made: bytes = converter_of(network, job, calibration).convert()
@@ -79,7 +79,7 @@ def convert(network: Any, job: Job, calibration: Windows) -> bytes:
         if flatbuffer.floating(model) != {"SPLIT"}:
             break
     flatbuffer.refuse_unfit(model, job.scheme)
-    return made
+    return made, model
 
 
 def shrink(job: Job, folder: Path) -> None:
@@ -87,11 +87,9 @@ def shrink(job: Job, folder: Path) -> None:
     network = load(Path(job.model), (job.frames, job.coefficients), job.outputs)
     np.save(folder / "float.npy", predict(network, np.load(folder / "evaluation.npy")))
     shown = np.load(folder / "calibration.npy")
-    made = convert(network, job, shown)
+    made, model = convert(network, job, shown)
     (folder / "model.tflite").write_bytes(made)
-    anatomy = flatbuffer.anatomy(flatbuffer.parse(made))
-    (folder / "anatomy.json").write_text(json.dumps(encode(anatomy)))
-    (folder / "layers.json").write_text(json.dumps(encode(_errors(network, job, shown))))
+    _tell(model, _errors(network, job, shown), folder)
     (folder / "versions.txt").write_text(f"tensorflow {tf.__version__}\nkeras {keras.__version__}\n")
 
 
@@ -99,8 +97,12 @@ def inspect(job: Job, folder: Path) -> None:
     """Look through a flatbuffer that another process made. Raises ConversionError."""
     model = flatbuffer.parse((folder / "model.tflite").read_bytes())
     flatbuffer.refuse_unfit(model, job.scheme)
+    _tell(model, [], folder)
+
+
+def _tell(model: Any, errors: list[Layer], folder: Path) -> None:
     (folder / "anatomy.json").write_text(json.dumps(encode(flatbuffer.anatomy(model))))
-    (folder / "layers.json").write_text("[]")
+    (folder / "layers.json").write_text(json.dumps(encode(errors)))
 
 
 def _errors(network: Any, job: Job, shown: Windows) -> list[Layer]:
@@ -136,13 +138,8 @@ def _in_words(said: str) -> str:
 def main(arguments: list[str]) -> int:
     """Run the worker; see the module's text."""
     folder = Path(arguments[0])
-    try:
-        do = inspect if arguments[1:] == ["inspect"] else shrink
-        do(Job.read(folder), folder)
-    except ConversionError as error:
-        print(error, file=sys.stderr)
-        return error.exit_status
-    return 0
+    do = inspect if arguments[1:] == ["inspect"] else shrink
+    return workers.end(lambda: do(Job.read(folder), folder))
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from convert import workers
 from convert.workers import Job
 from edge.errors import ConversionError
 
@@ -43,10 +44,9 @@ def load(job: Job) -> Any:
         raise
     except Exception as error:
         # Damaged files, and what an engineer's own code raises, can be anything.
-        reason = next(iter(str(error).splitlines()), type(error).__name__).rstrip(".")
         raise ConversionError(
-            f"{job.model} is no PyTorch model: {reason}; give a .pt2 file of torch.export.save, or"
-            " FILE.py:FACTORY and --weights"
+            f"{job.model} is no PyTorch model: {workers.reason(error)}; give a .pt2 file of torch.export.save"
+            " or FILE.py:FACTORY and --weights"
         ) from error
 
 
@@ -78,10 +78,9 @@ def refuse_unfit(module: Any, job: Job) -> None:
         with torch.no_grad():
             answer = module(torch.zeros(1, job.frames, job.coefficients))
     except Exception as error:
-        reason = next(iter(str(error).splitlines()), type(error).__name__).rstrip(".")
         raise ConversionError(
             f"{job.model} does not take windows of {(1, job.frames, job.coefficients)}, as model.json says:"
-            f" {reason}; correct the one that is wrong"
+            f" {workers.reason(error)}; correct the one that is wrong"
         ) from error
     if not isinstance(answer, torch.Tensor) or tuple(answer.shape) != (1, job.outputs):
         shape = tuple(answer.shape) if isinstance(answer, torch.Tensor) else type(answer).__name__
@@ -137,12 +136,7 @@ def _torch() -> Any:
 def main(arguments: list[str]) -> int:
     """Run the worker; see the module's text."""
     folder = Path(arguments[0])
-    try:
-        shrink(Job.read(folder), folder)
-    except ConversionError as error:
-        print(error, file=sys.stderr)
-        return error.exit_status
-    return 0
+    return workers.end(lambda: shrink(Job.read(folder), folder))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from edge.manifest import SCHEMES
 
 JOB = "job.json"
 _ON_PURPOSE = ConversionError.exit_status
+WHOLE = tuple(scheme for scheme, dtype in SCHEMES.items() if dtype != "float32")
+"""The schemes that compute in whole numbers, whose scales recordings set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,21 @@ class Job:
     def read(cls, folder: Path) -> Job:
         """What `write` left there."""
         return decode(cls, json.loads((folder / JOB).read_text(encoding="utf-8")))
+
+
+def end(work: Callable[[], None]) -> int:
+    """Do a worker's work; the exit status that `run` understands, a refusal's sentence on standard error."""
+    try:
+        work()
+    except ConversionError as error:
+        print(error, file=sys.stderr)
+        return error.exit_status
+    return 0
+
+
+def reason(error: Exception) -> str:
+    """What a library says of a file it cannot read, in one line: it may say anything, or nothing."""
+    return next(iter(str(error).splitlines()), type(error).__name__).rstrip(".")
 
 
 def run(module: str, *arguments: object, python: str = sys.executable) -> str:
