@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from edge.errors import ConversionError
-from edge.fields import FieldError, decode, encode
+from edge.fields import FieldError, decode, encode, leaves
 from edge.manifest import Training
 from train.operating_point import UNMEASURED
 from train.recipe import DISTRESS_EMOTIONS
@@ -91,21 +91,13 @@ def _filled_in(written: dict[str, Any]) -> dict[str, Any]:
 
 
 def _refuse_contradictions(file: Path, written: Mapping[str, Any], known: Mapping[str, Any]) -> None:
-    for name, value in _leaves(written):
+    for name, value in leaves(written).items():
         there = _at(known, name)
         if there is not None and not _same(value, there):
             raise ConversionError(
                 f"{name} is {_short(value)} in {file} and {_short(there)} in the metadata that training left"
                 " beside the model; correct the one that is wrong"
             )
-
-
-def _leaves(table: Mapping[str, Any], where: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in table.items():
-        if isinstance(value, Mapping):
-            yield from _leaves(value, f"{where}{key}.")
-        else:
-            yield where + key, value
 
 
 def _at(table: Mapping[str, Any], name: str) -> Any:

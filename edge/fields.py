@@ -79,6 +79,14 @@ def decode(cls: type[T], data: object, where: str = "") -> T:
         raise FieldError(f"{where + ': ' if where else ''}{error}") from error
 
 
+def leaves(table: Mapping[str, Any], where: str = "") -> dict[str, Any]:
+    """The values of a plain table and of those inside it, by their dotted names; a list is one value."""
+    found: dict[str, Any] = {}
+    for key, value in table.items():
+        found |= leaves(value, f"{where}{key}.") if isinstance(value, Mapping) else {where + key: value}
+    return found
+
+
 def encode(value: Any) -> Any:
     """Plain dicts, lists and scalars of a dataclass instance, ready for JSON; None fields are left out."""
     if isinstance(value, (str, float, int)):

@@ -7,7 +7,7 @@ never silences a bed.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edge import atomic_file, self_test, signature
@@ -33,6 +33,8 @@ class Choice:
 
     classifier: Classifier
     data: bytes
+    is_kept: bool
+    """Whether the kept copy is the same, byte for byte."""
     refused: BedsideError | None = None
     """Why it is not the one configured."""
 
@@ -48,7 +50,7 @@ def choose(config: Config) -> Choice:
         choice = kept(config)
         if choice is None:
             raise
-        return Choice(choice.classifier, choice.data, error)
+        return replace(choice, refused=error)
 
 
 def configured(config: Config, limit_s: float) -> Choice:
@@ -60,11 +62,12 @@ def configured(config: Config, limit_s: float) -> Choice:
     data = read_bytes(path)
     _verify(config, data, str(path))
     model = unpack(data, str(path))
-    if data != _kept_bytes(config):
+    is_kept = data == _kept_bytes(config)
+    if not is_kept:
         try_out(data, str(path), limit_s)
     classifier = Classifier(model)
     _check(classifier, config)
-    return Choice(classifier, data)
+    return Choice(classifier, data, is_kept)
 
 
 def kept(config: Config) -> Choice | None:
@@ -79,7 +82,7 @@ def kept(config: Config) -> Choice | None:
     except BedsideError as error:
         log.warning("nor can the kept model be used: %s", error)
         return None
-    return Choice(classifier, data)
+    return Choice(classifier, data, is_kept=True)
 
 
 def keep(choice: Choice, config: Config) -> None:
@@ -87,7 +90,7 @@ def keep(choice: Choice, config: Config) -> None:
 
     A disk that refuses is told in the journal: the model runs all the same.
     """
-    if choice.refused is not None or choice.data == _kept_bytes(config):
+    if choice.is_kept:
         return
     try:
         atomic_file.write(Path(config.storage.folder) / FILE_NAME, choice.data)

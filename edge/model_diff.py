@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from edge.fields import encode
+from edge.fields import encode, leaves
 from edge.model_file import ModelFile, unpack
 
 _ABSENT = "-"
@@ -65,17 +65,7 @@ def _flat(data: bytes, model: ModelFile) -> dict[str, Any]:
         "network sha256": manifest.pop("sha256"),
         "signature": None if model.signature is None else model.signature.hex(),
     }
-    return told | _leaves("", training) | _leaves("", manifest)
-
-
-def _leaves(where: str, value: Any) -> dict[str, Any]:
-    """The values below a table, by their dotted names; a list is one value."""
-    if not isinstance(value, Mapping):
-        return {where: value}
-    found: dict[str, Any] = {}
-    for key, item in value.items():
-        found |= _leaves(f"{where}.{key}" if where else key, item)
-    return found
+    return told | leaves(training) | leaves(manifest)
 
 
 def _difference(name: str, before: Any, after: Any) -> Difference:
