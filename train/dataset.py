@@ -6,15 +6,17 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from tqdm import tqdm
 
 from edge.features import FloatArray, FrontEnd, mfcc
 from edge.level import level_of
 from edge.manifest import Window
 from edge.windows import recording_windows
-from train import augment
+from train import augment, kept
 from train.corpus import Clip, listing, read_audio
 
 AT_REST = ("neutral", "calm")
@@ -37,9 +39,15 @@ def clip_features(
     A bed is a speaker's own: all recordings of the speaker are heard at the same ones.
     """
     file = cache / f"features-{_fingerprint(clips, front_end, variants)}.npz" if cache else None
-    if file and file.exists():
-        return _load(file, variants + 1)
-    features, rate = [], front_end.sample_rate
+    found = kept.made_once(file, lambda: _computed(clips, front_end, variants))
+    arrays = np.split(found["frames"], np.cumsum(found["lengths"])[:-1])
+    groups = [arrays[at : at + variants + 1] for at in range(0, len(arrays), variants + 1)]
+    return [ClipFeatures(group[0], tuple(group[1:])) for group in groups]
+
+
+def _computed(clips: Sequence[Clip], front_end: FrontEnd, variants: int) -> dict[str, npt.NDArray[Any]]:
+    """All frames of all clips, one clip's variants after it, and how many each has."""
+    arrays, rate = [], front_end.sample_rate
     beds = {
         speaker: [augment.draw_bed(rate, np.random.default_rng([number, bed])) for bed in range(variants)]
         for number, speaker in enumerate(sorted({clip.speaker for clip in clips}))
@@ -47,17 +55,9 @@ def clip_features(
     for number, clip in enumerate(tqdm(clips, desc="features", unit="clip")):
         samples = read_audio(clip.path, rate)
         rng = np.random.default_rng([number, variants])
-        copies = (augment.at_bed(samples, rate, bed, rng) for bed in beds[clip.speaker])
-        features.append(
-            ClipFeatures(mfcc(samples, front_end), tuple(mfcc(copy, front_end) for copy in copies))
-        )
-    if file:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        arrays = [array for clip in features for array in (clip.frames, *clip.variants)]
-        partial = file.with_suffix(".partial.npz")
-        np.savez(partial, lengths=[len(array) for array in arrays], frames=np.concatenate(arrays))
-        partial.replace(file)
-    return features
+        arrays.append(mfcc(samples, front_end))
+        arrays += [mfcc(augment.at_bed(samples, rate, bed, rng), front_end) for bed in beds[clip.speaker]]
+    return {"lengths": np.array([len(array) for array in arrays]), "frames": np.concatenate(arrays)}
 
 
 def cut_all(features: Sequence[ClipFeatures], window: Window, front_end: FrontEnd) -> list[FloatArray]:
@@ -83,10 +83,3 @@ def _fingerprint(clips: Sequence[Clip], front_end: FrontEnd, variants: int) -> s
     code = Path(augment.__file__).read_bytes()
     names = listing([clip.path for clip in clips])
     return hashlib.sha256(code + f"{front_end}{variants}{names}".encode()).hexdigest()[:16]
-
-
-def _load(file: Path, per_clip: int) -> list[ClipFeatures]:
-    with np.load(file) as stored:
-        arrays = np.split(stored["frames"], np.cumsum(stored["lengths"])[:-1])
-    groups = [arrays[at : at + per_clip] for at in range(0, len(arrays), per_clip)]
-    return [ClipFeatures(group[0], tuple(group[1:])) for group in groups]

@@ -175,18 +175,20 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
 
     def _draw_ward(self, index: int) -> FloatArray:
         """A window as its bed had it."""
-        mean, deviation = self._cold
-        window = (self._ward.windows[index].astype(np.float32) - mean) / deviation
-        normalised = np.maximum(window, np.float32(self._recipe.lowest))
-        return mask_time(normalised, np.zeros_like(mean), self._rng)
+        return self._shown(self._ward.windows[index].astype(np.float32), self._cold)
 
     def _draw(self, clip: int) -> FloatArray:
         """A window of the recording at one of its beds, as the bed has it after all it has heard, or cold."""
         variant = self._rng.integers(len(self._clips[clip]))
         window = crop(self._clips[clip][variant], WINDOW.frames, silence_frame(FRONT_END), self._rng)
-        mean, deviation = self._cold
+        statistics = self._cold
         if self._rng.random() >= self._recipe.cold:
-            mean, deviation = self._histories[clip, variant, self._rng.integers(self._recipe.orders)]
+            statistics = self._histories[clip, variant, self._rng.integers(self._recipe.orders)]
+        return self._shown(window, statistics)
+
+    def _shown(self, window: FloatArray, statistics: FloatArray) -> FloatArray:
+        """Normalised by mean and deviation, shape (2, coefficients), and masked."""
+        mean, deviation = statistics
         normalised = np.maximum((window - mean) / deviation, np.float32(self._recipe.lowest))
         return mask_time(normalised, np.zeros_like(mean), self._rng)
 

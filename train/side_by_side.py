@@ -22,6 +22,7 @@ from tqdm import tqdm
 
 from edge.errors import CorpusError
 from edge.features import FloatArray
+from train import kept
 from train.corpus import Clip, labels_of, listing, targets_of
 from train.folds import Split, fingerprint, random_split, speaker_folds
 
@@ -85,10 +86,12 @@ def opensmile_features(clips: Sequence[Clip], feature_set: str, cache: Path) -> 
 
     Raises CorpusError where openSMILE is not installed.
     """
-    file = cache / f"opensmile-{feature_set}-{listing([clip.path for clip in clips])[:16]}.npy"
-    if file.exists():
-        found: FloatArray = np.load(file)
-        return found
+    file = cache / f"opensmile-{feature_set}-{listing([clip.path for clip in clips])[:16]}.npz"
+    found = kept.made_once(file, lambda: {"features": _extracted(clips, feature_set)})
+    return found["features"]
+
+
+def _extracted(clips: Sequence[Clip], feature_set: str) -> FloatArray:
     try:
         import opensmile  # noqa: PLC0415 - its licence is for research: nothing else needs it
     except ModuleNotFoundError as error:
@@ -97,9 +100,7 @@ def opensmile_features(clips: Sequence[Clip], feature_set: str, cache: Path) -> 
     rows = [
         extractor.process_file(str(clip.path)).to_numpy()[0] for clip in tqdm(clips, feature_set, unit="clip")
     ]
-    result = np.nan_to_num(np.array(rows, np.float32))
-    file.parent.mkdir(parents=True, exist_ok=True)
-    np.save(file, result)
+    result: FloatArray = np.nan_to_num(np.array(rows, np.float32))
     return result
 
 

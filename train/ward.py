@@ -23,6 +23,7 @@ from edge.errors import CorpusError
 from edge.features import FloatArray
 from edge.pipeline import Pipeline, WindowResult
 from edge.speech_gate import SAMPLE_RATE
+from train import kept
 from train.rooms import draw_room
 from train.sounds import Loudness, Sound
 from train.ward_day import DAY_H, PERIODS, Day, Episode, Stretch
@@ -136,17 +137,15 @@ def _kept(windows: Sequence[WindowResult], labels: Sequence[str], told: Sequence
 
 def save(day: BedDay, file: Path) -> None:
     """Keeps a bed's day; it is whole or not there."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_suffix(".partial.npz")
     arrays = {name: getattr(day, name) for name in _ARRAYS}
-    np.savez_compressed(partial, stretches=json.dumps([asdict(one) for one in day.stretches]), **arrays)
-    partial.replace(file)
+    arrays["stretches"] = np.array(json.dumps([asdict(one) for one in day.stretches]))
+    kept.save(file, arrays, compress=True)
 
 
 def load(file: Path) -> BedDay:
     """What `save` kept."""
-    with np.load(file) as kept:
-        told = json.loads(str(kept["stretches"]))
+    with np.load(file) as found:
+        told = json.loads(str(found["stretches"]))
         stretches = tuple(
             Told(
                 one["period"],
@@ -156,7 +155,7 @@ def load(file: Path) -> BedDay:
             )
             for one in told
         )
-        return BedDay(**{name: kept[name] for name in _ARRAYS}, stretches=stretches)
+        return BedDay(**{name: found[name] for name in _ARRAYS}, stretches=stretches)
 
 
 _ARRAYS = ("start_s", "end_s", "level_db", "distress", "probabilities")

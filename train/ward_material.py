@@ -11,6 +11,7 @@ import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +23,7 @@ from edge.features import FloatArray
 from edge.manifest import SCHEMA_VERSION, Manifest, Tensor, Training
 from edge.pipeline import Pipeline, WindowResult
 from edge.speech_gate import SAMPLE_RATE
-from train import rooms, ward_day, ward_sound
+from train import kept, rooms, ward_day, ward_sound
 from train.corpus import listing
 from train.sounds import Sound
 from train.ward import Plan, stretches_of
@@ -75,16 +76,8 @@ def ward_windows(
     They are kept in the folder `cache` and found there again.
     """
     file = cache / f"ward-{_fingerprint(training, sounds, plan, beds)}.npz" if cache else None
-    if file and file.exists():
-        with np.load(file) as kept:
-            return WardWindows(kept["windows"], kept["distress"])
-    made = _windows_of_days(training, sounds, plan, beds)
-    if file:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        partial = file.with_suffix(".partial.npz")
-        np.savez(partial, windows=made.windows, distress=made.distress)
-        partial.replace(file)
-    return made
+    found = kept.made_once(file, lambda: _windows_of_days(training, sounds, plan, beds))
+    return WardWindows(**found)
 
 
 def _fingerprint(training: Training, sounds: Sequence[Sound], plan: Plan, beds: int) -> str:
@@ -94,7 +87,10 @@ def _fingerprint(training: Training, sounds: Sequence[Sound], plan: Plan, beds: 
     return hashlib.sha256(f"{code}{heard}{plan}{beds}{names}".encode()).hexdigest()[:16]
 
 
-def _windows_of_days(training: Training, sounds: Sequence[Sound], plan: Plan, beds: int) -> WardWindows:
+def _windows_of_days(
+    training: Training, sounds: Sequence[Sound], plan: Plan, beds: int
+) -> dict[str, npt.NDArray[Any]]:
+    """The fields of WardWindows."""
     people = [sound for sound in sounds if sound.role != "background"]
     windows: list[npt.NDArray[np.float16]] = []
     distress: list[bool] = []
@@ -114,7 +110,7 @@ def _windows_of_days(training: Training, sounds: Sequence[Sound], plan: Plan, be
             if result.judgement is not None and is_distress is not None:
                 windows.append(listener.asked[round(result.judgement.distress)])
                 distress.append(is_distress)
-    return WardWindows(np.stack(windows), np.array(distress))
+    return {"windows": np.stack(windows), "distress": np.array(distress)}
 
 
 def _is_distress(result: WindowResult, episodes: Sequence[Episode]) -> bool | None:
