@@ -8,7 +8,7 @@ CORPORA ?=
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
-CODE := convert edge hub train tests
+CODE := convert deploy edge hub train tests
 
 .PHONY: run test lint bench bench-hub bench-accuracy soak fuzz model schemas clean packages-run packages-test
 .DELETE_ON_ERROR:
@@ -22,7 +22,7 @@ test: $(VENV)/test.stamp lint
 lint: $(VENV)/test.stamp
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/ruff format --check $(CODE)
-	$(BIN)/mypy convert edge hub train
+	$(BIN)/mypy convert deploy edge hub train
 
 bench: $(VENV)/test.stamp
 	$(BIN)/python -m tests.bench
