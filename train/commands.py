@@ -24,7 +24,7 @@ from train import (
     ward_command,
 )
 from train.corpus import Clip, corpora_of, labels_of, read_manifests, write_manifest
-from train.folds import random_split, speaker_folds
+from train.folds import everyone, random_split, speaker_folds
 from train.printed import pictures, print_report
 from train.recipe import DISTRESS_EMOTIONS, FRONT_END, WINDOW, Recipe
 from train.scoring import report_on
@@ -87,7 +87,10 @@ def crossval(options: argparse.Namespace) -> None:
 
 
 def fit(options: argparse.Namespace) -> None:
-    """Train on every recording and leave model.keras and model.json for bedside-quantize."""
+    """Train on every recording and leave model.keras and model.json for bedside-quantize.
+
+    A network that is there already, of this recipe and these recordings, is kept and only described anew.
+    """
     from train.dataset import cut_all, speech_level_of  # noqa: PLC0415
 
     clips, recipe = read_manifests(options.manifest, options.map), _recipe(options)
@@ -99,19 +102,22 @@ def fit(options: argparse.Namespace) -> None:
     from train import fit as fitting  # noqa: PLC0415 - as in crossval
 
     features = _features(clips, others, recipe, options.cache)
-    material = fitting.prepare([*clips, *others], features, labels, recipe)
+    every = [*clips, *others]
+    material = fitting.prepare(every, features, labels, recipe)
     level = speech_level_of(clips, cut_all(features[: len(clips)], WINDOW, FRONT_END))
-    training = metadata.unmeasured(labels, material, corpora_of([*clips, *others]), level)
+    training = metadata.unmeasured(labels, material, corpora_of(every), level)
     training = replace(training, name=options.name, version=options.version)
     if results is not None:
         training = _measured(training, options.crossval, results)
     if measured is not None:
         training = _at_a_ward(training, measured)
-    material = fitting.with_ward(material, training, sounds, recipe, options.cache)
-    fitted = fitting.fit(material, recipe, "all recordings")
-    fitting.save(fitted, options.out)
+    wanted = fitting.identity(recipe, every, everyone(every))
+    if not fitting.is_kept(options.out, wanted):
+        material = fitting.with_ward(material, training, sounds, recipe, options.cache)
+        fitting.save(fitting.fit(material, recipe, "all recordings"), options.out)
+        fitting.keep(options.out, wanted)
     metadata.write(training, options.out)
-    write_manifest([*clips, *others], options.out / "train.csv")
+    write_manifest(every, options.out / "train.csv")
     model = options.out / "model.keras"
     print(
         f"written {model}; next: bedside-quantize {model} --calibration {options.out / 'train.csv'}"

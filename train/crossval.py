@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from train import fit, metadata, metrics, operating_point
 from train.beds import after
 from train.corpus import Clip, corpora_of, distress_truths, write_manifest
 from train.dataset import ClipFeatures, cut_all, speech_level_of
-from train.folds import Split, fingerprint
+from train.folds import Split
 from train.recipe import FRONT_END, WINDOW, Recipe
 from train.scoring import report_on
 from train.sounds import Sound
@@ -42,9 +41,8 @@ def run_fold(
     the recording each is from.
     """
     training, tested = split
-    stored, said = folder / "logits.npz", folder / "recipe.json"
-    wanted = json.dumps(asdict(recipe) | {"split": fingerprint(clips, split)}, sort_keys=True)
-    if said.exists() and said.read_text() == wanted:
+    stored, wanted = folder / "logits.npz", fit.identity(recipe, clips, split)
+    if fit.is_kept(folder, wanted):
         with np.load(stored) as kept:
             return kept["logits"], kept["owner"]
     learnt, chosen = [clips[i] for i in training], [features[i] for i in training]
@@ -66,7 +64,7 @@ def run_fold(
     labelled = [clips[i] for i in tested if clips[i].emotion in labels]
     write_manifest(labelled, folder / "test.csv")
     np.savez(stored, logits=logits, owner=owner)
-    said.write_text(wanted)  # last: its presence says the fold is whole
+    fit.keep(folder, wanted)
     return logits, owner
 
 

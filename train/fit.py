@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from train.augment import crop, mask_time
 from train.companions import shares
 from train.corpus import Clip
 from train.dataset import ClipFeatures
+from train.folds import Split, fingerprint
 from train.network import build, members_of
 from train.recipe import FRONT_END, WINDOW, Recipe
 from train.sounds import Sound
@@ -30,6 +31,7 @@ from train.ward_material import NO_WARD, WardWindows, ward_windows
 
 _STATISTICS_BATCHES = 24
 _HALF = 0.5
+_SAID = "recipe.json"
 
 Indices = npt.NDArray[np.intp]
 
@@ -281,3 +283,19 @@ def save(fitted: Fitted, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     fitted.network.save(folder / "model.keras")
     (folder / "history.json").write_text(json.dumps(fitted.history, indent=1) + "\n")
+
+
+def identity(recipe: Recipe, clips: Sequence[Clip], split: Split) -> str:
+    """What makes two trainings the same one: the recipe, and who is learnt from and who is not."""
+    return json.dumps(asdict(recipe) | {"split": fingerprint(clips, split)}, sort_keys=True)
+
+
+def is_kept(folder: Path, wanted: str) -> bool:
+    """Whether the training of this `identity` lies in `folder`, whole."""
+    said = folder / _SAID
+    return said.exists() and said.read_text() == wanted
+
+
+def keep(folder: Path, wanted: str) -> None:
+    """Says that `folder` is whole; to be called last."""
+    (folder / _SAID).write_text(wanted)

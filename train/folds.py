@@ -50,6 +50,11 @@ def speaker_folds(clips: Sequence[Clip], folds: int, seed: int) -> list[Split]:
     return splits
 
 
+def everyone(clips: Sequence[Clip]) -> Split:
+    """All trained on, none tested on."""
+    return np.arange(len(clips)), np.arange(0)
+
+
 def fingerprint(clips: Sequence[Clip], split: Split) -> str:
     """A digest of who is trained on and who is tested on, and as what: same text, same fold."""
     sides = [[(str(clips[i].path), clips[i].speaker, clips[i].emotion) for i in side] for side in split]

@@ -1,6 +1,7 @@
 """The verbs of bedside-train on a handful of real recordings, each in a process of its own."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -44,6 +45,25 @@ def test_fit_leaves_a_model_and_its_metadata(fitted):
     assert metadata["corpora"][0]["clips"] == len(EMOTIONS)
     assert len(metadata["normalisation"]["mean"]) == metadata["front_end"]["coefficients"]
     assert -10 < metadata["speech_level"] < 10
+
+
+def test_fit_describes_a_network_that_is_there_anew_without_training_it_again(
+    fitted, small_manifest, tmp_path
+):
+    shutil.copytree(fitted, tmp_path / "out")
+    model = tmp_path / "out/model.keras"
+    before = model.read_bytes()
+    arguments = ["fit", "--manifest", small_manifest, "--out", tmp_path / "out", "--epochs", "1"]
+    arguments += ["--cache", fitted / "cache", "--version", "2.0.0"]
+    done = bedside_train(*arguments)
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "out/model.json").read_text())["version"] == "2.0.0"
+    assert model.read_bytes() == before
+    assert "all recordings" not in done.stderr  # the bar of a training
+
+    done = bedside_train(*arguments, "--seed", "1")
+    assert done.returncode == 0, done.stderr
+    assert model.read_bytes() != before
 
 
 def test_evaluate_reports_on_a_device_model(small_manifest, device_model, tmp_path):
