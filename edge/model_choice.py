@@ -21,6 +21,7 @@ from edge.reporter import check_labels
 log = logging.getLogger(__name__)
 
 FILE_NAME = "last-good.tflite"
+_MOST = 120  # characters of edge.messages.State.model_refused
 START_LIMIT_S = 30.0
 """A slow box needs seconds for it, and systemd gives it a minute to start."""
 RELOAD_LIMIT_S = 15.0
@@ -103,9 +104,10 @@ def keep(choice: Choice, config: Config) -> None:
 
 
 def words(refused: BedsideError, config: Config) -> str:
-    """Why a model is refused, in at most 120 ASCII characters, for the hub."""
+    """Why a model is refused, for the hub: ASCII, whole words, as many as `state` takes."""
     text = str(refused).replace(config.model.path, Path(config.model.path).name)
-    return text.encode("ascii", "replace").decode("ascii")[:120]
+    text = text.encode("ascii", "replace").decode("ascii")
+    return text if len(text) <= _MOST else text[: _MOST - 4].rsplit(" ", 1)[0] + " ..."
 
 
 def _kept_bytes(config: Config) -> bytes | None:

@@ -84,6 +84,8 @@ def test_the_last_good_one_runs_in_place_of_a_bad_one(config, file, tmp_path, ki
     said = model_choice.words(choice.refused, config)
     assert len(said) <= 120
     assert str(tmp_path) not in said
+    whole_words = said.removesuffix(" ...") + " "
+    assert whole_words in f"{choice.refused} ".replace(f"{tmp_path}/", "")
 
 
 @pytest.mark.parametrize("kind", ["missing", "failing", "crashing"])
