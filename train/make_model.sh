@@ -18,7 +18,8 @@ done
 first=out/crossval/seed-$1
 [ -e "$first/robustness.json" ] || bedside-train robustness --crossval "$first" --out "$first/robustness.json" \
     --noise "$corpora/noise_speechcommands" --elsewhere "$corpora/emospeech_in/manifest.csv" --map none=
-[ -e out/ward/ward.json ] || bedside-train ward --crossval "$first" --corpora "$corpora" --out out/ward
+[ -e out/ward/ward.json ] || bedside-train ward --crossval "$first" --corpora "$corpora" --out out/ward \
+    --hours 6 --episodes 8
 bedside-train fit --manifest "$ravdess" --corpora "$corpora" --seed "$1" \
     --crossval "$first" --ward out/ward --out out/final
 bedside-quantize out/final/model.keras --calibration out/final/train.csv --evaluation "$ravdess" \
