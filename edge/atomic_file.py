@@ -10,11 +10,16 @@ from typing import Any
 from edge.fields import encode
 
 
-def write(path: Path, body: bytes) -> None:
-    """Put `body` in place of what the file holds; on disk on return. Raises OSError."""
+def write(path: Path, body: bytes, *, mode: int | None = None) -> None:
+    """Put `body` in place of what the file holds; on disk on return. Raises OSError.
+
+    `mode`: its permissions, before the first byte is in it; without, what the umask leaves.
+    """
     new = path.with_suffix(".new")
     try:
         with new.open("wb") as file:
+            if mode is not None:
+                os.fchmod(file.fileno(), mode)
             file.write(body)
             file.flush()
             os.fsync(file.fileno())

@@ -9,8 +9,8 @@ from pathlib import Path
 from edge.errors import ConfigError
 
 PREFIX = "credential:"
-_KEPT = "etc/credstore"
-"""Where systemd takes them from; root's."""
+_KEPT = ("run/credstore", "etc/credstore")
+"""Where systemd takes them from; root's. A box set up from its card has them in /run."""
 
 
 def resolve(text: str, folder: Path) -> str:
@@ -33,7 +33,18 @@ def borrow(units: Iterable[str], root: Path = Path("/")) -> None:
 
     They lie below /run while one of the units runs, else where systemd takes them from.
     """
-    places = (*(f"run/credentials/{unit}" for unit in units), _KEPT)
-    found = [str(root / place) for place in places if os.path.isdir(root / place)]  # noqa: PTH112 - never raises
+    places = (*(f"run/credentials/{unit}" for unit in units), *_KEPT)
+    found = [str(root / place) for place in places if _may_hold_any(root / place)]
     if found:
         os.environ.setdefault("CREDENTIALS_DIRECTORY", found[0])
+
+
+def _may_hold_any(folder: Path) -> bool:
+    """Debian makes empty ones; one that may not be looked into counts."""
+    try:
+        with os.scandir(folder) as entries:
+            return any(entries)
+    except PermissionError:
+        return True
+    except OSError:
+        return False

@@ -20,6 +20,7 @@ from edge.mute import Mute
 from edge.panel import Panel
 from edge.playback import Playback
 from edge.service import Requests, notify, notify_reloading, tell_state
+from edge.state_file import State, StateFile, own_folder
 from edge.storage import Storage
 from edge.watchdog import Progress, Watchdog
 
@@ -75,6 +76,7 @@ class Daemon:
             self._opened = opened.pop_all()
         self._chunks = source.chunks()
         self._watchdog = Watchdog(time.monotonic())
+        self._state_file = StateFile(own_folder())
         self._is_ready = False
         self._next_status_s = 0.0
 
@@ -122,6 +124,8 @@ class Daemon:
         if not self._is_ready and (heard or condition.state not in {"healthy", "recovering", "file"}):
             self._is_ready = notify("READY=1", f"STATUS={self._bed.status()}")
         now = time.monotonic()
+        state = State(condition.state, self._bed.source.muted, self._bed.publisher.connected)
+        self._state_file.tell(state, self._bed.status, now)
         if now < self._next_status_s:
             return
         self._next_status_s = now + _STATUS_EVERY_S

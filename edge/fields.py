@@ -7,15 +7,17 @@ checked once, in one way, and a wrong one is reported as key, value and what is 
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import functools
 import math
 import re
 import types
 import typing
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+_LONGEST_MISSPELT = 40
 _TYPE_WORDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
 _SCHEMA_TYPES = {int: "integer", float: "number", str: "string", bool: "boolean"}
 
@@ -64,7 +66,7 @@ def decode(cls: type[T], data: object, where: str = "") -> T:
     specs = _specs(typing.cast("Hashable", cls))
     for key in data:
         if key not in specs:
-            raise FieldError(f"unknown key {_join(where, str(key))}; allowed here: {', '.join(specs)}")
+            raise FieldError(unknown_key(where, str(key), tuple(specs)))
     values = {}
     for key, spec in specs.items():
         if key in data:
@@ -77,6 +79,13 @@ def decode(cls: type[T], data: object, where: str = "") -> T:
         return cls(**values)
     except ValueError as error:  # from __post_init__: values that contradict each other
         raise FieldError(f"{where + ': ' if where else ''}{error}") from error
+
+
+def unknown_key(where: str, key: str, known: Sequence[str]) -> str:
+    """What to say of a key that nobody knows: the nearest known one, and all of them."""
+    near = difflib.get_close_matches(key, known, 1) if len(key) <= _LONGEST_MISSPELT else []
+    perhaps = f", perhaps {near[0]} is meant" if near else ""
+    return f"unknown key {_join(where, key)}{perhaps}; allowed here: {', '.join(known)}"
 
 
 def leaves(table: Mapping[str, Any], where: str = "") -> dict[str, Any]:

@@ -1,0 +1,133 @@
+"""`bedside-deploy led`: the box's light tells how it is, until stopped."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import logging
+import signal
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from deploy import led, outcome
+from deploy.settings import ACT
+from edge import state_file
+from edge.errors import ConfigError, StorageError
+from edge.state_file import Shown
+
+log = logging.getLogger(__name__)
+
+DAEMON = Path("run/bedside-edge")
+_LEDS = Path("sys/class/leds")
+_LOOK_EVERY_S = 0.5
+
+
+class Light(Protocol):
+    """Something that is on or off."""
+
+    def shine(self, *, is_on: bool) -> None:
+        """Raises OSError."""
+
+
+class SystemLight:
+    """A light of the kernel's: /sys/class/leds, as Documentation/leds/leds-class.rst says."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises OSError."""
+        self._brightness = folder / "brightness"
+        self._full = (folder / "max_brightness").read_text(encoding="ascii").strip()
+        (folder / "trigger").write_text("none", encoding="ascii")  # else the card's traffic would show on it
+
+    def shine(self, *, is_on: bool) -> None:
+        """Raises OSError."""
+        self._brightness.write_text(self._full if is_on else "0", encoding="ascii")
+
+
+class PinLight:
+    """A light on a GPIO pin."""
+
+    def __init__(self, pin: int) -> None:
+        """Raises ConfigError where pins cannot be had."""
+        try:
+            import gpiozero  # noqa: PLC0415 - only a box with such a light has it
+
+            self._light = gpiozero.LED(pin)
+        except Exception as error:  # each of gpiozero's pin libraries has exceptions of its own
+            raise ConfigError(
+                f'panel.led is {pin}, but that pin cannot be used: {error}; write led = "{ACT}"'
+            ) from error
+
+    def shine(self, *, is_on: bool) -> None:
+        """Cannot fail where the pin could be had."""
+        self._light.value = int(is_on)
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """The verb's own arguments."""
+    parser.add_argument(
+        "--root", type=Path, default=Path("/"), metavar="DIR", help="below which files are; for tests"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Until SIGTERM or SIGINT. Raises ConfigError where there is no such light."""
+    logging.basicConfig(format="%(message)s", level=logging.INFO)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    known = outcome.load(options.root)
+    name = ACT if known is None else known.led
+    show(find(name, options.root), options.root, stop.wait)
+    return 0
+
+
+def find(name: str, root: Path) -> Light:
+    """The light `[panel] led` names. Raises ConfigError where there is none."""
+    if name != ACT:
+        return PinLight(int(name))
+    for candidate in (ACT, "led0"):  # the name of older kernels
+        folder = root / _LEDS / candidate
+        if folder.is_dir():
+            try:
+                return SystemLight(folder)
+            except OSError as error:
+                raise ConfigError(
+                    f"the light {folder} cannot be used ({error.strerror}); name another one in [panel] led"
+                ) from error
+    raise ConfigError(f"this machine has no light {ACT} in {root / _LEDS}; name a GPIO pin in [panel] led")
+
+
+def show(light: Light, root: Path, wait: Callable[[float], bool]) -> None:
+    """Tell until `wait`, given seconds, says that it is time to stop; dark afterwards."""
+    told, began_s, seen_s = "", time.monotonic(), time.monotonic()
+    next_look_s, is_on = 0.0, None
+    while True:
+        now = time.monotonic()
+        if now >= next_look_s:
+            next_look_s = now + _LOOK_EVERY_S
+            shown = _shown(root)
+            if shown is not None and not led.is_stale(shown, now):
+                seen_s = now
+            tells = led.judge(outcome.load(root), shown, now, now - seen_s)
+            if tells != told:
+                log.info("the light tells: %s", tells)
+                told, began_s = tells, now
+        wanted, left_s = led.lit(told, now - began_s)
+        with contextlib.suppress(OSError):  # tried again at the next change
+            if wanted != is_on:
+                light.shine(is_on=wanted)
+            is_on = wanted
+        if wait(min(left_s, max(0.01, next_look_s - now))):
+            break
+    with contextlib.suppress(OSError):
+        light.shine(is_on=False)
+
+
+def _shown(root: Path) -> Shown | None:
+    try:
+        return state_file.load(root / DAEMON)
+    except StorageError:
+        return None
