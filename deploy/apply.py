@@ -106,8 +106,7 @@ def read(boot: Path, before: Kept | None) -> Found:
         raise SettingsError((str(error),)) from error
     settings = parse(body, None if before is None else before.settings)
     old = {} if before is None else dict(before.files)
-    if before is not None and before.settings.address != settings.address:
-        old.pop(bundle.COMMAND_KEY, None)  # another device's
+    is_moved = before is not None and before.settings.address != settings.address
     files: dict[str, str] = {}
     on_card: dict[str, str] = {}
     mistakes: list[str] = []
@@ -122,8 +121,9 @@ def read(boot: Path, before: Kept | None) -> Found:
             if name in bundle.SECRET:
                 on_card[name] = one.text
         elif name in old:
-            files[name] = old[name]
-        elif one is not None:
+            if not (is_moved and name == bundle.COMMAND_KEY):  # that was the other device's
+                files[name] = old[name]
+        elif one is not None and name == bundle.KEY:
             mistakes.append(f"{name} says that the box keeps the key, but this box has none; copy it again")
     if not mistakes:
         mistakes = bundle.mistakes(files, settings)

@@ -29,7 +29,8 @@ ACT = "ACT"
 _HOST = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*")
 _HOST_WORDS = "a host's name or an IP address"
 _TEXT = r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]+"
-_FILE = r"(?!\.)[A-Za-z0-9 ._-]{1,80}"
+_TEXT_OR_NONE = f"(?:{_TEXT})?"
+_FILE_OR_NONE = r"(?:(?!\.)[A-Za-z0-9 ._-]{1,80})?"
 _SSH_KINDS = (
     r"ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(?:256|384|521)|sk-(?:ssh-ed25519|ecdsa-sha2-nistp256)@openssh\.com"
 )
@@ -67,12 +68,14 @@ class Wifi:
     ssid: str = checked(pattern=_TEXT, allowed="the network's name, 1 to 32 bytes of text")
     passphrase: str = ""
     """WPA-Personal: 8 to 63 characters, or 64 hexadecimal digits of the key itself."""
-    identity: str = checked(pattern=_TEXT, maximum=253, allowed="the box's user name", default="")
+    identity: str = checked(pattern=_TEXT_OR_NONE, maximum=253, allowed="the box's user name", default="")
     """WPA-Enterprise: the user name at the ward's RADIUS server, with `password`."""
     password: str = ""
-    anonymous_identity: str = checked(pattern=_TEXT, maximum=253, allowed="a user name", default="")
+    anonymous_identity: str = checked(pattern=_TEXT_OR_NONE, maximum=253, allowed="a user name", default="")
     """What is said of the user before the connection is encrypted; default: `identity`."""
-    ca_file: str = checked(pattern=_FILE, allowed="the name of a file beside bedside.toml", default="")
+    ca_file: str = checked(
+        pattern=_FILE_OR_NONE, allowed="the name of a file beside bedside.toml", default=""
+    )
     """The authority that signed the RADIUS server's certificate, in PEM form."""
     eap: str = checked(choices=("PEAP", "TTLS"), default="PEAP")
     """PEAP with MSCHAPv2 in it, or TTLS with PAP in it."""

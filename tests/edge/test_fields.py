@@ -60,7 +60,10 @@ def test_absent_optional_is_left_out():
         ({"inner": {"name": ""}}, "inner.name is ''; it must be text from 1 to 5 characters"),
         ({"inner": {}}, "inner.name is missing; give text from 1 to 5 characters"),
         ({"inner": 1}, "inner is 1; it must be a table of keys"),
-        ({"inner": {"name": "a", "shape": 1}}, "unknown key inner.shape, perhaps share is meant; allowed here: name, share"),
+        (
+            {"inner": {"name": "a", "shape": 1}},
+            "unknown key inner.shape, perhaps share is meant; allowed here: name, share",
+        ),
         ({"words": ["a", "abcd"]}, "words[1] is 'abcd'; it must be text of at most 3 characters"),
         ({"words": "abc"}, "words is 'abc'; it must be a list"),
         ({"pair": [1]}, "pair has 1 items; it must have 2"),
