@@ -1,0 +1,93 @@
+"""What whoever helps from afar is sent, and what not."""
+
+import io
+import subprocess
+import sys
+import tarfile
+
+from cards import ENTERPRISE, PASSWORD, REST, SECRET, SETTINGS, WIFI
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from deploy import kept, support, toml_text
+
+
+def pieces(file):
+    with tarfile.open(file) as archive:
+        return {entry.name.split("/", 1)[1]: archive.extractfile(entry).read() for entry in archive}
+
+
+def test_one_file_without_secrets(make_box, tmp_path, bundles):
+    box = make_box(text=SETTINGS + ENTERPRISE + REST)
+    box.start()
+    box.write(SETTINGS + WIFI.replace("DE", "Germany"))  # refused, so its secret is still on the card
+    box.start()
+    out = tmp_path / "support.tar.gz"
+    places = ["--boot", str(box.boot), "--data", str(box.data)]
+    done = subprocess.run(
+        [sys.executable, "-m", "deploy", "support", "--out", str(out), *places],
+        capture_output=True, text=True, check=False, timeout=280,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"{out} holds ")
+    found = pieces(out)
+    assert {"check.txt", "journal.txt", "settings.json", "versions.txt", "disks.txt", "addresses.txt"} <= set(
+        found
+    )
+    assert b'"ssid": "klinik' in found["settings.json"]
+    assert b"(left out)" in found["settings.json"]
+    assert b"WRONG SETTINGS: wifi.country is 'Germany'" in found["card-STATUS.TXT"]
+    assert b'ssid = "Ward 3b"' in found["card-bedside.toml"]
+    assert b"bedside-ser 0." in found["versions.txt"]
+    key = (bundles["bed-12"] / "bedside-device.key").read_text().splitlines()[1]
+    everything = b"".join(found.values())
+    for secret in (
+        SECRET,
+        SECRET.replace('"', '\\"'),
+        PASSWORD,
+        toml_text.quoted(PASSWORD)[1:-1],
+        key,
+        "0123456789abcdef",
+    ):
+        assert secret.encode() not in everything
+    assert out.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path, monkeypatch, capsys):
+    from deploy import cli
+
+    monkeypatch.setattr(support, "_COMMANDS", {"system": ("uname", "-a")})
+    out = tmp_path / "nowhere" / "support.tar.gz"
+    assert cli.main(["support", "--out", str(out), "--boot", str(tmp_path), "--data", str(tmp_path)]) == 74
+    assert capsys.readouterr().err == (
+        f"bedside-deploy: {out} cannot be written: No such file or directory; name another --out\n"
+    )
+
+
+def test_a_program_that_is_not_there_is_said():
+    assert support._said(("bedside-no-such-program",)).startswith("bedside-no-such-program: ")
+
+
+def test_a_secret_is_left_out_wherever_it_turns_up(box):
+    box.start()
+    secrets = support.secrets(kept.load(box.data))
+    key = (box.root / "run/credstore/bedside-device.key").read_text()
+    body = support.packed(
+        {"journal": f"wifi {SECRET} failed\n{key}\n" + "0123456789abcdef" * 4}, secrets, 0.0
+    )
+    with tarfile.open(fileobj=io.BytesIO(body)) as archive:
+        text = archive.extractfile("bedside-support/journal").read().decode()
+    assert text.startswith("wifi (left out) failed\n")
+    assert not [line for line in text.splitlines() if line in key.splitlines() and not line.startswith("--")]
+    assert "0123456789abcdef" not in text
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\r\n"), min_size=8, max_size=40))
+def test_a_file_that_is_no_toml_shows_no_secret_either(secret):
+    for line in (f"passphrase = {secret}", f"  Wifi.Password={secret}", f"# old passphrase = {secret}"):
+        text = toml_text.without_strings(f"[wifi\n{line}\r\nssid = 'x'", ("passphrase", "password"))
+        assert text.count(secret) == f"[wifi\n{line.split('=')[0]}= \"(left out)\"\r\nssid = 'x'".count(
+            secret
+        )
+        assert "ssid = 'x'" in text
