@@ -66,9 +66,10 @@ def test_listening_and_muted_are_each_others_opposite():
     assert light == {led.LISTENING: pytest.approx(4.9), led.MUTED: pytest.approx(0.1)}
 
 
-@settings(max_examples=300, deadline=None)
-@given(st.sampled_from(sorted(led.PATTERNS)), st.floats(0, 1e5))
-def test_the_light_is_on_as_long_as_its_pattern_says(told, since_s):
+@settings(max_examples=100, deadline=None)
+@given(st.sampled_from(sorted(led.PATTERNS)), st.integers(0, 10**7))
+def test_the_light_is_on_as_long_as_its_pattern_says(told, hundredths):
+    since_s = hundredths / 100 + 0.005  # never where two steps meet
     is_on, left_s = led.lit(told, since_s)
     assert 0 < left_s <= max(seconds for _, seconds in led.PATTERNS[told])
     just_before, _ = led.lit(told, since_s + left_s * 0.99)
