@@ -75,7 +75,8 @@ def test_killed_before_any_change_of_a_partition(changed, bundles, tmp_path):
     before = [line.split(" ", 1)[1] for line in done.stdout.splitlines()]
     assert before[-1] == "the end"
     replaced = [Path(line.split()[-1]) for line in before if line.startswith("replace ")]
-    assert [path.parent.name for path in replaced] == ["settings", *["boot"] * 4]
+    assert [path.parent.name for path in replaced] == ["settings", *["boot"] * (len(replaced) - 1)]
+    assert len(replaced) >= 4
     for number in range(len(before)):
         box = changed.box(work / str(number))
         judge(box, changed.phrase, changed.device, bundles)
