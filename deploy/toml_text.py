@@ -90,6 +90,7 @@ def _where_and_why(text: str, problem: str) -> str:
     line = lines[number - 1] if number <= len(lines) else ""
     if any(mark in line.split("#")[0] for mark in _SMART):
         return f', line {number}: the quotation marks are typographic ones; write plain ones: "'
-    if "=" in line and re.search(r"=\s*[^\s\"'\[{\d+\-tf#]", line):
+    is_value = problem.startswith(("Invalid value", "Expected newline"))
+    if is_value and re.search(r"=\s*[^\s\"'\[{#=]", line):  # a number or true would have been understood
         return f', line {number}: text must stand in quotation marks, such as key = "text"'
     return f" is no valid TOML: {problem[0].lower()}{problem[1:]}; correct that line"

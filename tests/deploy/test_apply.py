@@ -288,3 +288,30 @@ def test_a_card_that_cannot_be_written_is_told_and_used(box):
     (box.boot / "bedside.new").rmdir()
     assert box.start().exit_status == 0
     assert SECRET not in box.toml.replace("\\", "")
+
+
+@pytest.fixture
+def read_only_card(box):
+    """The same card mounted read-only, as the image does it."""
+    files = {path.name: path.read_bytes() for path in box.boot.iterdir()}
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "bedside-test", str(box.boot)], capture_output=True, text=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip(f"nothing can be mounted here: {mounted.stderr.strip()}")
+    try:
+        for name, body in files.items():
+            (box.boot / name).write_bytes(body)
+        subprocess.run(["mount", "-o", "remount,ro", str(box.boot)], check=True)
+        yield box
+    finally:
+        subprocess.run(["umount", str(box.boot)], check=True)
+
+
+def test_a_card_that_is_mounted_read_only_is_so_again_afterwards(read_only_card):
+    result = read_only_card.start()
+    assert (result.mistakes, result.troubles) == ((), ())
+    assert SECRET not in read_only_card.toml.replace("\\", "")
+    assert "all is well" in read_only_card.status
+    with pytest.raises(OSError, match="Read-only file system"):
+        read_only_card.write("", "STATUS.TXT")

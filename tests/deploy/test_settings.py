@@ -119,6 +119,8 @@ def test_tells_a_mistake_of_each_table_at_once():
         (SETTINGS.replace('"3b"', "\u201e3b\u201c").encode(), "line 3: the quotation marks are typographic"),
         (SETTINGS.replace('"3b"', "\u201c3b\u201d").encode(), "line 3: the quotation marks are typographic"),
         (SETTINGS.replace('"clinic"', "clinic").encode(), "line 2: text must stand in quotation marks, such"),
+        (SETTINGS.replace('"3b"', "3b").encode(), "line 3: text must stand in quotation marks, such"),
+        (SETTINGS.replace('"3b"', "three").encode(), "line 3: text must stand in quotation marks, such"),
         (SETTINGS.replace('"3b"', '"3b').encode(), "is no valid TOML: "),
         (SETTINGS.replace("ward =", "site =").encode(), "cannot overwrite a value (at line 3"),
         (b"a = " + b"[" * 60_000, "has brackets in brackets without end; correct it"),
