@@ -205,6 +205,10 @@ _TABLES: dict[str, type[Any]] = {
     "support": Support,
 }
 _PLACE = tuple(field.name for field in dataclasses.fields(Place))
+_KEYS = (field.name for cls in _TABLES.values() for field in dataclasses.fields(cls))
+NOT_SECRET = {*_PLACE, *_KEYS} - {key for _, key in SECRETS}
+"""Every key anybody may see the value of."""
+TABLES = tuple(_TABLES)
 
 
 def parse(body: bytes, kept: Settings | None = None) -> Settings:

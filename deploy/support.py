@@ -21,7 +21,7 @@ from pathlib import Path
 from deploy import card, kept, toml_text
 from deploy.bundle import SECRET
 from deploy.kept import Kept
-from deploy.settings import FILE_NAME, SECRETS, without_secrets
+from deploy.settings import FILE_NAME, NOT_SECRET, SECRETS, TABLES, without_secrets
 from edge import __version__, atomic_file
 from edge.errors import BedsideError, StorageError
 
@@ -113,10 +113,10 @@ def packed(pieces: Mapping[str, str], without: Iterable[str], now_s: float) -> b
     without = list(without)
     with tarfile.open(fileobj=out, mode="w:gz") as archive:
         for name, text in sorted(pieces.items()):
-            clean = text[-_LONGEST:]
+            clean = text
             for secret in without:
                 clean = clean.replace(secret, _LEFT_OUT)
-            body = clean.encode("utf-8", "replace")
+            body = clean[-_LONGEST:].encode("utf-8", "replace")
             entry = tarfile.TarInfo(f"bedside-support/{name}")
             entry.size, entry.mtime, entry.mode = len(body), int(now_s), 0o644
             archive.addfile(entry, io.BytesIO(body))
@@ -160,8 +160,7 @@ def _of_card(boot: Path) -> dict[str, str]:
     pieces = {}
     try:
         text = card.settings_body(boot).decode("utf-8", "replace")
-        keys = tuple(key for _, key in SECRETS)
-        pieces[f"card-{FILE_NAME}"] = toml_text.without_strings(text, keys)
+        pieces[f"card-{FILE_NAME}"] = toml_text.shown(text, TABLES, NOT_SECRET)
     except BedsideError as error:
         pieces[f"card-{FILE_NAME}"] = str(error)
     try:

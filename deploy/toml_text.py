@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 import tomllib
+from collections.abc import Collection
 from typing import Any
 
 from edge.errors import ConfigError
 
 LONGEST = 65536
+_LEFT_OUT = "(left out)"
 _SMART = "\u201c\u201d\u201e\u201f\u2018\u2019\u201a\u201b\u00ab\u00bb"
 _LINE = re.compile(r"\(at line (\d+), column \d+\)")
 _STRING = r"""("(?:[^"\\\r\n]|\\.)*"|'[^'\r\n]*')"""
@@ -55,10 +57,20 @@ def blanked(text: str, table: str, key: str) -> str | None:
     return None
 
 
-def without_strings(text: str, keys: tuple[str, ...]) -> str:
-    """A text that may be no TOML, with whatever stands after one of the keys, to the line's end, left out."""
-    names = "|".join(map(re.escape, keys))
-    return re.sub(rf"(?im)^(.*(?:{names})[^=\r\n]*=).*", r'\1 "(left out)"', text)
+def shown(text: str, tables: Collection[str], keys: Collection[str]) -> str:
+    """A text that may be no TOML, for other people's eyes: only the heads of `tables`, and lines with `keys`.
+
+    Of other lines nothing, for `passphrase` may be misspelt, and of comments nothing.
+    """
+    return "\n".join(_shown_line(line, tables, keys) for line in text.splitlines())
+
+
+def _shown_line(line: str, tables: Collection[str], keys: Collection[str]) -> str:
+    code, mark, _ = line.partition("#")
+    head = re.fullmatch(r"\s*\[\s*([\w-]+)\s*\]\s*", code)
+    key = re.match(r"\s*[\"']?([\w-]+)[\"']?\s*=", code)
+    is_known = (head is not None and head[1] in tables) or (key is not None and key[1] in keys)
+    return (code if is_known or not code.strip() else _LEFT_OUT) + (f"# {_LEFT_OUT}" if mark else "")
 
 
 def _tables(text: str) -> dict[str, Any]:
