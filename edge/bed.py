@@ -14,6 +14,7 @@ from edge.config import Config
 from edge.mute import Mute
 from edge.pipeline import Pipeline
 from edge.publisher import Publisher
+from edge.renewal import Renewal
 from edge.reporter import Reporter
 from edge.storage import Storage
 from edge.vitals import Vitals
@@ -53,6 +54,7 @@ class Bed:
                 self.pipeline.bed,
                 clock.uptime_s,
             )
+        self._renewal = Renewal(config.broker, config.address, Path(config.storage.folder))
         self.vitals = Vitals(
             config,
             clock,
@@ -63,9 +65,12 @@ class Bed:
             refused=lambda: self._outbox.refused,
             muted=lambda: mute.words,
             model_refused=model_refused,
+            renewal=self._renewal,
         )
-        desk = CommandDesk(gatekeeper, mute, self._forget, clock.uptime_s)
-        self.publisher = Publisher(config.broker, config.address, outbox, self.vitals, desk.take)
+        desk = CommandDesk(gatekeeper, mute, self._forget, clock.uptime_s, self._renewal.take)
+        self.publisher = Publisher(
+            config.broker, config.address, outbox, self.vitals, desk.take, self._renewal
+        )
         self.reporter = Reporter(config, classifier.manifest, clock, outbox, self.publisher.live)
 
     def start(self) -> None:

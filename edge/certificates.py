@@ -36,22 +36,25 @@ def days_left(cert_file: str | Path, now_s: float | None = None) -> float:
 
 
 class Expiry:
-    """How long a set of certificates holds, read from their files once an hour."""
+    """How long a set of certificates holds, read from its files once an hour, at once from others."""
 
-    def __init__(self, files: Iterable[str], monotonic: Callable[[], float] = time.monotonic) -> None:
-        """Empty names are left out."""
-        self._files = tuple(file for file in files if file)
-        self._monotonic = monotonic
+    def __init__(
+        self, files: Callable[[], Iterable[str]], monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        """`files` names them; empty names are left out."""
+        self._files, self._monotonic = files, monotonic
+        self._read: tuple[str, ...] = ()
         self._next_s = monotonic()
         self._days: float | None = None
 
     def days(self) -> float | None:
         """Days until the first of them expires; None without any, or where one cannot be read."""
         now = self._monotonic()
-        if self._files and now >= self._next_s:
-            self._next_s = now + _LOOK_EVERY_S
+        files = tuple(file for file in self._files() if file)
+        if files and (now >= self._next_s or files != self._read):
+            self._next_s, self._read = now + _LOOK_EVERY_S, files
             try:
-                self._days = min(days_left(file) for file in self._files)
+                self._days = min(days_left(file) for file in files)
             except ConfigError:
                 self._days = None
         return self._days

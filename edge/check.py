@@ -6,6 +6,7 @@ it goes on undisturbed.
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import sys
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from pathlib import Path
 from edge import check_box, check_broker, check_disk, check_sound, memory
 from edge.config import Config, load_by_hand
 from edge.findings import Finding, exit_status, lines, summary
+from edge.renewal import Renewal
 from edge.terminal import never_fail, style_of
 
 _CHECKS: tuple[Callable[[Config], list[Finding]], ...] = (
@@ -35,6 +37,8 @@ def main(path: Path) -> int:
     Raises ConfigError where the configuration in `path` is wrong.
     """
     config = load_by_hand(path)
+    shown = Renewal(config.broker, config.address, Path(config.storage.folder)).broker()
+    config = dataclasses.replace(config, broker=shown)
     # What the parts would log is in our own lines.
     logging.getLogger().addHandler(logging.NullHandler())
     memory.keep_in_memory()

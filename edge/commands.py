@@ -22,6 +22,8 @@ _LONGEST_MS = 600_000
 _REMEMBERED = 1000
 _REFUSALS_EVERY_S = 10.0
 _SHORTEST_KEY = 32
+REFUSED = "certificate refused: "
+"""Begins the reason of the state that answers a renewal that is not for this device."""
 
 
 def canonical(topic: str, command: Command) -> bytes:
@@ -80,13 +82,14 @@ class CommandDesk:
         mute: Mute,
         forget: Callable[[], None],
         uptime_s: Callable[[], float],
+        renew: Callable[[str], str],
     ) -> None:
-        """`forget` drops what was learnt of the voice at this bed.
+        """`forget` drops what was learnt of the voice at this bed; `renew` takes a certificate.
 
         `uptime_s` is the time line of the device's stamps (edge.clock.Clock).
         """
         self._gatekeeper, self._mute = gatekeeper, mute
-        self._forget, self._uptime_s = forget, uptime_s
+        self._forget, self._uptime_s, self._renew = forget, uptime_s, renew
         self._told_s = -_REFUSALS_EVERY_S
         self._untold = 0
 
@@ -99,6 +102,7 @@ class CommandDesk:
             self._refuse(str(error), now_s)
             return None
         log.info("obeying the hub's command to %s: %s", command.action, command.reason)
+        done = command.reason
         try:
             if command.action == "mute":
                 self._mute.order(command.reason, command.minutes)
@@ -106,10 +110,22 @@ class CommandDesk:
                 self._mute.lift()
             elif command.action == "forget":
                 self._forget()
+            elif command.action == "renew":
+                done = self._renewed(command)
         except StorageError as error:
             log.error("%s", error)  # noqa: TRY400 - one sentence says it
         # Also where nothing has changed: whoever asked waits for the answer.
-        return self._mute.words or command.reason
+        return self._mute.words or done
+
+    def _renewed(self, command: Command) -> str:
+        """In words. Raises StorageError."""
+        try:
+            done = self._renew(command.certificate or "")
+        except MessageError as error:
+            log.error("%s%s", REFUSED, error)  # noqa: TRY400 - one sentence says it
+            return f"{REFUSED}{error}"
+        log.info("%s", done)
+        return done
 
     def _refuse(self, why: str, now_s: float) -> None:
         """Whoever floods us with forgeries shall not flood the journal."""

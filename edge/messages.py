@@ -81,6 +81,8 @@ class State:
     """Birth, death and changes of a device; retained, and the will.
 
     `model` is the one that runs; `model_refused` says why it is not the one configured, absent where it is.
+    `certificate_ends`: when the certificate ends that the hub has sent (Command) and the device now shows the
+    broker, absent where it shows the one it was installed with.
     """
 
     kind: ClassVar[str] = "state"
@@ -92,6 +94,7 @@ class State:
     software: str = checked(minimum=1, maximum=40)
     stamp: Stamp = checked()
     model_refused: str | None = checked(minimum=1, maximum=120, default=None)
+    certificate_ends: str | None = checked(pattern=_TIME, allowed=_TIME_WORDS, default=None)
     v: int = checked(minimum=VERSION, maximum=VERSION, default=VERSION)
 
 
@@ -239,18 +242,20 @@ class Dropped:
     v: int = checked(minimum=VERSION, maximum=VERSION, default=VERSION)
 
 
-ACTIONS = ("rebirth", "mute", "unmute", "forget")
+ACTIONS = ("rebirth", "mute", "unmute", "forget", "renew")
+_BASE64 = r"[A-Za-z0-9+/]{4,}={0,2}"
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What the hub asks of one device: tell your state anew, stop listening, listen again, forget the bed.
+    """What the hub asks of one device: tell your state anew, stop or begin to listen, forget, renew.
 
     It holds for one start of the daemon (`boot_id`) until `expires_ms` on that start's own time line
     (`Stamp.mono_ms`), so that it neither needs a right clock nor can be replayed later; an `id` is obeyed
     once. `minutes`: how long to stay muted, 0: until told otherwise. `forget`: what was learnt of the voice
-    at this bed is another patient's. `signature` is the HMAC-SHA256 of the topic and every other field
-    under the device's key (edge.commands).
+    at this bed is another patient's. `renew`: show the broker `certificate` from now on, DER in base64, a
+    later one for the key the device has (edge.renewal). `signature` is the HMAC-SHA256 of the topic and every
+    other field under the device's key (edge.commands).
     """
 
     kind: ClassVar[str] = "command"
@@ -260,8 +265,21 @@ class Command:
     action: str = checked(choices=ACTIONS)
     minutes: int = checked(minimum=0, maximum=1440, default=0)
     reason: str = checked(minimum=1, maximum=80, default="asked by the hub")
+    certificate: str | None = checked(
+        pattern=_BASE64,
+        maximum=700,
+        allowed="a certificate of at most 700 characters in base64",
+        default=None,
+    )
     signature: str = checked(pattern=r"[0-9a-f]{64}", allowed="64 hexadecimal digits", default="0" * 64)
     v: int = checked(minimum=VERSION, maximum=VERSION, default=VERSION)
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a certificate with anything but `renew`, or `renew` without one."""
+        if (self.action == "renew") != (self.certificate is not None):
+            raise ValueError(
+                f"action is {self.action!r}; a certificate goes with renew, and with nothing else"
+            )
 
 
 @dataclass(frozen=True, slots=True)

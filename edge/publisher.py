@@ -19,6 +19,7 @@ from edge.connection import Connection
 from edge.delivery import Delivery
 from edge.errors import BedsideError, StorageError
 from edge.messages import Address, Command, Dropped, Emotion, Health, Receipt, Stamp, State, to_json
+from edge.renewal import Renewal
 from edge.storage import Storage
 from edge.story import Story
 
@@ -64,13 +65,16 @@ class Publisher:
         outbox: Storage,
         device: Device,
         on_command: Callable[[Command], str | None] = lambda _: None,
+        renewal: Renewal | None = None,
     ) -> None:
         """`on_command` returns why the state must be told anew, or None.
 
-        It is called in this thread, like every method of `device`.
+        `renewal` says which certificate to show; a newer one is shown at once, on a connection of its own.
+        `on_command` is called in this thread, like every method of `device`.
         """
         self._broker, self._address, self._outbox, self._device = broker, address, outbox, device
         self._on_command = on_command
+        self._renewal = renewal
         self._next_health_s = 0.0
         self._live: deque[Emotion | Health] = deque(maxlen=_LIVE_QUEUE)
         self._dropped: deque[Dropped] = deque(maxlen=_LIVE_QUEUE)
@@ -138,8 +142,9 @@ class Publisher:
             pause = min(2 * pause, _LONGEST_PAUSE_S)
 
     def _connect_and_serve(self) -> None:
+        broker = self._broker if self._renewal is None else self._renewal.broker()
         will = to_json(self._device.state("offline", "connection lost"))
-        connection = Connection(self._broker, self._address, self._on_receipt, self._obey, will)
+        connection = Connection(broker, self._address, self._on_receipt, self._obey, will)
         self._granted = False
         try:
             connection.open(self._stopping.is_set)
@@ -150,6 +155,9 @@ class Publisher:
                 self._send(connection)
                 connection.loop()
                 self._judge(connection)
+                if self._renewal is not None and self._renewal.is_newer:
+                    log.info("connecting anew, to show the broker the renewed certificate")
+                    return
             self._send(connection)
             self._say_goodbye(connection)
         finally:

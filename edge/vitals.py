@@ -14,6 +14,7 @@ from edge.config import Config
 from edge.health import LoadMeter
 from edge.messages import Health, Stamp, State
 from edge.pipeline import Pipeline
+from edge.renewal import Renewal
 
 _REFUSED = "the configured model is refused; the one before runs on"
 _MOST_DAYS = 1e5  # of edge.messages.Health
@@ -33,18 +34,21 @@ class Vitals:
         muted: Callable[[], str | None] = lambda: None,
         refused: Callable[[], bool] = lambda: False,
         model_refused: Callable[[], str | None] = lambda: None,
+        renewal: Renewal | None = None,
     ) -> None:
         """`waiting` counts the durable messages the hub has no receipt for, `dropped` those given up.
 
         `muted` tells in words why nobody may listen, None where one may; `refused`, whether the disk takes
-        no messages; `model_refused`, why the configured model does not run, None where it does.
+        no messages; `model_refused`, why the configured model does not run, None where it does;
+        `renewal`, which certificate is shown, without it the installed one.
         """
         self._config, self._clock, self._pipeline, self._source = config, clock, pipeline, source
         self._waiting, self._dropped, self._muted, self._refused = waiting, dropped, muted, refused
         self._model_refused = model_refused
         self._load = LoadMeter(clock.uptime_s())
         self._told = source.condition.state, muted(), model_refused()
-        self._expiry = Expiry((config.broker.ca_file, config.broker.cert_file))
+        self._renewal = renewal
+        self._expiry = Expiry(self._certificates)
 
     def state(self, status: str, reason: str) -> State:
         """The device's state message; online and muted, its reason is always who muted it."""
@@ -59,6 +63,7 @@ class Vitals:
             software=__version__,
             stamp=self._clock.stamp(),
             model_refused=self._model_refused(),
+            certificate_ends=None if self._renewal is None else self._renewal.ends,
         )
 
     def change(self) -> str | None:
@@ -103,6 +108,11 @@ class Vitals:
     def stamp(self) -> Stamp:
         """Now, for a message of the publisher's own."""
         return self._clock.stamp()
+
+    def _certificates(self) -> tuple[str, str]:
+        """The files of the authority and of our own."""
+        broker = self._config.broker
+        return broker.ca_file, broker.cert_file if self._renewal is None else self._renewal.file
 
     def _certificate_days(self) -> float | None:
         days = self._expiry.days()

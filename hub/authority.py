@@ -7,22 +7,23 @@ folder belongs on a machine, or a stick, that is not on the ward's network.
 from __future__ import annotations
 
 import ipaddress
-import os
 import re
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from edge.certificates import days_left
-from edge.errors import ConfigError, StorageError, UnavailableError
+from edge.errors import ConfigError, StorageError
 from edge.fields import FieldError, decode
 from edge.messages import Address
+from hub import openssl
+from hub.openssl import INDEX, Issued, none_in
 
-CA, CRL, INDEX = "bedside-ca.crt", "bedside.crl", "index.txt"
+CA, CRL = "bedside-ca.crt", "bedside.crl"
+REQUESTS = "requests"
+"""Devices' signing requests: public keys, no secret. With them a certificate is renewed without its key."""
 BROKER = "broker"
 HUB_NAME = "hub"  # the user name of the hub in the broker's access list
 DAYS = 730
@@ -31,58 +32,6 @@ RENEWABLE_DAYS = 60  # before its end; hub and devices warn 14 days before
 _LONGEST_NAME = 64  # of a common name, RFC 5280
 _CURVE = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
 _HOST = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*")
-
-# Python 3.13 takes only what follows RFC 5280 to the letter: keyUsage on the authority, key identifiers.
-_CONFIGURATION = """\
-# Written by bedside-hub authority, for openssl ca.
-[ca]
-default_ca = ward
-[ward]
-dir = .
-database = $dir/index.txt
-serial = $dir/serial
-crlnumber = $dir/crlnumber
-new_certs_dir = $dir/issued
-certificate = $dir/bedside-ca.crt
-private_key = $dir/ca.key
-default_md = sha256
-# A list that has run out shuts out everybody.
-default_crl_days = 3650
-policy = names
-unique_subject = no
-copy_extensions = none
-[names]
-commonName = supplied
-[authority]
-basicConstraints = critical,CA:TRUE,pathlen:0
-keyUsage = critical,keyCertSign,cRLSign
-subjectKeyIdentifier = hash
-[server]
-basicConstraints = critical,CA:FALSE
-keyUsage = critical,digitalSignature
-extendedKeyUsage = serverAuth
-subjectKeyIdentifier = hash
-authorityKeyIdentifier = keyid
-subjectAltName = $ENV::BEDSIDE_HOSTS
-[client]
-basicConstraints = critical,CA:FALSE
-keyUsage = critical,digitalSignature
-extendedKeyUsage = clientAuth
-subjectKeyIdentifier = hash
-authorityKeyIdentifier = keyid
-[req]
-distinguished_name = none
-[none]
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class _Issued:
-    """A certificate the authority has signed; `serial` names its file in `issued`."""
-
-    serial: str
-    name: str
-    revoked: bool
 
 
 class Authority:
@@ -105,7 +54,7 @@ class Authority:
         with self._writing():
             for folder in (self._folder, self._folder / "issued"):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._write("openssl.cnf", _CONFIGURATION)
+            self._write(openssl.CONFIGURATION_FILE, openssl.CONFIGURATION)
             for name, text in ((INDEX, ""), ("serial", "1000\n"), ("crlnumber", "1000\n")):
                 self._write(name, text)
         subject = ("-subj", "/CN=bedside-ser ward authority", "-days", str(AUTHORITY_DAYS))
@@ -126,13 +75,13 @@ class Authority:
 
     def device(self, name: str) -> str:
         """For one device, whose name is SITE/WARD/DEVICE; a sentence."""
-        bundle = self._issue(_bundle_of(name), "bedside-device", name, "client")
+        bundle = self._issue(bundle_of(name), "bedside-device", name, "client")
         return f"{bundle} is for the device {name}"
 
     def revoke(self, name: str) -> str:
         """Shuts out whoever has a certificate of `hub`, `broker` or a device, however many; a sentence."""
         if name not in (HUB_NAME, BROKER):
-            _bundle_of(name)  # raises what is wrong with it
+            bundle_of(name)  # raises what is wrong with it
         mine = [one for one in self._issued() if self._is_of(one, name)]
         if not mine:
             raise ConfigError(f"no certificate has been made for {name!r}; see the folders in {self._folder}")
@@ -146,17 +95,10 @@ class Authority:
             f"{name} is revoked: put {self._folder / CRL} in the place of the broker's and restart the broker"
         )
 
-    def _issued(self) -> list[_Issued]:
-        """Every certificate in openssl's index: state, end, end by revocation, serial, file, subject."""
-        try:
-            lines = (self._folder / INDEX).read_text(encoding="ascii").splitlines()
-        except OSError as error:
-            raise ConfigError(f"{_none_in(self._folder)} ({INDEX}: {error.strerror})") from error
-        rows = [line.split("\t") for line in lines]
-        names = (row[5].partition("/CN=")[2].replace("\\/", "/") for row in rows)
-        return [_Issued(row[3], name, row[0] == "R") for row, name in zip(rows, names, strict=True)]
+    def _issued(self) -> list[Issued]:
+        return openssl.issued(self._folder)
 
-    def _is_of(self, one: _Issued, name: str) -> bool:
+    def _is_of(self, one: Issued, name: str) -> bool:
         """A broker is known by its purpose: it is named after its host, which may be called hub too."""
         if "/" in name or "/" in one.name:
             return one.name == name
@@ -166,11 +108,8 @@ class Authority:
 
     def _issue(self, bundle: str, file: str, name: str, kind: str, hosts: str = "DNS:none") -> Path:
         if not (self._folder / "ca.key").exists():
-            raise ConfigError(_none_in(self._folder))
-        if len(name) > _LONGEST_NAME:
-            raise ConfigError(
-                f"{name!r} is longer than the {_LONGEST_NAME} characters a certificate may name"
-            )
+            raise ConfigError(none_in(self._folder))
+        check_length(name)
         to = self._folder / bundle
         if self._is_in_use(to / f"{file}.crt"):
             raise StorageError(
@@ -198,7 +137,16 @@ class Authority:
         self._openssl("req", "-new", *_CURVE, "-subj", subject, "-keyout", key, "-out", request)
         sign = ("-batch", "-notext", "-days", str(DAYS), "-extensions", kind)
         self._openssl("ca", *sign, "-in", request, "-out", signed, hosts=hosts)
-        (self._folder / request).unlink()
+        self._keep_request(name, self._folder / request)
+
+    def _keep_request(self, name: str, request: Path) -> None:
+        with self._writing():
+            if "/" in name:
+                kept = request_of(self._folder, name)
+                kept.parent.mkdir(mode=0o700, exist_ok=True)
+                request.rename(kept)
+            else:
+                request.unlink()
 
     def _is_in_use(self, certificate: Path) -> bool:
         """Whether a new one in its place would be a mistake: neither revoked nor soon to run out."""
@@ -212,24 +160,10 @@ class Authority:
         self._openssl("ca", "-gencrl", "-out", CRL)
 
     def _openssl(self, verb: str, *arguments: str, hosts: str = "DNS:none") -> None:
-        self._run(verb, "-config", "openssl.cnf", *arguments, hosts=hosts)
+        self._run(verb, "-config", openssl.CONFIGURATION_FILE, *arguments, hosts=hosts)
 
     def _run(self, verb: str, *arguments: str, hosts: str = "DNS:none") -> str:
-        program = shutil.which("openssl")
-        if program is None:
-            raise UnavailableError("openssl is not installed: apt install openssl")
-        done = subprocess.run(  # noqa: S603 - nothing in it comes from outside unchecked
-            [program, verb, *arguments],
-            cwd=self._folder,
-            env={**os.environ, "BEDSIDE_HOSTS": hosts},
-            umask=0o077,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            raise StorageError(f"openssl {verb} in {self._folder}: {' '.join(done.stderr.split())[-300:]}")
-        return done.stdout
+        return openssl.run(self._folder, verb, *arguments, hosts=hosts)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -246,7 +180,19 @@ class Authority:
             shutil.copyfile(self._folder / name, to / name)
 
 
-def _bundle_of(name: str) -> str:
+def check_length(name: str) -> None:
+    """Raises ConfigError for a name that no certificate can hold."""
+    if len(name) > _LONGEST_NAME:
+        raise ConfigError(f"{name!r} is longer than the {_LONGEST_NAME} characters a certificate may name")
+
+
+def request_of(folder: Path, name: str) -> Path:
+    """Where the signing request of a device is kept."""
+    return folder / REQUESTS / f"{Path(bundle_of(name)).name}.csr"
+
+
+def bundle_of(name: str) -> str:
+    """The folder of a device's certificate below that of the authority. Raises ConfigError."""
     parts = name.split("/")
     try:
         address = decode(Address, dict(zip(("site", "ward", "device"), parts, strict=True)))
@@ -255,10 +201,6 @@ def _bundle_of(name: str) -> str:
             f"the device is {name!r}; write SITE/WARD/DEVICE, such as clinic/3b/bed-12"
         ) from error
     return f"devices/{address.site}.{address.ward}.{address.device}"
-
-
-def _none_in(folder: Path) -> str:
-    return f"{folder} holds no authority; bedside-hub authority new makes one"
 
 
 def _is_address(host: str) -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 from edge.credentials import borrow
 from edge.errors import BedsideError, ConfigError
 from edge.fields import FieldError, decode
-from edge.messages import ACTIONS, Address
+from edge.messages import Address
 from hub import __version__, audit, config, operation, people, supervisor
 from hub.accounts import ADMIN, INVITATION_S
 from hub.refusals import RefusalError
@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 
 LONGEST_NAME = 60
 UNITS = ("bedside-hub.service", "bedside-hub@ingest.service")  # whose secrets a command by hand may use
+BY_HAND = ("rebirth", "mute", "unmute", "forget")
+"""Of edge.messages.ACTIONS; the others are for bedside-deploy."""
 # Imported only in the process that needs it, like whatever else only one verb does: ingest and the alert
 # engine stay small without a web server.
 PROCESSES = {"ingest": "hub.ingest", "alerts": "hub.engine", "web": "hub.web", "push": "hub.push"}
@@ -157,7 +159,7 @@ def _parser() -> argparse.ArgumentParser:
         verb.add_argument("--config", required=True, metavar="FILE", help="the TOML file")
         verb.add_argument("ward", metavar="WARD")
         verb.add_argument("device", metavar="DEVICE")
-    verb.add_argument("action", choices=ACTIONS)
+    verb.add_argument("action", choices=BY_HAND)
     verb.add_argument("--minutes", type=int, metavar="N", help="mute for so long; else until told otherwise")
     verb.add_argument("--reason", metavar="TEXT", help="shown on the board and in the device's journal")
     text = "a code for the first admin's account, or for an admin who forgot the password"

@@ -13,7 +13,7 @@ from typing import Any, Self
 import paho.mqtt.client as mqtt
 from sqlalchemy import select
 
-from edge.commands import read_key, sign
+from edge.commands import REFUSED, read_key, sign
 from edge.errors import ConfigError, MessageError, UnavailableError
 from edge.fields import checked
 from edge.messages import ACTIONS, Address, Command, State, from_json, to_json
@@ -35,6 +35,10 @@ class Wish:
     minutes: int = checked(minimum=0, maximum=1440, default=0)
     """To stay muted; 0: until told otherwise."""
     reason: str = checked(minimum=1, maximum=80, default="asked by the hub")
+    certificate: str | None = None
+    """To be shown the broker from now on, DER in base64; with `renew`."""
+    certificate_ends: str | None = None
+    """When it ends, as the device will tell it."""
 
 
 def master_key(settings: Settings) -> bytes:
@@ -153,6 +157,7 @@ def ask(settings: Settings, store: Store, address: Address, wish: Wish, now: Cal
             action=wish.action,
             minutes=wish.minutes,
             reason=wish.reason,
+            certificate=wish.certificate,
         )
         line.send(sign(key, address.topic(Command.kind), command))
         after = _answer(line, before, wish, now)
@@ -171,9 +176,12 @@ def _answer(line: DeviceLine, before: State, wish: Wish, now: Callable[[], float
         state = line.state(left)
         if state is None:
             return None
+        if wish.action == "renew" and state.stamp != before.stamp and state.reason.startswith(REFUSED):
+            raise UnavailableError(f"the device does not take it: {state.reason.removeprefix(REFUSED)}")
         is_muted = state.microphone == "muted"
         by_switch = is_muted and "switch" in state.reason  # which no command undoes
-        obeyed = {"mute": is_muted, "unmute": not is_muted or by_switch}
+        renewed = state.status == "online" and state.certificate_ends == wish.certificate_ends
+        obeyed = {"mute": is_muted, "unmute": not is_muted or by_switch, "renew": renewed}
         if state.stamp != before.stamp and obeyed.get(wish.action, True):
             return state
     return None

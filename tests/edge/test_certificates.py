@@ -71,7 +71,7 @@ def test_any_bytes_give_an_answer_or_a_valueerror(data):
 def test_the_first_to_expire_is_looked_for_once_an_hour(certificate):
     now = [0.0]
     authority, own = certificate(300), certificate(20, "own")
-    expiry = Expiry((str(authority), str(own), ""), lambda: now[0])
+    expiry = Expiry(lambda: (str(authority), str(own), ""), lambda: now[0])
     assert expiry.days() == pytest.approx(20, abs=0.1)
     certificate(100, "own")
     now[0] = 3599.0
@@ -84,7 +84,7 @@ def test_the_first_to_expire_is_looked_for_once_an_hour(certificate):
 
 
 def test_without_tls_nothing_expires():
-    assert Expiry(("", "")).days() is None
+    assert Expiry(lambda: ("", "")).days() is None
 
 
 def test_the_name_in_a_certificate(certificate, tmp_path):

@@ -73,7 +73,10 @@ class Desk:
         self.now_s = 0.0
         self.mute = Mute(tmp_path, lambda: self.now_s)
         self.forgotten = 0
-        self._desk = CommandDesk(gate(key), self.mute, self.forget, lambda: self.now_s)
+        self._desk = CommandDesk(gate(key), self.mute, self.forget, lambda: self.now_s, self.renew)
+
+    def renew(self, certificate):
+        raise MessageError(f"{certificate} is no certificate")
 
     def forget(self):
         self.forgotten += 1
