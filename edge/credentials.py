@@ -25,7 +25,11 @@ def resolve(text: str, folder: Path) -> str:
         raise ConfigError(
             f"{text!r} needs a service with LoadCredential=; started by hand, give the path of a file"
         )
-    return str(Path(credentials) / text.removeprefix(PREFIX))
+    name = text.removeprefix(PREFIX)
+    given = Path(credentials) / name
+    # What the service is not given, as the hub the key for commands, root takes from where it lies.
+    places = (given, *(Path("/") / kept / name for kept in _KEPT))
+    return str(next((one for one in places if os.path.exists(one)), given))  # noqa: PTH110 - never raises
 
 
 def borrow(units: Iterable[str], root: Path = Path("/")) -> None:
