@@ -84,7 +84,7 @@ class Witness:
             self._client.loop_stop()
 
     def await_restart(self, seconds: float) -> None:
-        """Until the broker has been restarted and is back. Raises UnavailableError where it is not in time."""
+        """Until the broker has been restarted and is back. Raises UnavailableError."""
         where = f"{self._broker.host}:{self._broker.port}"
         if self._client is None or not (self._there.is_set() or self._gone.is_set()):
             raise UnavailableError(
@@ -93,8 +93,8 @@ class Witness:
             )
         if not self._gone.wait(seconds):
             raise UnavailableError(
-                f"the broker {where} was not restarted within {seconds:g} s, and whoever was revoked may still"
-                " be connected; systemctl restart mosquitto, and enable bedside-broker-reload.path"
+                f"the broker {where} was not restarted within {seconds:g} s, and whoever was revoked may"
+                " still be connected; systemctl restart mosquitto, and enable bedside-broker-reload.path"
             )
         if not self._there.wait(seconds):
             raise UnavailableError(

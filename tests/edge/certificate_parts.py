@@ -19,12 +19,14 @@ class Authority:
         out = ["-keyout", str(self._key), "-out", str(self.file)]
         _openssl("req", "-x509", *_KEY, "-days", "30", "-subj", f"/CN={name}", *extensions, *out)
 
-    def sign(self, name, subject, days=30, host=None):
-        """The files of a certificate and its key."""
-        cert, key = self._folder / f"{name}.crt", self._folder / f"{name}.key"
+    def sign(self, name, subject, days=30, host=None, key=None):
+        """The files of a certificate and its key; with `key` for the one in that file."""
+        cert = self._folder / f"{name}.crt"
+        made = ["-key", key] if key else [*_KEY, "-keyout", str(self._folder / f"{name}.key")]
+        key = key or self._folder / f"{name}.key"
         request, extensions = self._folder / f"{name}.csr", self._folder / f"{name}.ext"
         subject = "/CN=" + subject.replace("/", r"\/")
-        _openssl("req", "-new", *_KEY, "-subj", subject, "-keyout", str(key), "-out", str(request))
+        _openssl("req", "-new", *made, "-subj", subject, "-out", str(request))
         lines = "subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n"
         extensions.write_text(lines + (f"subjectAltName={host}\n" if host else ""), encoding="utf-8")
         signed = ["-CA", str(self.file), "-CAkey", str(self._key), "-CAcreateserial", "-days", str(days)]

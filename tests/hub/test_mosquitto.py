@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import getpass
 import re
 import shutil
-import ssl
-import subprocess
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import paho.mqtt.client as mqtt
 import pytest
-from hub_parts import Hub, end, listens, until
-from paho.mqtt.enums import CallbackAPIVersion
-from ports import free_port
+from hub_parts import until
+from ward_parts import Client, Ward, folder_of, hub_on, make_ward, refused
 
 from edge.messages import Address, Receipt, from_json
-from hub import broker_files, check_broker
-from hub.authority import Authority
+from hub import check_broker
 from hub.config import load
 from hub.simulated_device import SimulatedDevice
 
@@ -29,110 +21,12 @@ ME, OTHER, LOST = "clinic/3b/bed-12", "clinic/3b/bed-13", "clinic/3b/bed-14"
 MANY = 10_000
 
 
-@dataclass(frozen=True)
-class Ward:
-    """A ward's broker as an administrator sets it up with our own tools."""
-
-    folder: Path
-    port: int
-    authority: Authority
-    broker: Mosquitto
-
-    def files(self, who: str) -> tuple[str, str, str]:
-        """Authority, certificate and key of the hub or a device, by its folder."""
-        found = self.folder / "ca" / who
-        name = "bedside-hub" if who == "hub" else "bedside-device"
-        return str(found / "bedside-ca.crt"), str(found / f"{name}.crt"), str(found / f"{name}.key")
-
-    @property
-    def section(self) -> str:
-        """Of the hub's configuration."""
-        ca, certificate, key = self.files("hub")
-        return f'[broker.tls]\nca = "{ca}"\ncertificate = "{certificate}"\nkey = "{key}"\n'
-
-
-class Mosquitto:
-    """Runs the written configuration."""
-
-    def __init__(self, file: Path, port: int) -> None:
-        self._file, self._port = file, port
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        path = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
-        with self._file.with_name("log").open("ab") as log:
-            self.process = subprocess.Popen([path, "-c", str(self._file)], stderr=log)
-        until(lambda: listens(self._port), 30, what="mosquitto's start")
-
-    def kill(self) -> None:
-        assert self.process is not None
-        self.process.kill()
-        self.process.wait()
-
-    def stop(self) -> None:
-        if self.process is not None:
-            end(self.process)
-
-
 @pytest.fixture(scope="module")
 def ward(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ward]:
-    folder = tmp_path_factory.mktemp("ward")
-    authority = Authority(folder / "ca")
-    authority.make()
-    authority.broker(["localhost", "127.0.0.1"])
-    authority.hub()
-    for name in (ME, OTHER, LOST):
-        authority.device(name)
-    port = free_port()
-    (folder / "etc").mkdir()
-    broker = Mosquitto(folder / "etc" / "mosquitto.conf", port)
-    ward = Ward(folder, port, authority, broker)
-    settings = folder / "hub.toml"
-    settings.write_text(f'site = "clinic"\n[broker]\nport = {port}\n{ward.section}')
-    (folder / "memory").mkdir()
-    broker_files.write(load(settings), folder / "etc", f"{folder / 'memory'}/")
-    for file in (folder / "ca" / "broker").iterdir():
-        shutil.copy(file, folder / "etc")
-    with (folder / "etc" / "mosquitto.conf").open("a") as file:
-        file.write(f"user {getpass.getuser()}\n")  # or root's mosquitto would become one who may not look in
-    broker.start()
+    ward = make_ward(tmp_path_factory.mktemp("ward"), ME, OTHER, LOST)
+    ward.broker.start()
     yield ward
-    broker.stop()
-
-
-class Client:
-    """A client with one of the certificates, which keeps what it is sent."""
-
-    def __init__(self, ward: Ward, who: str, *topics: str) -> None:
-        ca, certificate, key = ward.files(who)
-        self.got: list[tuple[str, bytes]] = []
-        self.ready = False
-        self.published = 0
-        context = ssl.create_default_context(cafile=ca)
-        context.load_cert_chain(certificate, key)
-        self.client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
-        self.client.tls_set_context(context)
-        self.client.on_message = lambda _c, _d, message: self.got.append((message.topic, message.payload))
-        self.client.on_publish = lambda *_: setattr(self, "published", self.published + 1)
-        self.client.on_subscribe = lambda *_: setattr(self, "ready", True)
-        self.client.connect("127.0.0.1", ward.port)
-        self.client.subscribe([(topic, mqtt.SubscribeOptions(qos=1)) for topic in topics or ("nothing",)])
-        self.client.loop_start()
-        until(lambda: self.ready, what="the subscription")
-
-    def __enter__(self) -> Any:
-        return self
-
-    def send(self, topic: str, payload: bytes, qos: int = 1, *, retain: bool = False) -> None:
-        self.client.publish(topic, payload, qos, retain=retain)
-
-    def __exit__(self, *_: object) -> None:
-        self.client.disconnect()
-        self.client.loop_stop()
-
-
-def folder_of(device: str) -> str:
-    return f"devices/{device.replace('/', '.')}"
+    ward.broker.stop()
 
 
 def test_a_device_writes_only_its_own_topics_and_reads_only_its_own_answers(ward: Ward) -> None:
@@ -164,28 +58,6 @@ def test_a_device_writes_only_its_own_topics_and_reads_only_its_own_answers(ward
         assert set(me.got) == expected
 
 
-def refused(ward: Ward, who: str | None) -> bool:
-    """Whether the broker lets nobody in with this certificate, or with none."""
-    ca, certificate, key = ward.files(who or "hub")
-    context = ssl.create_default_context(cafile=ca)
-    if who is not None:
-        context.load_cert_chain(certificate, key)
-    client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
-    client.tls_set_context(context)
-    answers: list[str] = []
-    client.on_connect = lambda *_: answers.append("in")
-    client.on_disconnect = lambda *_: answers.append("out")
-    try:
-        client.connect("127.0.0.1", ward.port)
-        client.loop_start()
-        until(lambda: answers, what="the answer")
-    except (ssl.SSLError, ConnectionError):
-        pass
-    finally:
-        client.loop_stop()
-    return "in" not in answers
-
-
 def test_nobody_comes_in_without_a_certificate_or_with_a_revoked_one(ward: Ward) -> None:
     assert refused(ward, None)
     assert not refused(ward, folder_of(LOST))
@@ -200,13 +72,6 @@ def test_nobody_comes_in_without_a_certificate_or_with_a_revoked_one(ward: Ward)
     ward.authority.device(LOST)
     assert refused(ward, stolen)
     assert not refused(ward, folder_of(LOST)), "the device that took its place"
-
-
-def hub_on(ward: Ward, folder: Path) -> Hub:
-    hub = Hub(folder, ward.port)
-    text = re.sub(r'site = "[^"]*"', 'site = "clinic"', hub.config.read_text())
-    hub.config.write_text(f"{text}{ward.section}")
-    return hub
 
 
 def test_the_hub_listens_over_tls_with_its_certificate(ward: Ward, tmp_path: Path) -> None:
