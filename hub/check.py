@@ -25,6 +25,7 @@ from hub.stream import SILENT_S
 from hub.tables import CANARY, Device
 
 _SHOWN = 5  # devices by name; more are counted
+_RENEWED_DAYS = 30  # as bedside-deploy renew
 _PROCESSES = ("ingest", "engine")
 
 
@@ -60,6 +61,7 @@ def database(settings: Settings, now: Callable[[], float] = time.time) -> list[F
                     answers,
                     *processes(connection, settings, moment),
                     devices(connection, settings, moment),
+                    *renewals(connection),
                     check_delivery.seen(connection, settings, moment),
                     *check_delivery.outside(connection, settings),
                     *set_aside(connection, moment),
@@ -106,6 +108,20 @@ def devices(connection: Connection, settings: Settings, now: float) -> Finding:
     more = [f"and {len(lost) - _SHOWN} more"] if len(lost) > _SHOWN else []
     words = f"{len(lost)} of {len(rows)} not heard"
     return note("devices", words, *named, *more, remedy="see whether they have power and network")
+
+
+def renewals(connection: Connection) -> list[Finding]:
+    """Whose certificate ends before long; the board says so in the last days (faults.certificate_days)."""
+    query = select(Device.ward, Device.name, Device.certificate_days)
+    soon = connection.execute(
+        query.where(Device.certificate_days < _RENEWED_DAYS).order_by(Device.certificate_days)
+    ).all()
+    if not soon:
+        return []
+    named = [f"{one.ward}/{one.name}: {one.certificate_days:.0f} days left" for one in soon[:_SHOWN]]
+    more = [f"and {len(soon) - _SHOWN} more"] if len(soon) > _SHOWN else []
+    words = f"certificates of {len(soon)} end within {_RENEWED_DAYS} days"
+    return [note("devices", words, *named, *more, remedy="bedside-deploy renew, with the ward's authority")]
 
 
 def set_aside(connection: Connection, now: float) -> list[Finding]:

@@ -19,6 +19,7 @@ from edge.messages import Dropped, Episode, Health, Receipt, to_json
 from hub import board
 from hub.arrivals import Accepted, Arrival, Rejected, check
 from hub.audit import Actor
+from hub.check import renewals
 from hub.engine import DEAF_GRACE_S
 from hub.faults import Limits
 from hub.intake import KEPT_REJECTS, save, set_aside
@@ -277,11 +278,20 @@ def test_what_a_device_says_of_itself_becomes_technical_alarms(store: Store, dev
 
     say(0, synced=False, storage="refused", certificate_days=3.0)
     assert [a["kind"] for a in alerts(store)] == ["certificate"]
+    with store.read() as connection:
+        [found] = renewals(connection)
+        assert found.words == (
+            "certificates of 1 end within 30 days",
+            f"{device.address.ward}/{device.address.device}: 3 days left",
+        )
+        assert "bedside-deploy renew" in found.remedy
     for second in range(15, 615, 15):
         say(second, synced=False, storage="refused", certificate_days=3.0)
     kinds = {a["kind"]: a["opened_at"] for a in alerts(store) if a["state"] == "waiting"}
     assert kinds == {"certificate": T0, "clock": T0, "disk": T0}
     say(630, certificate_days=300.0, disk_free_mb=50.0)
+    with store.read() as connection:
+        assert renewals(connection) == []
     kinds = {a["kind"]: a["reason"] for a in alerts(store) if a["state"] == "waiting"}
     assert kinds == {"disk": "disk nearly full: less than 200 MB free"}
     say(645)

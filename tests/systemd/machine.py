@@ -95,14 +95,14 @@ class Machine:
         children = Path(f"/proc/{self._nspawn.pid}/task/{self._nspawn.pid}/children")
         return [int(pid) for pid in children.read_text(encoding="ascii").split()] if children.exists() else []
 
-    def run(self, *command, check=True):
+    def run(self, *command, check=True, seconds=60):
         """What a command prints in the machine, run by its root."""
         done = subprocess.run(
             ["nsenter", "-t", self._pid, "-a", *command],
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=seconds,
         )
         if check and done.returncode:
             raise RuntimeError(f"{' '.join(command)}: {done.stdout}{done.stderr}")
