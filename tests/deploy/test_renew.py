@@ -1,12 +1,16 @@
 """Renewal over the wire: the guarded broker, the real ingest, the real daemon, the command by hand."""
 
+import shutil
 import subprocess
 import sys
 
 import pytest
 from provision_parts import MASTER, index_of
 
+from deploy.renew import wish
 from edge.certificates import days_left
+from edge.commands import sign
+from edge.messages import Command, from_json, to_json
 from edge.renewal import FILE_NAME
 from hub import authority as hub_authority
 
@@ -15,6 +19,7 @@ from ward_parts import folder_of, hub_on, make_ward  # isort: skip
 
 NAME = "clinic/3b/bed-12"
 PATIENCE_S = 120  # on a busy machine
+pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.fixture
@@ -52,7 +57,7 @@ class Device:
         command = [sys.executable, "-m", "hub.cli", "device-key", "--config", hub.config, "3b", "bed-12"]
         key = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
         (folder / "command.key").write_text(key)
-        ca, self.cert, key = ward.files(folder_of(NAME))
+        ca, self.cert, key = [shutil.copy(file, folder) for file in ward.files(folder_of(NAME))]
         self._config = folder / "edge.toml"
         self._config.write_text(
             'site = "clinic"\nward = "3b"\ndevice = "bed-12"\nbed = "12"\n'
@@ -148,9 +153,8 @@ def test_a_device_is_renewed_without_its_card_and_stays_so(ward, hub, device):
     revoke_first(ward)
     device.start()
     until(lambda: device.connections() == 3, PATIENCE_S, "the connection after the restart")
-    kept = hub.rows("SELECT count(*), max(seq) FROM records JOIN devices ON devices.id = device_id"
-                    " WHERE ward = '3b' GROUP BY boot_id")  # fmt: skip
-    assert all(count == last for count, last in kept), "nothing was lost on the way"
+    query = "SELECT count(*), max(seq) FROM records JOIN devices ON devices.id = device_id WHERE ward = '3b'"
+    until(lambda: all(count == last for count, last in hub.rows(f"{query} GROUP BY boot_id")), PATIENCE_S)
 
 
 def revoke_first(ward):
@@ -179,6 +183,24 @@ def test_a_renewal_the_device_refuses_is_told_in_its_words(ward, hub, device):
     assert "the device does not take it: it does not go with this device's key" in told
     assert device.connections() == 1
     assert not (device.storage / FILE_NAME).exists()
+
+
+def test_the_longest_name_fits_into_a_message(ward):
+    """And the longest reason a person may give, where 1,024 bytes are the most."""
+    name = f"{'s' * 20}/{'w' * 20}/{'d' * 22}"
+    ward.authority.device(name)
+    pem = (ward.folder / "ca" / folder_of(name) / "bedside-device.crt").read_text()
+    certificate = wish(pem, 0.0).certificate
+    plain = Command(
+        id="a" * 32,
+        boot_id="b" * 32,
+        expires_ms=2**53 - 1,
+        action="renew",
+        reason="r" * 80,
+        certificate=certificate,
+    )
+    assert len(to_json(sign(b"k" * 64, "topic", plain))) < 1000
+    assert from_json(Command, to_json(plain)) == plain
 
 
 @pytest.mark.parametrize(("words", "sentence"), [(("--within", "soon"), "--within is 'soon'")])

@@ -14,6 +14,7 @@ from ward_parts import Client, folder_of, make_ward, refused  # isort: skip
 
 LOST, OTHER = "clinic/3b/bed-12", "clinic/3b/bed-13"
 PATIENCE_S = 120  # on a busy machine
+pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.fixture
