@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,52 +11,67 @@ import tensorflow as tf
 from convert.anatomy import Layer, layer_of
 
 Windows = np.ndarray[Any, Any]
-_NO_ARITHMETIC = {"RESHAPE", "SQUEEZE", "EXPAND_DIMS", "TRANSPOSE"}
+_VERIFY = "NumericVerify"  # its inputs are a quantised tensor and the same in floating point
+_NO_ARITHMETIC = {
+    *("RESHAPE", "SQUEEZE", "EXPAND_DIMS", "TRANSPOSE"),
+    *("SPLIT", "SPLIT_V", "UNPACK", "SLICE", "STRIDED_SLICE", "GATHER"),
+}
 
 
 def errors(converter: Any, windows: Windows, names: Sequence[str]) -> list[Layer]:
     """The error of each quantised layer but those that compute nothing, in the order they run.
 
-    TensorFlow Lite's QuantizationDebugger gives each layer what the float layers before it make, so an
-    error is the layer's own: per channel the mean square of what it is off by over the variance of the float
-    values, the root of the mean over channels. 1 is as much noise as signal. `names` are those of the
-    network's layers.
+    TensorFlow Lite's QuantizationDebugger makes a network in which each layer is there twice, and both are
+    given what the quantised layers before them made, so an error is the layer's own: per channel the mean
+    square of what it is off by over the variance of the float values, the root of the mean over channels.
+    1 is as much noise as signal. `names` are those of the network's layers.
     """
-
-    def one_by_one() -> Iterator[list[Windows]]:
-        for window in windows:
-            yield [window[np.newaxis].astype(np.float32)]
-
-    sums: list[Windows] = []
-
-    def add(real: Windows, quantised: Windows, scale: float, zero_point: int) -> float:
-        off = (quantised.astype(np.float64) - zero_point) * scale - real
-        values = np.stack([off**2, real.astype(np.float64), real.astype(np.float64) ** 2])
-        sums.append(values.reshape(3, -1, real.shape[-1]).mean(axis=1))
-        return 0.0
-
-    options = tf.lite.experimental.QuantizationDebugOptions(layer_direct_compare_metrics={"sums": add})
-    debugger = tf.lite.experimental.QuantizationDebugger(
-        converter=converter, debug_dataset=one_by_one, debug_options=options
+    debugger = tf.lite.experimental.QuantizationDebugger(converter=converter)
+    # Its own run is not to be trusted: it reads tensors when later layers have written over them, and with
+    # XNNPACK, as it runs, some that lie between two of XNNPACK's parts are never written.
+    interpreter = tf.lite.Interpreter(
+        model_content=debugger.get_debug_quantized_model(),
+        experimental_preserve_all_tensors=True,
+        experimental_op_resolver_type=tf.lite.experimental.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
     )
-    debugger.run()
-    table = io.StringIO()
-    debugger.layer_statistics_dump(table)
-    rows = list(csv.DictReader(io.StringIO(table.getvalue())))
-    # It asks for each place in turn, window after window; a tensor that two layers take has two of them.
-    asked = [one["name"] for one in debugger._get_numeric_verify_tensor_details()]  # noqa: SLF001
-    places = [asked.index(name) for name in debugger.layer_statistics]
-    found = [_error(np.mean(sums[place :: len(asked)], axis=0)) for place in places]
+    interpreter.allocate_tensors()
+    operators = interpreter._get_ops_details()  # noqa: SLF001 - there is no other way to the pairs
+    maker = {output: one["op_name"] for one in operators for output in one["outputs"]}
+    pairs = [one["inputs"] for one in operators if one["op_name"] == _VERIFY]
+    pairs = [pair for pair in pairs if maker[pair[0]] not in _NO_ARITHMETIC]
+    details = {one["index"]: one for one in interpreter.get_tensor_details()}
+    sums: list[list[Windows]] = [[] for _ in pairs]
+    (given,) = interpreter.get_input_details()
+    for window in windows:
+        interpreter.set_tensor(given["index"], window[np.newaxis].astype(np.float32))
+        interpreter.invoke()
+        for found, (quantised, real) in zip(sums, pairs, strict=True):
+            scale, zero_point = details[quantised]["quantization"]
+            exact = interpreter.get_tensor(real).astype(np.float64)
+            off = (interpreter.get_tensor(quantised).astype(np.float64) - zero_point) * scale - exact
+            alone = maker[quantised] == "SOFTMAX"  # what competes belongs together, along whatever axis
+            found.append(_means(off, exact, 1 if alone else exact.shape[-1]))
     return [
-        Layer(layer_of(row["tensor_name"], names), row["op_name"], round(error, 5))
-        for row, error in zip(rows, found, strict=True)
-        if row["op_name"] not in _NO_ARITHMETIC
+        Layer(layer_of(_name(details[quantised]), names), maker[quantised], round(_error(found), 5))
+        for found, (quantised, _) in zip(sums, pairs, strict=True)
     ]
 
 
-def _error(means: Windows) -> float:
-    """From a layer's mean squared error, mean and mean square, shape (3, channels)."""
-    off, mean, square = means
+def _name(details: Any) -> str:
+    """Of the network's own tensor: in the instrumented network a digit goes after it."""
+    name: str = details["name"]
+    return name[:-1] if name[-1].isdigit() else name
+
+
+def _means(off: Windows, real: Windows, channels: int) -> Windows:
+    """Of one window: mean squared error, mean and mean square of each channel, shape (3, channels)."""
+    means: Windows = np.stack([off**2, real, real**2]).reshape(3, -1, channels).mean(axis=1)
+    return means
+
+
+def _error(found: Sequence[Windows]) -> float:
+    """From what `_means` found in each window."""
+    off, mean, square = np.mean(found, axis=0)
     variance = square - mean**2
     alive = variance > 1e-9 * max(1.0, float(square.max()))
     return float(np.sqrt(np.mean(off[alive] / variance[alive]))) if alive.any() else 0.0

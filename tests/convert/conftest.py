@@ -14,7 +14,7 @@ from train import metadata
 from train.corpus import labels_of, read_manifest, targets_of
 
 sys.path.insert(0, str(Path(__file__).parent))  # zoo.py, beside this file
-from zoo import FAILS_WHEN_RUN, ZOO
+from zoo import FAILS_WHEN_RUN, LOSES, ZOO
 
 ROOT = Path(__file__).parents[2]
 
@@ -53,7 +53,7 @@ def networks(fitted, small_manifest, made_once):
         truths = targets_of(clips, labels_of(clips))[owners]
         np.save(folder / "truths.npy", np.concatenate([truths, silent]).astype(int))
         (folder / "zoo.json").write_text(
-            json.dumps([[one.network, one.scheme, one.outputs] for one in (*ZOO, FAILS_WHEN_RUN)])
+            json.dumps([[one.network, one.scheme, one.outputs] for one in (*ZOO, LOSES, FAILS_WHEN_RUN)])
         )
         command = [sys.executable, Path(__file__).with_name("shrink_all.py"), folder]
         done = subprocess.run(

@@ -1,7 +1,8 @@
 """Shrink every network of the zoo in one process, as the conversion's own process shrinks one.
 
 Run as: python shrink_all.py FOLDER, whose zoo.json is a list of (network, scheme, outputs). Into
-FOLDER/shrunk-NETWORK-SCHEME goes what convert.tensorflow_worker writes, or refusal.txt.
+FOLDER/shrunk-NETWORK-SCHEME goes what convert.tensorflow_worker writes, or refusal.txt. FOLDER/lopsided.npy
+is what the layer of that name, of the network of that name, gives in floating point.
 """
 
 import json
@@ -9,7 +10,10 @@ import shutil
 import sys
 from pathlib import Path
 
+import keras
 import make_networks
+import numpy as np
+from zoo import BLAMED
 
 from convert import flatbuffer
 from convert.tensorflow_worker import shrink
@@ -29,20 +33,27 @@ def newer(folder):
     flatbuffer_utils.write_model(model, str(folder / "newer.tflite"))
 
 
+def layer_values(folder, name):
+    """What the layer of the network, both of that name, gives in floating point."""
+    network = keras.saving.load_model(folder / f"{name}.keras")
+    inside = keras.Model(network.inputs, network.get_layer(name).output)
+    np.save(folder / f"{name}.npy", inside.predict(np.load(folder / "windows.npy"), verbose=0))
+
+
 def main(folder):
     for network, scheme, outputs in json.loads((folder / "zoo.json").read_text()):
         work = folder / f"shrunk-{network}-{scheme}"
         work.mkdir()
         for name in ("calibration.npy", "evaluation.npy"):
             shutil.copy(folder / "windows.npy", work / name)
-        job = Job(
-            str(folder / network), *make_networks.SHAPE, outputs, scheme, blame=network == "residual.keras"
-        )
+        blame = network.removesuffix(".keras") in BLAMED
+        job = Job(str(folder / network), *make_networks.SHAPE, outputs, scheme, blame=blame)
         try:
             shrink(job, work)
         except ConversionError as error:
             (work / "refusal.txt").write_text(str(error))
     newer(folder)
+    layer_values(folder, "lopsided")
 
 
 if __name__ == "__main__":

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from zoo import ZOO
+from zoo import BLAMED, ZOO
 
-from convert.anatomy import Anatomy
+from convert.anatomy import Anatomy, Layer
 from convert.device_worker import in_words, judge
+from convert.judgement import GUILTY
 from edge import model_file, self_test
 from edge.classifier import Classifier, dequantise, quantise, tensors
 from edge.errors import ModelError
@@ -55,6 +56,30 @@ def test_the_cost_is_counted(networks):
     assert anatomy["multiply_adds"] == 146 * 8 * 5 * 40 + 8 * 4
     assert anatomy["parameters"] == 8 * 5 * 40 + 8 * 4  # biases are not weights of 8 bits
     assert anatomy["operators"]["CONV_2D v3"] == 1
+
+
+def layer_errors(networks, name):
+    return [
+        decode(Layer, one)
+        for one in json.loads((networks / f"shrunk-{name}.keras-int8/layers.json").read_text())
+    ]
+
+
+@pytest.mark.parametrize("name", [name for name in BLAMED if name != "lopsided"])
+def test_no_layer_is_blamed_of_a_network_that_converts_well(networks, name):
+    found = layer_errors(networks, name)
+    assert len(found) >= 4
+    assert max(layer.error for layer in found) < GUILTY
+    assert all(layer.error > 0 for layer in found if layer.operator == "FULLY_CONNECTED")
+
+
+def test_the_error_of_a_layer_applied_to_every_frame_is_that_of_its_steps(networks):
+    errors = {layer.name: layer.error for layer in layer_errors(networks, "lopsided")}
+    values = np.load(networks / "lopsided.npy")
+    step = (max(values.max(), 0) - min(values.min(), 0)) / 255
+    evenly = step**2 / 12 / values.reshape(-1, values.shape[-1]).var(axis=0)  # off by half a step at most
+    assert errors["lopsided"] == pytest.approx(np.sqrt(evenly.mean()), rel=0.1)
+    assert errors["lopsided"] > 5 * errors["per_frame"] > 0
 
 
 def test_an_operator_newer_than_the_runtime_is_named(networks):

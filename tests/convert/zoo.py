@@ -50,4 +50,7 @@ ZOO = [
     Specimen("truncated", "is no TensorFlow SavedModel: "),
     Specimen("text.keras", "is no Keras model: "),
 ]
+LOSES = Specimen("lopsided.keras")  # in one layer
+BLAMED = ("residual", "attention", "unrolled_lstm", "unrolled_gru", "lopsided")
+"""Of these the error of each layer is measured, which takes longer than to convert."""
 FAILS_WHEN_RUN = Specimen("gelu.keras", scheme="16x8")  # made without complaint, refused by the device
