@@ -112,10 +112,10 @@ def extremes(training: Training) -> FloatArray:
     return np.stack([silence, mfcc(noise, front_end)[:frames], mfcc(square, front_end)[:frames]])
 
 
-def record(clips: Sequence[Clip]) -> Calibration:
-    """What the manifest says of the recordings that set the scales."""
+def record(clips: Sequence[Clip], fine_tuning_epochs: int = 0) -> Calibration:
+    """What the manifest says of the recordings that set the scales, and were trained on if any were."""
     digests = tuple(hashlib.sha256(clip.path.read_bytes()).hexdigest() for clip in clips)
-    return Calibration(clips=len(digests), sha256=digests)
+    return Calibration(len(digests), digests, fine_tuning_epochs or None)
 
 
 def _power(path: Path) -> float:

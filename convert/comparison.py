@@ -70,6 +70,11 @@ class Comparison:
         return (self.float_uar - self.int8_uar) * 100
 
     @property
+    def closeness(self) -> tuple[float, float, float]:
+        """What is greater for the better of two conversions of one network, the first thing first."""
+        return self.int8_uar, self.agreement, -self.mean_distress_change
+
+    @property
     def worst(self) -> str:
         """The emotion whose recall falls most."""
         return max(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
+import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,26 +17,14 @@ from tqdm import tqdm
 from convert import calibration, workers
 from convert.anatomy import Anatomy, Layer
 from convert.comparison import Comparison, compare
-from convert.judgement import Judgement
+from convert.judgement import FineTuning, Judgement
+from convert.settings import Settings, file_of, is_torch, refuse_impossible, why_not_fine_tuned
 from edge import __version__, model_file
 from edge.classifier import normalise
 from edge.errors import ConversionError, CorpusError
 from edge.fields import decode
-from edge.manifest import SCHEMA_VERSION, Manifest, SelfTest, Tensor, Training
+from edge.manifest import SCHEMA_VERSION, Calibration, Manifest, SelfTest, Tensor, Training
 from train.corpus import Clip, distress_truths, targets_of
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How to shrink a network, and what is too much to lose by it."""
-
-    scheme: str = "int8"
-    per_channel: bool = True
-    least_clips: int = calibration.LEAST_CLIPS
-    max_drop: float = 1.0
-    """Points of UAR."""
-    weights: Path | None = None
-    torch_python: str = sys.executable
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +34,18 @@ class Converted:
     data: bytes
     judgement: Judgement
 
-    def refuse_drop(self, max_drop: float) -> None:
-        """Raises ConversionError where more than `max_drop` points of UAR were lost."""
+    def refuse_drop(self, model: Path, settings: Settings) -> None:
+        """Raises ConversionError where more points of UAR were lost than the settings allow."""
         comparison, guilty = self.judgement.comparison, self.judgement.guilty
-        if comparison.drop > max_drop:
+        if comparison.drop > settings.max_drop:
             blamed = "" if guilty is None else f" (most in the layer {guilty.name})"
+            tunable = not settings.fine_tune and why_not_fine_tuned(model, settings) is None
+            ways = ["--fine-tune"] * tunable + ["--scheme 16x8"] * (settings.scheme != "16x8")
+            tried = f" try {' or '.join(ways)}," if ways else ""
             raise ConversionError(
                 f"the converted model loses {comparison.drop:.2f} points of UAR{blamed} on"
-                f" {comparison.recordings} recordings, more than --max-drop {max_drop:g}; calibrate on more"
-                " recordings, try --scheme 16x8, or allow it with --max-drop"
+                f" {comparison.recordings} recordings, more than --max-drop {settings.max_drop:g}; calibrate"
+                f" on more recordings,{tried} or allow it with --max-drop"
             )
 
 
@@ -65,7 +56,11 @@ def convert(
     judged: Sequence[Clip],
     settings: Settings,
 ) -> Converted:
-    """Convert `model`; `seen` sets the scales, `judged` compares. No file is left. Raises ConversionError."""
+    """Convert `model`; `seen` sets the scales, `judged` compares. No file is left. Raises ConversionError.
+
+    With fine-tuning it is converted as it is as well, and the better of the two is kept.
+    """
+    refuse_impossible(model, settings)
     try:
         truths = targets_of(judged, training.labels)
     except CorpusError as error:
@@ -73,32 +68,53 @@ def convert(
     calibration.refuse_unfit(seen, settings.least_clips)
     heard = _windows(seen, training, "calibration")
     evaluated = _windows(judged, training, "evaluation")
+    owner = np.repeat(np.arange(len(evaluated)), [len(windows) for windows in evaluated])
+
+    def converted(work: Path, epochs: int) -> Converted:
+        _shrink(model, training, settings, epochs, work)
+        manifest = _manifest(training, calibration.record(seen, epochs), settings, work)
+        data = _tested(manifest, work)
+        sizes = (_size(settings.weights or file_of(model)), len(data))
+        before, after = np.load(work / "float.npy"), np.load(work / "converted.npy")
+        found = compare(before, after, owner, truths, distress_truths(judged), training, sizes)
+        return Converted(data, _judgement(manifest, found, work))
+
     with tempfile.TemporaryDirectory(prefix="bedside-quantize-") as folder:
-        work = Path(folder)
+        plain, tuned = Path(folder) / "plain", Path(folder) / "tuned"
+        plain.mkdir()
         norm = training.normalisation
         shown = np.concatenate([*heard, calibration.extremes(training)])
-        np.save(work / "calibration.npy", normalise(shown, norm))
-        np.save(work / "evaluation.npy", normalise(np.concatenate(evaluated), norm))
-        np.save(work / "golden.npy", heard[0][0])
-        _shrink(model, training, settings, work)
-        manifest = _manifest(training, seen, settings, work)
-        packed = work / "packed.tflite"
-        flatbuffer = (work / "model.tflite").read_bytes()
-        packed.write_bytes(model_file.pack(flatbuffer, manifest))
-        workers.run("convert.device_worker", "run", packed, work)
-        test = decode(SelfTest, _json(work / "self_test.json"), "self_test")
-        data = model_file.pack(flatbuffer, replace(manifest, self_test=test))
-        comparison = compare(
-            np.load(work / "float.npy"),
-            np.load(work / "converted.npy"),
-            np.repeat(np.arange(len(evaluated)), [len(windows) for windows in evaluated]),
-            truths,
-            distress_truths(judged),
-            training,
-            (_size(settings.weights or file_of(model)), len(data)),
-        )
-        judgement = _judgement(manifest, comparison, work)
-    return Converted(data, judgement)
+        np.save(plain / "calibration.npy", normalise(shown, norm))
+        np.save(plain / "evaluation.npy", normalise(np.concatenate(evaluated), norm))
+        np.save(plain / "golden.npy", heard[0][0])
+        if not settings.fine_tune:
+            return converted(plain, 0)
+        shutil.copytree(plain, tuned)
+        return _better(converted(plain, 0), converted(tuned, settings.fine_tune), settings.fine_tune)
+
+
+def _better(before: Converted, after: Converted, epochs: int) -> Converted:
+    """The fine-tuned network where it is the better one, else the other; either way both are told of."""
+    one, other = before.judgement.comparison, after.judgement.comparison
+    told = FineTuning(
+        epochs=epochs,
+        kept=other.closeness > one.closeness,
+        before_uar=one.int8_uar,
+        after_uar=other.int8_uar,
+        before_agreement=one.agreement,
+        after_agreement=other.agreement,
+    )
+    chosen = after if told.kept else before
+    return replace(chosen, judgement=replace(chosen.judgement, fine_tuning=told))
+
+
+def _tested(manifest: Manifest, work: Path) -> bytes:
+    """The model file of the flatbuffer in `work`, with the self-test that the device's runtime made."""
+    packed, flatbuffer = work / "packed.tflite", (work / "model.tflite").read_bytes()
+    packed.write_bytes(model_file.pack(flatbuffer, manifest))
+    workers.run("convert.device_worker", "run", packed, work)
+    test = decode(SelfTest, _json(work / "self_test.json"), "self_test")
+    return model_file.pack(flatbuffer, replace(manifest, self_test=test))
 
 
 def _judgement(manifest: Manifest, comparison: Comparison, work: Path) -> Judgement:
@@ -114,22 +130,11 @@ def _judgement(manifest: Manifest, comparison: Comparison, work: Path) -> Judgem
     )
 
 
-def is_torch(model: Path) -> bool:
-    """Whether the model is PyTorch's: a .pt2 file, or FILE.py:FACTORY."""
-    return model.suffix == ".pt2" or ".py:" in model.name
-
-
-def file_of(model: Path) -> Path:
-    """The file or folder the model is in."""
-    name, factory, _ = model.name.partition(".py:")
-    return model.with_name(f"{name}.py") if factory else model
-
-
 def _windows(clips: Sequence[Clip], training: Training, title: str) -> list[Any]:
     return [calibration.raw_windows(clip, training) for clip in tqdm(clips, desc=title, unit="clip")]
 
 
-def _shrink(model: Path, training: Training, settings: Settings, work: Path) -> None:
+def _shrink(model: Path, training: Training, settings: Settings, epochs: int, work: Path) -> None:
     job = workers.Job(
         model=str(model),
         frames=training.window.frames,
@@ -138,6 +143,8 @@ def _shrink(model: Path, training: Training, settings: Settings, work: Path) -> 
         scheme=settings.scheme,
         per_channel=settings.per_channel,
         weights="" if settings.weights is None else str(settings.weights),
+        fine_tune=epochs,
+        labels=len(training.labels),
     )
     job.write(work)
     if is_torch(model):
@@ -147,7 +154,7 @@ def _shrink(model: Path, training: Training, settings: Settings, work: Path) -> 
         workers.run("convert.tensorflow_worker", work)
 
 
-def _manifest(training: Training, seen: Sequence[Clip], settings: Settings, work: Path) -> Manifest:
+def _manifest(training: Training, seen: Calibration, settings: Settings, work: Path) -> Manifest:
     tensors = json.loads(workers.run("convert.device_worker", "tensors", work / "model.tflite"))
     pairs = (line.split() for line in (work / "versions.txt").read_text().splitlines())
     needed = settings.scheme in workers.WHOLE
@@ -159,7 +166,7 @@ def _manifest(training: Training, seen: Sequence[Clip], settings: Settings, work
         output=decode(Tensor, tensors["output"], "output"),
         tools={"bedside-ser": __version__, **dict(pairs)},
         scheme=settings.scheme,
-        calibration=calibration.record(seen) if needed else None,
+        calibration=seen if needed else None,
     )
 
 

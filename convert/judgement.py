@@ -15,6 +15,19 @@ GUILTY = 0.2
 
 
 @dataclass(frozen=True, slots=True)
+class FineTuning:
+    """What fine-tuning changed in the converted model, and whether the changed one was kept."""
+
+    epochs: int
+    kept: bool
+    before_uar: float
+    after_uar: float
+    before_agreement: float
+    after_agreement: float
+    """Shares of recordings that are named as the float network names them."""
+
+
+@dataclass(frozen=True, slots=True)
 class Judgement:
     """A converted model; `layers` are told of int8 alone, `arena_bytes` by the runtime named `runtime`."""
 
@@ -25,6 +38,7 @@ class Judgement:
     layers: tuple[Layer, ...]
     runtime: str
     arena_bytes: int
+    fine_tuning: FineTuning | None = None
 
     @property
     def guilty(self) -> Layer | None:
@@ -44,6 +58,7 @@ class Judgement:
             "guilty_layer": None if self.guilty is None else self.guilty.name,
             "runtime": self.runtime,
             "arena_bytes": self.arena_bytes,
+            "fine_tuning": None if self.fine_tuning is None else asdict(self.fine_tuning),
             "milliseconds": milliseconds,
             "milliseconds_method": METHOD,
         }
@@ -70,6 +85,7 @@ class Judgement:
             *((f"on {board}", f"{value:.1f} ms a window, estimated") for board, value in times.items()),
             ("UAR float", f"{one.float_uar:.4f}"),
             (f"UAR {scheme}", f"{one.int8_uar:.4f} ({-one.drop:+.2f} points)"),
+            *_tuned(self.fine_tuning, one.float_uar),
             ("worst class", f"{one.worst}: recall {worst.float_recall:.3f}, then {worst.int8_recall:.3f}"),
             ("same emotion", f"{one.agreement:.1%} of recordings"),
             ("largest change", f"{one.largest_change:.3f} of a probability"),
@@ -84,6 +100,18 @@ class Judgement:
             ("at the onset", reached),
             ("guilty layer", _blame(self.layers, self.guilty)),
         ]
+
+
+def _tuned(tuning: FineTuning | None, float_uar: float) -> list[tuple[str, str]]:
+    if tuning is None:
+        return []
+    end = "kept" if tuning.kept else "it won nothing and was thrown away"
+    said = (
+        f"{tuning.epochs} epochs: UAR {tuning.before_uar:.4f} without, {tuning.after_uar:.4f} with it,"
+        f" {float_uar:.4f} float; same emotion {tuning.before_agreement:.1%}, then"
+        f" {tuning.after_agreement:.1%}; {end}"
+    )
+    return [("fine-tuning", said)]
 
 
 def _share(value: float | None) -> str:

@@ -13,14 +13,18 @@ from pathlib import Path
 
 from convert import front_end_file
 from convert.calibration import LEAST_CLIPS, choose_clips, find_clips
-from convert.conversion import Settings, convert, file_of
+from convert.conversion import convert
 from convert.report_page import page
+from convert.settings import Settings, file_of
 from edge.errors import BedsideError, ConversionError
 from edge.fields import decode, encode
 from edge.manifest import SCHEMES, Training
 from edge.signature import sign
 from train import metadata
 from train.corpus import parse_label_map
+
+EPOCHS, MOST_EPOCHS = 20, 10000
+"""Of fine-tuning: how many where none are said, and the most that a model file can tell of."""
 
 
 def _publish(files: Mapping[Path, bytes]) -> None:
@@ -56,6 +60,12 @@ def _private_key(file: Path | None) -> bytes | None:
             f"cannot read the key {file}: {error.strerror}; make one with"
             " `openssl genpkey -algorithm ed25519`"
         ) from error
+
+
+def _epochs(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= MOST_EPOCHS:
+        raise argparse.ArgumentTypeError(f"{text} is no number of epochs; give 1 to {MOST_EPOCHS}")
+    return int(text)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -108,6 +118,16 @@ def _parser() -> argparse.ArgumentParser:
         metavar="POINTS",
         help="refuse a model that loses more points of UAR (default 1)",
     )
+    parser.add_argument(
+        "--fine-tune",
+        type=_epochs,
+        nargs="?",
+        const=EPOCHS,
+        default=0,
+        metavar="EPOCHS",
+        help="train the network on the calibration recordings while it rounds as the device will, and keep"
+        f" that where it is better (default {EPOCHS} epochs); of .keras and .h5 files, int8 and 16x8",
+    )
     parser.add_argument("--weights", type=Path, help="of a PyTorch module given as FILE.py:FACTORY")
     parser.add_argument(
         "--torch-python",
@@ -157,6 +177,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         per_channel=not options.per_tensor,
         least_clips=options.least_clips,
         max_drop=options.max_drop,
+        fine_tune=options.fine_tune,
         weights=options.weights,
         torch_python=options.torch_python,
     )
@@ -172,7 +193,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         made = convert(options.model, training, choose_clips(clips, options.clips), judged, settings)
         for name, value in made.judgement.rows():
             print(f"{name:<20}{value}")
-        made.refuse_drop(settings.max_drop)
+        made.refuse_drop(options.model, settings)
         files = {out: made.data if key is None else sign(made.data, key)}
         if options.json:
             files[options.json] = (json.dumps(made.judgement.plain(), indent=1) + "\n").encode()

@@ -8,7 +8,8 @@ on standard error.
 
 reads FOLDER/job.json, FOLDER/calibration.npy and FOLDER/evaluation.npy (normalised windows) and writes
 FOLDER/model.tflite, FOLDER/float.npy (the float network's logits for the evaluation windows),
-FOLDER/anatomy.json, FOLDER/layers.json and FOLDER/versions.txt. With `inspect` FOLDER/model.tflite is
+FOLDER/anatomy.json, FOLDER/layers.json and FOLDER/versions.txt. Where the job asks for fine-tuning, the
+network is trained on the calibration windows before it is shrunk. With `inspect` FOLDER/model.tflite is
 there already, made by another; it is looked through, and anatomy.json and an empty layers.json are written.
 """
 
@@ -28,6 +29,7 @@ from tensorflow.lite.python.convert_phase import ConverterError
 
 from convert import flatbuffer, layers, workers
 from convert.anatomy import Layer
+from convert.fine_tuning import fine_tune
 from convert.networks import load, predict
 from convert.workers import Job
 from edge.errors import ConversionError
@@ -87,6 +89,8 @@ def shrink(job: Job, folder: Path) -> None:
     network = load(Path(job.model), (job.frames, job.coefficients), job.outputs)
     np.save(folder / "float.npy", predict(network, np.load(folder / "evaluation.npy")))
     shown = np.load(folder / "calibration.npy")
+    if job.fine_tune:
+        fine_tune(network, shown, job)
     made, model = convert(network, job, shown)
     (folder / "model.tflite").write_bytes(made)
     _tell(model, _errors(network, job, shown), folder)

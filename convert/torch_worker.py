@@ -93,9 +93,6 @@ def refuse_unfit(module: Any, job: Job) -> None:
 def shrink(job: Job, folder: Path) -> None:
     """Do the job; see the module's text for what is read and written. Raises ConversionError."""
     torch = _torch()
-    if job.scheme not in _RECIPES or not job.per_channel:
-        wanted = "--per-tensor" if job.scheme in _RECIPES else f"--scheme {job.scheme}"
-        raise ConversionError(f"{wanted} is not made of PyTorch models; leave it out, or use --scheme int8")
     module = load(job)
     refuse_unfit(module, job)
     windows = torch.from_numpy(np.load(folder / "evaluation.npy").astype(np.float32))

@@ -35,6 +35,10 @@ class Job:
     """Whether each layer's error is measured, which takes longer than to convert."""
     weights: str = checked(default="")
     """Of a PyTorch module that a factory makes."""
+    fine_tune: int = checked(minimum=0, default=0)
+    """For how many epochs the network is trained on while it is rounded; 0: not at all."""
+    labels: int = checked(minimum=0, default=0)
+    """How many of the outputs are logits of one softmax, the first ones; fine-tuning needs to know."""
 
     def write(self, folder: Path) -> None:
         """The job as `folder`/job.json."""

@@ -201,6 +201,8 @@ class Calibration:
     clips: int = checked(minimum=1, maximum=2000)
     sha256: tuple[str, ...] = checked(pattern=r"[0-9a-f]{64}", allowed="64 hexadecimal digits")
     """Of each recording's file, in the order they were heard."""
+    fine_tuning_epochs: int | None = checked(minimum=1, maximum=10000, default=None)
+    """How often the network was trained on them while it was rounded; None: not at all."""
 
     def __post_init__(self) -> None:
         """Raises ValueError unless there is a digest for each clip."""

@@ -69,7 +69,9 @@ def _source(distress: Distress) -> str:
 def _calibration(manifest: Manifest) -> str:
     if manifest.calibration is None:
         return "not told"
-    return f"{manifest.calibration.clips} recordings, whose sha256 are in the file"
+    epochs = manifest.calibration.fine_tuning_epochs
+    tuned = "" if epochs is None else f"; fine-tuned on them for {epochs} epochs"
+    return f"{manifest.calibration.clips} recordings, whose sha256 are in the file{tuned}"
 
 
 def _self_test(manifest: Manifest) -> str:

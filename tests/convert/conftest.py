@@ -53,7 +53,7 @@ def networks(fitted, small_manifest, made_once):
         truths = targets_of(clips, labels_of(clips))[owners]
         np.save(folder / "truths.npy", np.concatenate([truths, silent]).astype(int))
         (folder / "zoo.json").write_text(
-            json.dumps([[one.network, one.scheme, one.outputs] for one in (*ZOO, LOSES, FAILS_WHEN_RUN)])
+            json.dumps([[one.folder, *one] for one in (*ZOO, LOSES, FAILS_WHEN_RUN)])
         )
         command = [sys.executable, Path(__file__).with_name("shrink_all.py"), folder]
         done = subprocess.run(

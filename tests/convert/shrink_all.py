@@ -1,8 +1,8 @@
 """Shrink every network of the zoo in one process, as the conversion's own process shrinks one.
 
-Run as: python shrink_all.py FOLDER, whose zoo.json is a list of (network, scheme, outputs). Into
-FOLDER/shrunk-NETWORK-SCHEME goes what convert.tensorflow_worker writes, or refusal.txt. FOLDER/lopsided.npy
-is what the layer of that name, of the network of that name, gives in floating point.
+Run as: python shrink_all.py FOLDER, whose zoo.json is a list of specimens, each after the name of a folder.
+Into that goes what convert.tensorflow_worker writes, or refusal.txt. FOLDER/lopsided.npy is what the layer of
+that name, of the network of that name, gives in floating point.
 """
 
 import json
@@ -41,13 +41,20 @@ def layer_values(folder, name):
 
 
 def main(folder):
-    for network, scheme, outputs in json.loads((folder / "zoo.json").read_text()):
-        work = folder / f"shrunk-{network}-{scheme}"
+    for name, network, _, scheme, outputs, epochs in json.loads((folder / "zoo.json").read_text()):
+        work = folder / name
         work.mkdir()
-        for name in ("calibration.npy", "evaluation.npy"):
-            shutil.copy(folder / "windows.npy", work / name)
-        blame = network.removesuffix(".keras") in BLAMED
-        job = Job(str(folder / network), *make_networks.SHAPE, outputs, scheme, blame=blame)
+        for given in ("calibration.npy", "evaluation.npy"):
+            shutil.copy(folder / "windows.npy", work / given)
+        job = Job(
+            str(folder / network),
+            *make_networks.SHAPE,
+            outputs,
+            scheme,
+            blame=network.removesuffix(".keras") in BLAMED and not epochs,
+            fine_tune=epochs,
+            labels=min(outputs, 8),
+        )
         try:
             shrink(job, work)
         except ConversionError as error:

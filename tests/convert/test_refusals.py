@@ -104,7 +104,7 @@ def test_a_drop_beyond_what_is_allowed_and_the_way_out_it_names(quantize, networ
     said = done.stderr.strip().splitlines()[-1]
     assert "loses 75.00 points of UAR (most in the layer " in said
     assert " on 4 recordings, more than --max-drop 1;" in said
-    assert "--scheme 16x8" in said
+    assert "try --fine-tune or --scheme 16x8" in said
     assert not out.parent.exists()
     done = quantize(*arguments, "--scheme", "16x8", max_drop=1)
     assert done.returncode == 0, done.stderr
@@ -121,6 +121,50 @@ def test_pytorch_without_what_it_needs_says_what_to_install(refused, networks, s
     arguments = ("--calibration", small_manifest, "--least-clips", 4, "--torch-python", tmp_path / "none")
     status, said = refused(*arguments, network=tmp_path / "net.pt2")
     assert (status, said.startswith(f"cannot run {tmp_path / 'none'}: No such file")) == (65, True)
+
+
+@pytest.mark.parametrize(
+    ("network", "asked", "said"),
+    [
+        (
+            "conv1d.keras",
+            ("--fine-tune", "--scheme", "float16"),
+            "--scheme float16 computes in floating point",
+        ),
+        (
+            "conv1d.keras",
+            ("--fine-tune", "--scheme", "dynamic"),
+            "--scheme dynamic computes in floating point",
+        ),
+        ("conv1d.keras", ("--fine-tune", "--per-tensor"), "with one scale a channel; leave --per-tensor or"),
+        ("saved_model", ("--fine-tune",), "saved_model is a SavedModel, whose layers are not known; give a"),
+        ("net.pt2", ("--fine-tune",), "net.pt2 is PyTorch's; give a .keras or .h5 file"),
+        ("net.py:make", ("--fine-tune",), "net.py:make is PyTorch's; give a .keras or .h5 file"),
+        (
+            "net.pt2",
+            ("--scheme", "float16"),
+            "--scheme float16 is not made of PyTorch networks; use --scheme",
+        ),
+        ("net.py:make", ("--per-tensor",), "--per-tensor is not made of PyTorch networks; leave it out"),
+    ],
+)
+def test_what_is_not_made_of_such_a_network(
+    refused, networks, small_manifest, tmp_path, network, asked, said
+):
+    (tmp_path / "model.json").write_text((networks / "model.json").read_text())
+    for name in ("net.pt2", "net.py"):
+        (tmp_path / name).write_bytes(b"")
+    folder = tmp_path if network.startswith("net") else networks
+    status, sentence = refused("--calibration", small_manifest, *asked, network=folder / network)
+    assert (status, said in sentence) == (65, True), sentence
+
+
+@pytest.mark.parametrize("epochs", ["0", "-1", "many", "10001"])
+def test_epochs_that_are_none(capsys, epochs):
+    with pytest.raises(SystemExit) as left:
+        command.main(["m.keras", "--calibration", "m.csv", f"--fine-tune={epochs}"])
+    assert left.value.code == 2
+    assert f"{epochs} is no number of epochs; give 1 to 10000" in capsys.readouterr().err
 
 
 def test_files_that_cannot_be_written_leave_none_behind(tmp_path):

@@ -10,6 +10,13 @@ class Specimen(NamedTuple):
     refusal: str | None = None
     scheme: str = "int8"
     outputs: int = 4
+    fine_tune: int = 0
+
+    @property
+    def folder(self):
+        """The name of the folder in which it is shrunk."""
+        tuned = f"-{self.fine_tune}" if self.fine_tune else ""
+        return f"shrunk-{self.network}-{self.scheme}{tuned}"
 
 
 RECURRENT = "has recurrent layers ("
@@ -25,8 +32,21 @@ ZOO = [
     Specimen("unrolled_lstm.keras"),
     Specimen("unrolled_gru.keras"),
     Specimen("gelu.keras"),
+    Specimen("nested.keras"),
     Specimen("legacy.h5"),
     Specimen("saved_model"),
+    Specimen("conv1d.keras", scheme="16x8", fine_tune=2),
+    Specimen("conv2d.keras", fine_tune=2),
+    Specimen("separable.keras", fine_tune=2),
+    Specimen("residual.keras", fine_tune=2),
+    Specimen("attention.keras", fine_tune=2),
+    Specimen("unrolled_gru.keras", fine_tune=2),
+    Specimen("nested.keras", fine_tune=2),
+    Specimen("nine.keras", outputs=9, fine_tune=2),
+    Specimen("legacy.h5", fine_tune=2),
+    Specimen(
+        "frozen.keras", "has no kernels that can be trained, so --fine-tune cannot help it", fine_tune=2
+    ),
     Specimen(
         "separable.keras", "is (4,), model.json says (5,): one value a label, and one more", "dynamic", 5
     ),
