@@ -37,13 +37,9 @@ ZOO = [
     Specimen("saved_model"),
     Specimen("conv1d.keras", scheme="16x8", fine_tune=2),
     Specimen("conv2d.keras", fine_tune=2),
-    Specimen("separable.keras", fine_tune=2),
-    Specimen("residual.keras", fine_tune=2),
     Specimen("attention.keras", fine_tune=2),
-    Specimen("unrolled_gru.keras", fine_tune=2),
     Specimen("nested.keras", fine_tune=2),
     Specimen("nine.keras", outputs=9, fine_tune=2),
-    Specimen("legacy.h5", fine_tune=2),
     Specimen(
         "frozen.keras", "has no kernels that can be trained, so --fine-tune cannot help it", fine_tune=2
     ),
@@ -71,6 +67,6 @@ ZOO = [
     Specimen("text.keras", "is no Keras model: "),
 ]
 LOSES = Specimen("lopsided.keras")  # in one layer
-BLAMED = ("residual", "attention", "unrolled_lstm", "unrolled_gru", "lopsided")
+BLAMED = ("residual", "attention", "unrolled_gru", "lopsided")
 """Of these the error of each layer is measured, which takes longer than to convert."""
 FAILS_WHEN_RUN = Specimen("gelu.keras", scheme="16x8")  # made without complaint, refused by the device
