@@ -1,6 +1,6 @@
 # make run    installs what is missing, then shows a bed on the board at http://127.0.0.1:8080
 # make test   installs what is missing, then checks and tests everything
-# make lint | bench | bench-hub | bench-accuracy | soak | fuzz | model | schemas | clean
+# make lint | bench | bench-hub | bench-accuracy | soak | fuzz | model | schemas | deb | test-deb | image | clean
 
 PYTHON ?= python3
 SOURCE ?=
@@ -10,7 +10,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 CODE := convert deploy edge hub train tests
 
-.PHONY: run test lint bench bench-hub bench-accuracy soak fuzz model schemas clean packages-run packages-test
+.PHONY: run test lint bench bench-hub bench-accuracy soak fuzz model schemas deb test-deb image clean \
+  packages-run packages-test packages-image
 .DELETE_ON_ERROR:
 
 run: $(VENV)/run.stamp
@@ -63,11 +64,27 @@ fuzz: $(VENV)/test.stamp
 schemas: $(VENV)/run.stamp
 	$(BIN)/python -m edge.schemas
 
+# The Debian packages of bed and hub, in out/deb: ARCH=arm64 or amd64, RELEASE=trixie (Debian 13) or bookworm (12).
+ARCH ?= arm64
+RELEASE ?= trixie
+deb: $(BIN)/python
+	$(BIN)/python -m deploy.packages --arch $(ARCH) --release $(RELEASE)
+
+# Some minutes, as root: both packages installed, upgraded, removed and purged in a Debian 13 of their own.
+test-deb: $(VENV)/test.stamp | packages-image
+	$(MAKE) deb ARCH=amd64
+	$(BIN)/pytest tests/deploy/deb
+
+# The image for a box's card, in out/image; as root, about half an hour the first time.
+image: $(BIN)/python | packages-image
+	$(MAKE) deb ARCH=arm64
+	deploy/image/make-image.sh
+
 clean:
 	rm -rf $(VENV) .run .cache out build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +
 
-packages-run packages-test:
+packages-run packages-test packages-image:
 	@deploy/install-packages.sh $(@:packages-%=%)
 
 $(BIN)/python: | packages-run

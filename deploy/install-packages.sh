@@ -1,14 +1,16 @@
 #!/bin/sh
-# Install the Debian packages that are missing. Usage: install-packages.sh run|test
+# Install the Debian packages that are missing. Usage: install-packages.sh run|test|image
 set -eu
 
 run="gcc libsystemd-dev mosquitto pkg-config portaudio19-dev python3-dev python3-venv"
 test="fonts-noto-ui-core libasound2-plugins mosquitto-clients openssl postgresql pulseaudio pulseaudio-utils strace systemd-container"
+image="arch-test binfmt-support bmap-tools dosfstools e2fsprogs genimage mmdebstrap mtools qemu-user-static systemd-container xz-utils"
 
 case "${1:-}" in
     run) wanted=$run ;;
     test) wanted="$run $test" ;;
-    *) echo "usage: $0 run|test" >&2; exit 64 ;;
+    image) wanted=$image ;;
+    *) echo "usage: $0 run|test|image" >&2; exit 64 ;;
 esac
 
 is_installed() {
