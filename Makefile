@@ -73,7 +73,7 @@ deb: $(BIN)/python
 # Some minutes, as root: both packages installed, upgraded, removed and purged in a Debian 13 of their own.
 test-deb: $(VENV)/test.stamp | packages-image
 	$(MAKE) deb ARCH=amd64
-	$(BIN)/pytest tests/deploy/deb
+	$(BIN)/pytest tests/deb
 
 # The image for a box's card, in out/image; as root, about half an hour the first time.
 image: $(BIN)/python | packages-image

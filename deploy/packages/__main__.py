@@ -14,7 +14,7 @@ from deploy.packages.targets import ARCHITECTURES, RELEASES
 
 
 def main() -> int:
-    """Build what was asked for and print the packages' paths; 69 where a program or a wheel is not to be had."""
+    """Build what was asked for, print the packages' paths; 69 where a program or a wheel is not to be had."""
     parser = argparse.ArgumentParser(
         prog="python -m deploy.packages", description="Build the Debian packages."
     )

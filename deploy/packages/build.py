@@ -42,7 +42,7 @@ def pack(package: Package, release: Release, arch: str, fetched: list[Path], out
         root.mkdir()
         lay(package, release, root, epoch)
         for wheel in fetched:
-            wheels.unpack(wheel, root / site_packages(package, release))
+            wheels.unpack(wheel, root / site_packages(release))
         _write_control(package, release, arch, root)
         _same_everywhere(root, epoch)
         command = ["dpkg-deb", "--root-owner-group", "-Zxz", "-z6", "--threads-max=1", "--build", root, to]

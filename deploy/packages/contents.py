@@ -1,4 +1,4 @@
-"""Which files a package lays where, besides the wheels in its environment. Reads the checkout, writes nothing."""
+"""Which files a package lays where, besides wheels and control files. Reads the checkout, writes nothing."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ HOME = "opt/bedside-ser"
 ENVIRONMENT = f"{HOME}/.venv"
 """The same for both packages, which is why they do not go together: a box at a bed is no hub."""
 _UNITS = "usr/lib/systemd/system"
+_DOCUMENTS = "usr/share/doc/bedside-ser"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +54,11 @@ EDGE = Package(
         "model/bedside-ser.tflite": "opt/bedside-ser/model/bedside-ser.tflite",
         "model/MODEL_CARD.md": "opt/bedside-ser/model/MODEL_CARD.md",
         "edge/README.md": "opt/bedside-ser/edge/README.md",
-        "systemd/bedside-edge.service.d/gpio.conf.example": "usr/share/doc/bedside-ser-edge/gpio.conf.example",
+        "systemd/bedside-edge.service.d/gpio.conf.example": f"{_DOCUMENTS}-edge/gpio.conf.example",
         "deploy/packages/edge/udev.rules": "usr/lib/udev/rules.d/70-bedside-ser.rules",
         "deploy/packages/edge/sysusers": "usr/lib/sysusers.d/bedside-ser-edge.conf",
         "deploy/packages/edge/tmpfiles": "usr/lib/tmpfiles.d/bedside-ser-edge.conf",
-        "deploy/packages/edge/edge.toml.example": "usr/share/doc/bedside-ser-edge/edge.toml.example",
+        "deploy/packages/edge/edge.toml.example": f"{_DOCUMENTS}-edge/edge.toml.example",
     },
 )
 HUB = Package(
@@ -76,7 +77,7 @@ HUB = Package(
     files={
         "hub/README.md": "opt/bedside-ser/hub/README.md",
         "systemd/mosquitto.service.d/bedside.conf": f"{_UNITS}/mosquitto.service.d/bedside.conf",
-        "systemd/bedside-hub.service.d/network.conf.example": "usr/share/doc/bedside-ser-hub/network.conf.example",
+        "systemd/bedside-hub.service.d/network.conf.example": f"{_DOCUMENTS}-hub/network.conf.example",
         "systemd/bedside-hub.sysusers": "usr/lib/sysusers.d/bedside-ser-hub.conf",
         "deploy/packages/hub/tmpfiles": "usr/lib/tmpfiles.d/bedside-ser-hub.conf",
         "deploy/packages/hub/hub.toml": "etc/bedside-ser/hub.toml",
@@ -89,7 +90,7 @@ HUB = Package(
 PACKAGES = {package.short: package for package in (EDGE, HUB)}
 
 
-def site_packages(package: Package, release: Release) -> str:
+def site_packages(release: Release) -> str:
     """Where the environment keeps its modules, below the root."""
     return f"{ENVIRONMENT}/lib/python{release.dotted}/site-packages"
 
@@ -102,8 +103,7 @@ def entries(package: Package, release: Release) -> list[Entry]:
         *(_copy(source, target) for source, target in package.files.items()),
         *(_copy(f"systemd/{name}", f"{_UNITS}/{name}") for name in package.units),
     ]
-    for name in package.commands:
-        found.append(Entry(f"usr/bin/{name}", link=f"/{ENVIRONMENT}/bin/{name}"))
+    found += [Entry(f"usr/bin/{name}", link=f"/{ENVIRONMENT}/bin/{name}") for name in package.commands]
     return sorted(found, key=lambda entry: entry.target)
 
 
@@ -113,13 +113,14 @@ def _copy(source: str, target: str) -> Entry:
 
 def _code(package: Package, release: Release) -> list[Entry]:
     """Modules and data of our own, as git knows them: no caches, no documents."""
-    to = site_packages(package, release)
-    found = []
-    for folder in package.code:
-        for path in sorted((CHECKOUT / folder).iterdir()):
-            if path.is_file() and path.suffix not in {".md", ".pyc", ".sh"} and path.name != "demo.toml":
-                found.append(_copy(str(path.relative_to(CHECKOUT)), f"{to}/{path.relative_to(CHECKOUT)}"))
-    return found
+    to = site_packages(release)
+    paths = [path for folder in package.code for path in sorted((CHECKOUT / folder).iterdir())]
+    names = [
+        str(path.relative_to(CHECKOUT))
+        for path in paths
+        if path.is_file() and path.suffix not in {".md", ".pyc", ".sh"} and path.name != "demo.toml"
+    ]
+    return [_copy(name, f"{to}/{name}") for name in names]
 
 
 def _environment(package: Package, release: Release) -> list[Entry]:

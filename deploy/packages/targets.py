@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """A Debian release: `number` marks the package's version, `python` is its one Python, `glibc` its minor."""
+    """A Debian release: `number` marks the package's version, `python` is its one Python, `glibc` a minor."""
 
     name: str
     number: int

@@ -1,0 +1,129 @@
+"""A Debian 13 of our own, booted, for `make test-deb`: root, mmdebstrap and systemd-nspawn are needed."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from deploy.packages.contents import CHECKOUT
+
+TARBALL = CHECKOUT / ".cache" / "deb-test" / "trixie-amd64.tar"
+NEEDED = (
+    "ca-certificates", "dbus", "init-system-helpers", "libpam-systemd", "mosquitto", "openssl", "python3",
+    "python3-pyaudio", "python3-systemd", "systemd-sysv", "udev",
+)  # fmt: skip
+
+
+class Debian:
+    """Boots in some seconds; whatever is done in it is gone afterwards."""
+
+    def __init__(self, folder):
+        self._folder = folder
+        self._nspawn = None
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2g", "bedside-deb", folder], check=True)
+        self.root = folder / "root"
+        self.root.mkdir()
+        subprocess.run(["tar", "-xf", TARBALL, "-C", self.root], check=True)
+        unsafe = self.root / "etc/dpkg/dpkg.cfg.d/unsafe"
+        unsafe.write_text("force-unsafe-io\n")
+
+    def boot(self):
+        command = ["systemd-nspawn", "--quiet", "--boot", "-D", self.root, f"--machine=deb{os.getpid()}",
+                   "--private-network", "--register=no", "--keep-unit", "--link-journal=no"]  # fmt: skip
+        self._nspawn = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True,
+            env={**os.environ, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"},
+        )  # fmt: skip
+        end = time.monotonic() + 300
+        while time.monotonic() < end and self._nspawn.poll() is None:
+            for pid in self._inside():
+                self._pid = str(pid)
+                if self.run("systemctl", "is-active", "multi-user.target", check=False).strip() == "active":
+                    return
+            time.sleep(0.5)
+        raise RuntimeError("Debian does not boot within five minutes")
+
+    def _inside(self):
+        children = Path(f"/proc/{self._nspawn.pid}/task/{self._nspawn.pid}/children")
+        return [int(pid) for pid in children.read_text().split()] if children.exists() else []
+
+    def run(self, *command, check=True):
+        done = subprocess.run(
+            ["nsenter", "-t", self._pid, "-a", "env", "DEBIAN_FRONTEND=noninteractive", *map(str, command)],
+            capture_output=True, text=True, check=False, timeout=600, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+        if check and done.returncode:
+            raise RuntimeError(f"{command}: {done.stdout}{done.stderr}")
+        return done.stdout
+
+    def write(self, path, text, mode=0o644):
+        file = self.root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+        file.chmod(mode)
+
+    def install(self, package):
+        shutil.copy(package, self.root / "root" / package.name)
+        return self.run("dpkg", "--force-confold", "--install", f"/root/{package.name}")
+
+    def show(self, unit, name):
+        return self.run("systemctl", "show", unit, "--property", name, "--value").strip()
+
+    def has(self, path):
+        return os.path.lexists(self.root / path)
+
+    def close(self):
+        if self._nspawn is not None:
+            for pid in self._inside():
+                os.kill(pid, signal.SIGKILL)
+            self._nspawn.kill()
+            self._nspawn.wait()
+        subprocess.run(["umount", "-l", self._folder], check=False)
+
+
+@pytest.fixture(scope="session")
+def debian(tmp_path_factory):
+    if os.geteuid() != 0 or not shutil.which("systemd-nspawn"):
+        pytest.skip("booting a Debian needs root and systemd-nspawn")
+    if not TARBALL.exists():
+        TARBALL.parent.mkdir(parents=True, exist_ok=True)
+        new = TARBALL.with_suffix(".new.tar")
+        subprocess.run(
+            ["mmdebstrap", "--variant=apt", "--mode=root", "--dpkgopt=force-unsafe-io",
+             f"--include={','.join(NEEDED)}", "--aptopt=APT::Install-Recommends \"false\"",
+             "trixie", new, "http://deb.debian.org/debian"],
+            check=True,
+        )  # fmt: skip
+        new.rename(TARBALL)
+    one = Debian(tmp_path_factory.mktemp("debian"))
+    try:
+        one.boot()
+        yield one
+    finally:
+        one.close()
+
+
+@pytest.fixture(scope="session")
+def packages(tmp_path_factory):
+    """The built package of a name, and the same as the next version."""
+    folder = tmp_path_factory.mktemp("packages")
+
+    def find(name):
+        found = sorted((CHECKOUT / "out" / "deb").glob(f"{name}_*+deb13_amd64.deb"))
+        if not found:
+            pytest.fail(f"{name} is not built for amd64: make deb ARCH=amd64")
+        tree = folder / name
+        subprocess.run(["dpkg-deb", "--raw-extract", found[-1], tree], check=True)
+        control = tree / "DEBIAN" / "control"
+        control.write_text(control.read_text().replace("+deb13", "+deb13+next", 1))
+        newer = folder / f"{name}_next.deb"
+        subprocess.run(
+            ["dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "--build", tree, newer], check=True
+        )
+        return found[-1], newer
+
+    return find
