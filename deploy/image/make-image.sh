@@ -57,7 +57,8 @@ mv "$out/$name.img.xz.new" "$out/$name.img.xz"
 (cd "$out" && sha256sum "$name.img.xz" >"$name.img.xz.sha256")
 
 say "6/6  lists for people and programs"
-"$python" "$here/lists.py" --name "$name" --image "$image" --out "$out" \
+cd "$checkout"
+"$python" -m deploy.image.lists --name "$name" --image "$image" --out "$out" \
     --lock "$checkout/deploy/packages/edge/lock-trixie.txt" --url "${IMAGE_URL:-file://$out/$name.img.xz}"
 [ -z "${KEEP_IMAGE:-}" ] || mv "$image" "$out/"
 ls -l "$out"

@@ -44,16 +44,24 @@ class Package:
         return HERE / self.short
 
 
+def _units(*, of_hub: bool) -> tuple[str, ...]:
+    """Every unit of systemd/ whose name says whose it is."""
+    names = sorted(path.name for path in (CHECKOUT / "systemd").glob("bedside-*.*") if path.is_file())
+    ours = [name for name in names if name.startswith("bedside-hub") == of_hub]
+    return tuple(name for name in ours if name.endswith((".service", ".target", ".timer")))
+
+
 EDGE = Package(
     name="bedside-ser-edge",
     short="edge",
     code=("edge", "edge/schemas", "deploy"),
     commands={"bedside-edge": "edge.cli", "bedside-deploy": "deploy.cli"},
-    units=("bedside-edge.service",),
+    units=_units(of_hub=False),
     files={
         "model/bedside-ser.tflite": "opt/bedside-ser/model/bedside-ser.tflite",
         "model/MODEL_CARD.md": "opt/bedside-ser/model/MODEL_CARD.md",
         "edge/README.md": "opt/bedside-ser/edge/README.md",
+        "deploy/README.md": "opt/bedside-ser/deploy/README.md",
         "systemd/bedside-edge.service.d/gpio.conf.example": f"{_DOCUMENTS}-edge/gpio.conf.example",
         "deploy/packages/edge/udev.rules": "usr/lib/udev/rules.d/70-bedside-ser.rules",
         "deploy/packages/edge/sysusers": "usr/lib/sysusers.d/bedside-ser-edge.conf",
@@ -70,12 +78,10 @@ HUB = Package(
         "hub/static/rejects/lang", "hub/templates",
     ),
     commands={"bedside-hub": "hub.cli", "bedside-deploy": "deploy.cli"},
-    units=(
-        "bedside-hub.service", "bedside-hub@.service", "bedside-hub.target", "bedside-hub-backup.service",
-        "bedside-hub-backup.timer",
-    ),
+    units=_units(of_hub=True),
     files={
         "hub/README.md": "opt/bedside-ser/hub/README.md",
+        "deploy/README.md": "opt/bedside-ser/deploy/README.md",
         "systemd/mosquitto.service.d/bedside.conf": f"{_UNITS}/mosquitto.service.d/bedside.conf",
         "systemd/bedside-hub.service.d/network.conf.example": f"{_DOCUMENTS}-hub/network.conf.example",
         "systemd/bedside-hub.sysusers": "usr/lib/sysusers.d/bedside-ser-hub.conf",

@@ -94,7 +94,7 @@ def debian(tmp_path_factory):
         new = TARBALL.with_suffix(".new.tar")
         subprocess.run(
             ["mmdebstrap", "--variant=apt", "--mode=root", "--dpkgopt=force-unsafe-io",
-             f"--include={','.join(NEEDED)}", "--aptopt=APT::Install-Recommends \"false\"",
+             f"--include={','.join(NEEDED)}", '--aptopt=APT::Install-Recommends "false"',
              "trixie", new, "http://deb.debian.org/debian"],
             check=True,
         )  # fmt: skip

@@ -61,6 +61,12 @@ def test_the_handbooks_units_name_are_in_the_package(package):
             assert handbook in files, f"{unit}: {handbook}"
 
 
+def test_each_package_has_its_own_units():
+    assert "bedside-edge.service" in EDGE.units
+    assert {"bedside-hub.service", "bedside-hub@.service", "bedside-hub-backup.timer"} <= set(HUB.units)
+    assert not any("hub" in unit for unit in EDGE.units)
+
+
 @BOTH
 def test_commands(package):
     files = laid(package)

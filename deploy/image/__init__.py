@@ -1,0 +1,1 @@
+"""The image for a box's card: shell for the steps, Python for the lists beside it."""
