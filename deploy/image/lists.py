@@ -27,8 +27,8 @@ def main() -> int:
     made = datetime.fromtimestamp(int(os.environ["SOURCE_DATE_EPOCH"]), UTC)
     packed = options.out / f"{options.name}.img.xz"
     packages = (options.out / f"{options.name}.packages.txt").read_text(encoding="utf-8")
-    _write(options.out / f"{options.name}.imager.json",
-           manifest(options.name, options.url, made, _measured(options.image), _measured(packed)))  # fmt: skip
+    told = manifest(options.name, options.url, made, _measured(options.image), _measured(packed))
+    _write(options.out / f"{options.name}.imager.json", told)
     lock = options.lock.read_text(encoding="utf-8")
     _write(options.out / f"{options.name}.cdx.json", sbom(options.name, made, packages, lock))
     return 0

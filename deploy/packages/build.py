@@ -45,7 +45,16 @@ def pack(package: Package, release: Release, arch: str, fetched: list[Path], out
             wheels.unpack(wheel, root / site_packages(release))
         _write_control(package, release, arch, root)
         _same_everywhere(root, epoch)
-        command = ["dpkg-deb", "--root-owner-group", "-Zxz", "-z6", "--threads-max=1", "--build", root, to]
+        command = [
+            "dpkg-deb",
+            "--root-owner-group",
+            "-Zxz",
+            "-z6",
+            "--threads-max=1",
+            "--build",
+            str(root),
+            str(to),
+        ]
         environment = {**os.environ, "SOURCE_DATE_EPOCH": str(epoch)}
         subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
     return to
