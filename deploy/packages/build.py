@@ -48,8 +48,8 @@ def pack(package: Package, release: Release, arch: str, fetched: list[Path], out
         command = [
             "dpkg-deb",
             "--root-owner-group",
-            "-Zxz",
-            "-z6",
+            "-Zzstd",
+            "-z9",
             "--threads-max=1",
             "--build",
             str(root),
