@@ -44,19 +44,12 @@ class Package:
         return HERE / self.short
 
 
-def _units(*, of_hub: bool) -> tuple[str, ...]:
-    """Every unit of systemd/ whose name says whose it is."""
-    names = sorted(path.name for path in (CHECKOUT / "systemd").glob("bedside-*.*") if path.is_file())
-    ours = [name for name in names if name.startswith("bedside-hub") == of_hub]
-    return tuple(name for name in ours if name.endswith((".service", ".target", ".timer")))
-
-
 EDGE = Package(
     name="bedside-ser-edge",
     short="edge",
     code=("edge", "edge/schemas", "deploy"),
     commands={"bedside-edge": "edge.cli", "bedside-deploy": "deploy.cli"},
-    units=_units(of_hub=False),
+    units=("bedside-edge.service", "bedside-settings.service", "bedside-led.service"),
     files={
         "model/bedside-ser.tflite": "opt/bedside-ser/model/bedside-ser.tflite",
         "model/MODEL_CARD.md": "opt/bedside-ser/model/MODEL_CARD.md",
@@ -78,7 +71,11 @@ HUB = Package(
         "hub/static/rejects/lang", "hub/templates",
     ),
     commands={"bedside-hub": "hub.cli", "bedside-deploy": "deploy.cli"},
-    units=_units(of_hub=True),
+    units=(
+        "bedside-hub.service", "bedside-hub@.service", "bedside-hub.target", "bedside-hub-backup.service",
+        "bedside-hub-backup.timer", "bedside-broker-reload.path", "bedside-broker-reload.service",
+        "bedside-renew.service", "bedside-renew.timer",
+    ),
     files={
         "hub/README.md": "opt/bedside-ser/hub/README.md",
         "deploy/README.md": "opt/bedside-ser/deploy/README.md",

@@ -121,9 +121,7 @@ def packages(tmp_path_factory):
         control = tree / "DEBIAN" / "control"
         control.write_text(control.read_text().replace("+deb13", "+deb13+next", 1))
         newer = folder / f"{name}_next.deb"
-        subprocess.run(
-            ["dpkg-deb", "--root-owner-group", "-Znone", "--build", tree, newer], check=True
-        )
+        subprocess.run(["dpkg-deb", "--root-owner-group", "-Znone", "--build", tree, newer], check=True)
         return found[-1], newer
 
     return find

@@ -66,7 +66,7 @@ def test_edge(debian, packages):
 def test_hub(debian, packages):
     first, second = packages("bedside-ser-hub")
     debian.install(first)
-    for unit in (HUB_UNIT, "bedside-hub-backup.timer"):
+    for unit in (HUB_UNIT, "bedside-hub-backup.timer", "bedside-renew.timer", "bedside-broker-reload.path"):
         assert debian.run("systemctl", "is-enabled", unit).strip() == "enabled"
     assert debian.show(HUB_UNIT, "ActiveState") == "inactive", "no certificates yet"
     assert debian.show("mosquitto.service", "ActiveState") == "inactive", "Debian's open broker has given way"
