@@ -95,6 +95,7 @@ def test_both_kinds_of_distress_score(measured):
             manifest,
             training=dataclasses.replace(training, distress=distress),
             output=dataclasses.replace(manifest.output, shape=(1, outputs)),
+            self_test=None,
         )
         file = card.write(one, 1024, measured / "crossval", measured / "ward", measured / "out")
         assert says in file.read_text()
