@@ -92,6 +92,7 @@ def ward_curve(points: Sequence[Point], chosen: Point, file: Path) -> None:
     curve.axhline(0.8, color="grey", linewidth=0.8, linestyle=":")
     curve.set(xlabel="false alerts a bed-day", ylabel="share of episodes found", ylim=(0, 1))
     curve.set_xscale("symlog", linthresh=1)
+    curve.set_xlim(left=-0.1)
     curve.legend(frameon=False, loc="lower right")
     kinds = list(chosen.found)
     shares = [chosen.found[kind].value for kind in kinds]
@@ -134,7 +135,9 @@ def examples(some: Sequence[Example], front_end: FrontEnd, file: Path) -> None:
         length = one.samples.size / rate
         axes[0].plot(np.arange(one.samples.size) / rate, one.samples, linewidth=0.4)
         axes[0].set_title(one.title)
-        axes[1].specgram(one.samples + 1e-9, NFFT=512, Fs=rate, noverlap=256, vmin=-140, cmap="magma")
+        # Far below any recording's noise: digital silence has no logarithm.
+        dither = 1e-9 * np.random.default_rng(0).standard_normal(one.samples.size)
+        axes[1].specgram(one.samples + dither, NFFT=512, Fs=rate, noverlap=256, vmin=-140, cmap="magma")
         kilohertz = FuncFormatter(lambda hz, _: f"{hz / 1000:g}")
         axes[1].yaxis.set_major_formatter(kilohertz)
         for row, picture, colours in ((2, one.mfcc[:, 1:], "viridis"), (3, one.relevance, "RdBu_r")):
