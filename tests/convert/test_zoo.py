@@ -1,33 +1,21 @@
 """Every network of the zoo, shrunk and run as a device runs it, or refused for its reason."""
 
-import hashlib
 import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from zoo import BLAMED, ZOO
+from zoo_parts import packed
 
 from convert.anatomy import Anatomy, Layer
 from convert.device_worker import in_words, judge
 from convert.judgement import GUILTY
 from edge import model_file, self_test
-from edge.classifier import Classifier, dequantise, quantise, tensors
+from edge.classifier import Classifier, dequantise, quantise
 from edge.errors import ModelError
 from edge.fields import decode
-from edge.manifest import SCHEMA_VERSION, Manifest, SelfTest
-from train import metadata
-
-
-def packed(networks, flatbuffer, scheme, values=4):
-    """The model file of a flatbuffer, as the conversion packs it."""
-    inputs, outputs = tensors(flatbuffer)
-    digest = hashlib.sha256(flatbuffer).hexdigest()
-    training = metadata.read(networks / "model.json")
-    more = tuple(f"other-{number}" for number in range(values - training.outputs))
-    training = replace(training, labels=(*training.labels, *more))
-    manifest = Manifest(SCHEMA_VERSION, digest, training, inputs, outputs, {}, scheme)
-    return model_file.pack(flatbuffer, manifest)
+from edge.manifest import SelfTest
 
 
 @pytest.mark.parametrize("specimen", ZOO, ids=lambda one: one.folder)
