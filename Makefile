@@ -1,6 +1,7 @@
 # make run    installs what is missing, then shows a bed on the board at http://127.0.0.1:8080
 # make test   installs what is missing, then checks and tests everything
-# make lint | bench | bench-hub | bench-accuracy | soak | fuzz | model | schemas | deb | test-deb | image | clean
+# make lint | bench | bench-hub | bench-accuracy | soak | fuzz | test-arm64 | model | schemas | deb | test-deb
+# make image | clean
 
 PYTHON ?= python3
 SOURCE ?=
@@ -10,8 +11,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 CODE := convert deploy edge hub train tests
 
-.PHONY: run test lint bench bench-hub bench-accuracy soak fuzz model schemas deb test-deb image clean \
-  packages-run packages-test packages-image
+.PHONY: run test lint bench bench-hub bench-accuracy soak fuzz test-arm64 model schemas deb test-deb image \
+  clean packages-run packages-test packages-arm64 packages-image
 .DELETE_ON_ERROR:
 
 run: $(VENV)/run.stamp
@@ -61,6 +62,11 @@ fuzz: $(VENV)/test.stamp
 	@mkdir -p .cache
 	$(BIN)/python tests/edge/fuzz_model.py .cache/fuzz-model -max_total_time=$(FUZZ_S) -artifact_prefix=.cache/
 
+# The same model files on the processors of Raspberry Pis, emulated, and on x86-64, and their instructions
+# counted: some minutes, the first time more. What is fetched or made (500 MB) is kept in .cache.
+test-arm64: $(VENV)/test.stamp packages-arm64
+	$(BIN)/python -m tests.arm64
+
 schemas: $(VENV)/run.stamp
 	$(BIN)/python -m edge.schemas
 
@@ -84,7 +90,7 @@ clean:
 	rm -rf $(VENV) .run .cache out build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +
 
-packages-run packages-test packages-image:
+packages-run packages-test packages-arm64 packages-image:
 	@deploy/install-packages.sh $(@:packages-%=%)
 
 $(BIN)/python: | packages-run

@@ -37,7 +37,7 @@ def shrink(
     """Makes the zoo's networks in `folder` and shrinks those `wanted`.
 
     `fitted` is a folder as `bedside-train fit` leaves it, whose metadata the networks get; `manifest` is that
-    of the recordings which set the scales. The folder of each, within `folder`, is as shrink_all.py leaves it.
+    of the recordings which set the scales. The folder of each of them is as shrink_all.py leaves it.
     """
     described = json.loads((fitted / "model.json").read_text())
     policy = described["distress"]["policy"]
