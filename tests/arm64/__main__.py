@@ -102,7 +102,7 @@ def _told(where: str, reference: Arrays, other: Arrays) -> list[str]:
                 flaws.append(
                     f"{one.model} on {name} passes its self-test {one.steps:.3g} steps off; make it stricter"
                 )
-        elif not one.is_good:
+        elif one.refusal or not one.is_good:
             flaws.append(
                 f"{one.model} on {name} is {one.steps:.3g} steps off its scores on {beside}, its features"
                 f" {one.features:.2g}, and its self-test says {one.refusal or 'nothing'}; pin another runtime"
