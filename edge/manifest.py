@@ -215,8 +215,8 @@ class SelfTest:
     """A golden window and what the model answered where it was made; checked whenever a file is loaded.
 
     `features` is the input tensor, normalised and quantised, as base64 of its values in row-major order,
-    little-endian; `scores` are the outputs as real numbers, before softmax. Each may be off by `tolerance`,
-    which for a quantised output is one step of it.
+    little-endian; `scores` are the outputs as real numbers, before softmax. `tolerance` is, for a quantised
+    output, one step of it.
     """
 
     features: str = checked(minimum=1, maximum=200_000, allowed="base64")

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from edge.manifest import Distress, Manifest
+from edge.self_test import allowed
 
 
 def describe(manifest: Manifest) -> list[tuple[str, Any]]:
@@ -78,4 +79,4 @@ def _self_test(manifest: Manifest) -> str:
     test = manifest.self_test
     if test is None:
         return "none"
-    return f"{len(test.scores)} scores of a golden window, to within {test.tolerance:.2g}"
+    return f"{len(test.scores)} scores of a golden window, to within {allowed(test):.2g}"

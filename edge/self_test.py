@@ -16,6 +16,9 @@ from edge.manifest import SelfTest, Tensor
 
 _STEPS = 255  # between the smallest and the largest int8
 _LEAST = 1e-3
+# Kernels for other processors round differently, which adds up over the layers: of the shipped model's scores
+# most are the same, and the furthest two steps off (make test-arm64).
+_MOST_STEPS = 2
 _ROUNDING = 1e-4  # of a step: scores are real numbers, and one step may come out a hair more
 
 
@@ -48,12 +51,17 @@ def check(classifier: Classifier) -> None:
     scores = dequantise(classifier.invoke(window), manifest.output)
     off = np.abs(scores.astype(np.float64) - np.array(test.scores))
     worst = int(np.argmax(np.where(np.isnan(off), np.inf, off)))
-    if not off[worst] <= test.tolerance * (1 + _ROUNDING):
+    if not off[worst] <= allowed(test) * (1 + _ROUNDING):
         raise ModelError(
             f"the model {manifest.title} fails its self-test: output {worst} is {scores[worst]:.4g} where it"
             f" must be {test.scores[worst]:.4g}, off by {off[worst]:.4g} instead of at most"
-            f" {test.tolerance:.2g}; copy the file again and, if that does not help, convert the model again"
+            f" {allowed(test):.2g}; copy the file again and, if that does not help, convert the model again"
         )
+
+
+def allowed(test: SelfTest) -> float:
+    """How far a score may be off."""
+    return _MOST_STEPS * test.tolerance
 
 
 def _stored(tensor: Tensor) -> np.dtype[np.generic]:

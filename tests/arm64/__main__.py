@@ -1,9 +1,8 @@
 """The same model files on every runtime and processor of a bed: `make test-arm64`.
 
 This machine's own runtime is the reference. Under ai-edge-litert here, and under both runtimes on the
-processors of the Raspberry Pis, emulated, every score of the shipped model must be within one step of its; so
-must those of tests/golden. Networks of the tests may be two steps off. Then the instructions of a window are
-held against those of convert/timing.py.
+processors of the Raspberry Pis, emulated, every score must be within two steps of its, those of tests/golden
+within one. Then the instructions of a window are held against those of convert/timing.py.
 """
 
 from __future__ import annotations

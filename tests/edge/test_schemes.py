@@ -76,7 +76,7 @@ def test_a_self_test_travels_in_the_file_and_passes(model, judged):
     assert "3 scores of a golden window" in dict(describe(again.manifest))["self-test"]
 
 
-def test_one_step_off_passes_and_more_does_not(model, judged):
+def test_two_steps_off_pass_and_more_do_not(model, judged):
     test = self_test.make(Classifier(model), judged[0][0])
 
     def moved(steps):
@@ -84,9 +84,9 @@ def test_one_step_off_passes_and_more_does_not(model, judged):
         scores = (first, second + steps * test.tolerance, third)
         self_test.check(Classifier(with_test(model, dataclasses.replace(test, scores=scores))))
 
-    moved(1)
-    moved(-1)
-    for steps in (1.6, -1.6, 40):
+    moved(2)
+    moved(-2)
+    for steps in (2.6, -2.6, 40):
         with pytest.raises(ModelError, match=r"fails its self-test: output 1 is .* copy the file again"):
             moved(steps)
 
