@@ -107,12 +107,16 @@ def test_a_voice_in_distress_reaches_the_board(machine, service, port, configure
     for order in ((BROKER, WHOLE), (WHOLE, BROKER)):
         for unit in order:
             machine.run("systemctl", "restart", unit)
-    out = service.hand("check", check=False)
+
+    def well():
+        out = service.hand("check", check=False)
+        return out if "to be put right" not in out else None
+
+    out = until(well, 60)  # the hub comes back to the broker in its own time
     assert "ok  broker" in out
     assert "ok  access list" in out
     assert "ok  certificates" in out
     assert "ok  units" in out
-    assert "to be put right" not in out
     database = machine.root / DATA.lstrip("/") / "hub.sqlite3"
     outbox = machine.root / "var/lib/private/bedside-edge/outbox.sqlite"
     until(lambda: rows(outbox, "SELECT count(*) FROM outbox") == [(0,)], 60)
@@ -213,7 +217,8 @@ def test_certificates_are_renewed_over_the_wire_and_revoked_within_a_minute(
     outbox = machine.root / "var/lib/private/bedside-edge/outbox.sqlite"
     until(lambda: "; connected" in machine.show("StatusText"), 60)
     until(lambda: rows(outbox, "SELECT count(*) FROM outbox") == [(0,)], 120)
-    kept = rows(database, "SELECT count(*), max(seq) FROM records JOIN devices ON devices.id = device_id"
-                " WHERE name = 'bed-1'")  # fmt: skip
-    assert kept[0][0] == kept[0][1] >= 1, "each number from the first on"
+    kept = ("SELECT count(*), max(seq) FROM records JOIN devices ON devices.id = device_id"
+            " WHERE name = 'bed-1'")  # fmt: skip
+    until(lambda: rows(database, kept)[0][0] >= 1, 90)
+    assert len({*rows(database, kept)[0]}) == 1, "each number from the first on"
     assert {service.show(unit, "Result") for unit in (WHOLE, BROKER)} == {"success"}
