@@ -49,6 +49,7 @@ class TracedDaemon:
             f'site = "demo"\nward = "ward-1"\ndevice = "bed-1"\nbed = "Bed 1"\n[model]\npath = "{MODEL}"\n'
             f'[microphone]\ndevice = "bedmic"\n[broker]\nhost = "127.0.0.1"\nport = {port}\n'
             '[storage]\nfolder = "store"\n[episodes]\nonset = 0.5\noffset = 0.3\ncount = 1\namong = 1\n'
+            "smoothing = 0.0\nmin_duration_s = 0.0\n"
         )
         (folder / "store").mkdir()
         # As on a bed that has run this model before: its copy would be most of what is written.

@@ -81,6 +81,7 @@ class Ward:
             f'[model]\npath = "{ROOT / "model" / "bedside-ser.tflite"}"\n'
             f'[broker]\nhost = "127.0.0.1"\nport = {self.broker.port}\n[storage]\nfolder = "store"\n'
             "[episodes]\nonset = 0.5\noffset = 0.3\ncount = 1\namong = 1\nhold_off_s = 2\nsmoothing = 0.0\n"
+            "min_duration_s = 0.0\n"
         )
         Outbox(self.folder / "store", "0" * 32).close()
         with sqlite3.connect(self.database) as connection:
