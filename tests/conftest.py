@@ -26,18 +26,6 @@ def pytest_runtest_protocol(item):
 
 
 @pytest.fixture(scope="session")
-def small_manifest(tmp_path_factory):
-    """A manifest of the four real clips: three speakers, four emotions."""
-    folder = tmp_path_factory.mktemp("small")
-    speakers = {"neutral": "12", "fearful": "12", "angry": "05", "sad": "08"}
-    for emotion in speakers:
-        shutil.copy(DATA / f"{emotion}.wav", folder)
-    lines = [f"{emotion}.wav,{speaker},{emotion}" for emotion, speaker in speakers.items()]
-    (folder / "manifest.csv").write_text("\n".join(["path,speaker,emotion", *lines]) + "\n")
-    return folder / "manifest.csv"
-
-
-@pytest.fixture(scope="session")
 def made_once(tmp_path_factory):
     """Gives the folder of that name, which `fill` fills once for all workers of the run. To be read only."""
 
@@ -56,6 +44,20 @@ def made_once(tmp_path_factory):
         return folder
 
     return folder_of
+
+
+@pytest.fixture(scope="session")
+def small_manifest(made_once):
+    """A manifest of the four real clips: three speakers, four emotions."""
+    speakers = {"neutral": "12", "fearful": "12", "angry": "05", "sad": "08"}
+
+    def fill(folder):
+        for emotion in speakers:
+            shutil.copy(DATA / f"{emotion}.wav", folder)
+        lines = [f"{emotion}.wav,{speaker},{emotion}" for emotion, speaker in speakers.items()]
+        (folder / "manifest.csv").write_text("\n".join(["path,speaker,emotion", *lines]) + "\n")
+
+    return made_once("small", fill) / "manifest.csv"
 
 
 @pytest.fixture(scope="session")

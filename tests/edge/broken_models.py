@@ -18,6 +18,12 @@ def packed(flatbuffer, manifest):
     return pack(flatbuffer, dataclasses.replace(manifest, sha256=hashlib.sha256(flatbuffer).hexdigest()))
 
 
+def untested(data):
+    """The same without a self-test."""
+    model = unpack(data, "m")
+    return packed(model.flatbuffer, dataclasses.replace(model.manifest, self_test=None))
+
+
 def tested(data):
     """The same with a self-test, which passes."""
     model = unpack(data, "m")
@@ -77,10 +83,11 @@ def with_long_labels(data):
     """Names that fit into no message."""
     model = unpack(data, "m")
     old = model.manifest.training
-    labels = tuple(label + "\U0001f600" * 20 for label in old.labels)
-    weights = {labels[old.labels.index(name)]: weight for name, weight in old.distress.weights.items()}
-    distress = dataclasses.replace(old.distress, weights=weights)
-    training = dataclasses.replace(old, labels=labels, distress=distress)
+    long = {label: label + "\U0001f600" * 20 for label in old.labels}
+    weights = {long[name]: weight for name, weight in old.distress.weights.items()}
+    causes = tuple(long[name] for name in old.distress.causes)
+    distress = dataclasses.replace(old.distress, weights=weights, causes=causes)
+    training = dataclasses.replace(old, labels=tuple(long.values()), distress=distress)
     return packed(model.flatbuffer, dataclasses.replace(model.manifest, training=training))
 
 

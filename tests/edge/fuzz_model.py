@@ -25,7 +25,7 @@ with atheris.instrument_imports(include=["edge.model_file", "edge.fields", "edge
 MOST_S, LONGEST = 1.0, 800
 MOST_BYTES = 256 * 1024 * 1024
 PARTS = split(hostile_models.small(), "m")
-PLAIN = json.loads(PARTS.members[MANIFEST])
+OUTPUTS = json.loads(PARTS.members[MANIFEST])["output"]["shape"][1]
 ODD = (
     None,
     True,
@@ -88,9 +88,15 @@ def alter(plain, choices):
     elif what == 3:
         place[key] = choices.ConsumeUnicode(60)
     elif what == 4:
-        place[key] = [place[key]] * choices.ConsumeIntInRange(0, 20_000)
+        most = (
+            20_000 if len(json.dumps(place[key])) < 100 else 200
+        )  # what is written out must fit into memory
+        place[key] = [place[key]] * choices.ConsumeIntInRange(0, most)
     elif what == 5:
-        self_test = {"features": base64.b64encode(choices.ConsumeBytes(40)).decode(), "scores": [0.0] * 8}
+        self_test = {
+            "features": base64.b64encode(choices.ConsumeBytes(40)).decode(),
+            "scores": [0.0] * OUTPUTS,
+        }
         plain["self_test"] = self_test | {"tolerance": choices.ConsumeFloat()}
     else:
         place[key] = ODD[choices.ConsumeIntInRange(0, len(ODD) - 1)]

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -272,7 +273,9 @@ def test_bad_input_is_one_sentence(edge, config_file, tmp_path, clips):
 def test_it_begins_with_what_the_daemon_has_learnt(config_file, model, tmp_path):
     classifier, config = Classifier(read(model)), load(config_file(extra=MICROPHONE))
     (tmp_path / "store").mkdir()
-    learnt = Learnt((-9.0,), (), 100)
+    ordinary = classifier.manifest.training.normalisation
+    mean, deviation = (tuple(np.round(values, 2).tolist()) for values in (ordinary.mean, ordinary.deviation))
+    learnt = Learnt(mean, deviation, 100)
     kept = Kept("bedmic", classifier.manifest.title, learnt)
     (tmp_path / "store/bed.json").write_text(json.dumps(dataclasses.asdict(kept)))
     listener = Listener(config, classifier)

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import broken_models
 import pytest
@@ -14,8 +15,10 @@ from edge.classifier import runtime_name
 from edge.config import load
 from edge.errors import ConfigError, ModelError
 from edge.messages import MAX_BYTES, State, to_json
+from edge.model_file import read
 from edge.signature import sign
 
+TITLE = read(Path(__file__).parents[2] / "model/bedside-ser.tflite").manifest.title
 # tflite-runtime follows the offset; ai-edge-litert, which later Pythons have, sees where it leads.
 CRASH = (
     "crashes the TFLite runtime (signal 11)"
@@ -217,14 +220,14 @@ def test_the_daemon_runs_the_last_good_one_and_tells_the_hub(
     second = start_edge("run", "--config", config, "--source", scene, "--repeat")
     until(lambda: "model_refused" in hub.of("state")[-1], 40)
     told = hub.of("state")[-1]
-    assert (told["status"], told["model"]) == ("online", "bedside-ser 0.1.0")
+    assert (told["status"], told["model"]) == ("online", TITLE)
     assert told["model_refused"].startswith("model.tflite")
     assert CRASH in told["model_refused"]
     until(lambda: hub.of("episode"), 60)
     second.terminate()
     _, err = second.communicate(timeout=10)
     assert second.returncode == 0
-    assert "the model is refused, the last good one, bedside-ser 0.1.0, runs: " in err
+    assert f"the model is refused, the last good one, {TITLE}, runs: " in err
 
 
 def test_a_reload_refuses_a_bad_model_and_takes_a_good_one(
@@ -240,7 +243,7 @@ def test_a_reload_refuses_a_bad_model_and_takes_a_good_one(
     process.send_signal(signal.SIGHUP)
     until(lambda: "model_refused" in hub.of("state")[-1], 40)
     told = hub.of("state")[-1]
-    assert told["model"] == "bedside-ser 0.1.0"
+    assert told["model"] == TITLE
     assert "fails its self-test" in told["model_refused"]
     assert told["reason"] == "the configured model is refused; the one before runs on"
     heard = hub.of("health")[-1]["frames"]
@@ -262,13 +265,13 @@ def test_check_says_what_runs_instead(edge, config_file, file, tmp_path, no_soun
     choose(load(path))
     before = sorted((tmp_path / "store").iterdir())
     _, out, _ = edge("check", "--config", path, env=no_sound)
-    assert f"ok  model         bedside-ser 0.1.0, run by {runtime_name()}" in out
+    assert f"ok  model         {TITLE}, run by {runtime_name()}" in out
     file.write_bytes(broken_models.of_the_future(file.read_bytes()))
     _, out, _ = edge("check", "--config", path, env=no_sound)
     words = " ".join(out.split())
     assert "!! model" in words
     assert "Didn't find op" in words
-    assert "the bed runs the last good one, bedside-ser 0.1.0" in words
+    assert f"the bed runs the last good one, {TITLE}" in words
     assert sorted((tmp_path / "store").iterdir()) == before
 
 
