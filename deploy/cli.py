@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import os
 import sys
 from collections.abc import Sequence
 
 from edge import __version__
-from edge.errors import BedsideError, ConfigError
+from edge.command_line import Parser, end
+from edge.errors import ConfigError
 
-_EX_USAGE = 64
 VERBS = {
     "apply": ("deploy.apply", "on the box: take over what bedside.toml on the card says"),
     "status": ("deploy.status", "on the box: which settings are in force, and what is wrong with new ones"),
@@ -33,30 +32,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the exit status is 0, 64 for wrong arguments, or that of a class in edge.errors."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     verb = next((word for word in given if not word.startswith("-")), "")
-    try:
+
+    def work() -> int:
         options = _parser(verb).parse_args(given)
         status: int = options.run(options)
-        sys.stdout.flush()
-    except BedsideError as error:
-        print(f"bedside-deploy: {error}", file=sys.stderr)
-        return error.exit_status
-    except KeyboardInterrupt:
-        return 130
-    except BrokenPipeError:  # whoever read our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    return status
+        return status
 
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> None:  # type: ignore[override]  # it never returns either
-        self.print_usage(sys.stderr)
-        self.exit(_EX_USAGE, f"{self.prog}: {message}\n")
+    return end("bedside-deploy", work)
 
 
 def _parser(asked: str) -> argparse.ArgumentParser:
     """Knows every verb, and the arguments of the one asked for. Raises ConfigError."""
-    parser = _Parser(prog="bedside-deploy", description="From a blank card to a bed that is listened to.")
+    parser = Parser(prog="bedside-deploy", description="From a blank card to a bed that is listened to.")
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     verbs = parser.add_subparsers(title="verbs", required=True, metavar="VERB", dest="verb")
     for verb, (name, words) in VERBS.items():

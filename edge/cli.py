@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,11 +18,10 @@ from edge import (
     service,
     sound_devices,
 )
-from edge.errors import BedsideError, ConfigError, ModelError
+from edge.command_line import Parser, end
+from edge.errors import ConfigError, ModelError
 from edge.model_description import describe
 from edge.model_file import read, read_bytes
-
-_EX_USAGE = 64
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,29 +29,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     `model --diff` ends with 1 where two files differ.
     """
-    try:
+
+    def work() -> int:
         options = _parser().parse_args(arguments)
         status: int = options.run(options)
-        sys.stdout.flush()
-    except BedsideError as error:
-        print(f"bedside-edge: {error}", file=sys.stderr)
-        return error.exit_status
-    except KeyboardInterrupt:
-        return 130
-    except BrokenPipeError:  # whoever read our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    return status
+        return status
 
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> None:  # type: ignore[override]  # it never returns either
-        self.print_usage(sys.stderr)
-        self.exit(_EX_USAGE, f"{self.prog}: {message}\n")
+    return end("bedside-edge", work)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="bedside-edge", description="Hears distress in a voice at the bedside.")
+    parser = Parser(prog="bedside-edge", description="Hears distress in a voice at the bedside.")
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     verbs = parser.add_subparsers(title="verbs", required=True, metavar="VERB")
 
