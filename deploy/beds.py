@@ -50,7 +50,7 @@ class Bed:
     @property
     def name(self) -> str:
         """SITE/WARD/DEVICE, as in its certificate."""
-        return f"{self.settings.site}/{self.settings.ward}/{self.settings.device}"
+        return self.settings.address.name
 
 
 def device_of(bed: str) -> str:

@@ -59,8 +59,7 @@ def _certificate_mistake(name: str, text: str) -> str | None:
 
 
 def _pair_mistakes(files: Mapping[str, str], settings: Settings) -> list[str]:
-    address = settings.address
-    wanted = f"{address.site}/{address.ward}/{address.device}"
+    wanted = settings.address.name
     with _file(files[CERTIFICATE]) as certificate:
         try:
             name = common_name(certificate)

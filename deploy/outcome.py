@@ -36,7 +36,7 @@ class Outcome:
 
 def bed_words(settings: Settings) -> str:
     """The bed and its address, for people."""
-    return f"bed {settings.bed} ({settings.site}/{settings.ward}/{settings.device})"
+    return f"bed {settings.bed} ({settings.address.name})"
 
 
 def lines(outcome: Outcome) -> list[str]:

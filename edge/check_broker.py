@@ -124,7 +124,7 @@ def _name(config: Config) -> list[Finding]:
     if settings.username or not settings.cert_file:
         return []
     with contextlib.suppress(ConfigError):
-        name, wanted = common_name(settings.cert_file), f"{address.site}/{address.ward}/{address.device}"
+        name, wanted = common_name(settings.cert_file), address.name
         if name != wanted:
             error = ConfigError(
                 f"own is for {name}, the settings are those of {wanted}; put the right certificate in"

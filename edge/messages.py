@@ -308,9 +308,14 @@ class Address:
     ward: str = name_field()
     device: str = name_field()
 
+    @property
+    def name(self) -> str:
+        """Such as `clinic/3b/bed-12`: its certificate's common name, and so its name at the broker."""
+        return f"{self.site}/{self.ward}/{self.device}"
+
     def topic(self, kind: str) -> str:
         """The topic for messages of this kind, such as `ser/v1/clinic/3b/bed-12/episode`."""
-        return f"ser/v{VERSION}/{self.site}/{self.ward}/{self.device}/{kind}"
+        return f"ser/v{VERSION}/{self.name}/{kind}"
 
 
 def hub_topic(site: str) -> str:

@@ -34,7 +34,7 @@ class Renewal:
     def __init__(self, broker: Broker, address: Address, folder: Path) -> None:
         """`folder` is that of the storage, where a renewed certificate is kept."""
         self._settings, self._folder = broker, folder
-        self._name = f"{address.site}/{address.ward}/{address.device}"
+        self._name = address.name
         self._lock = threading.Lock()
         self._told: str | None = None
         self._shown: str | None = None

@@ -55,7 +55,7 @@ def device_key(master: bytes, address: Address) -> str:
 
     A device's card gives away no other device's key, and the hub need not store any.
     """
-    name = f"{address.site}/{address.ward}/{address.device}"
+    name = address.name
     return hmac.new(master, name.encode(), hashlib.sha256).hexdigest()
 
 
