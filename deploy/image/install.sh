@@ -33,8 +33,11 @@ systemctl --root="$root" disable ssh.socket
 # Nobody logs in at the box: no password is set. Nothing is upgraded in place on a read-only root.
 systemctl --root="$root" mask getty.target getty@tty1.service serial-getty@.service ssh.socket \
     apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service \
-    systemd-firstboot.service systemd-random-seed.service
+    systemd-firstboot.service systemd-random-seed.service systemd-journal-catalog-update.service
 chroot "$root" passwd --quiet --lock root
+# It would let a virtual machine's host log in past the keys on the card.
+mkdir -p "$root/etc/systemd/system-generators"
+ln -sf /dev/null "$root/etc/systemd/system-generators/systemd-ssh-generator"
 rm -f "$root"/etc/ssh/ssh_host_*
 
 # What a card needs no room for.

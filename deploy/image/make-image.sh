@@ -46,7 +46,7 @@ say "4/6  partitions"
 kib=$(du -s --apparent-size -k --exclude=boot/firmware "$work/root" | cut -f1)
 size=$((kib * 115 / 100 / 1024 + 64))M # room for the file system's own tables
 sed -e "s/@ROOT_SIZE@/$size/" -e "s/@NAME@/$name/" "$here/genimage.cfg" >"$work/genimage.cfg"
-genimage --loglevel 1 --config "$work/genimage.cfg" --rootpath "$work/root" --tmppath "$work/tmp" \
+genimage --loglevel 0 --config "$work/genimage.cfg" --rootpath "$work/root" --tmppath "$work/tmp" \
     --inputpath "$work" --outputpath "$work/images"
 
 say "5/6  packing"

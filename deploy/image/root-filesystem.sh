@@ -26,7 +26,7 @@ packages=$(grep -v '^#' "$here/packages.txt" | grep . | paste -sd ,)
 # update-initramfs under emulation takes most of the time, and several packages ask for it: once, at the end.
 # The packages' own hooks for /boot/firmware look for device trees where this kernel has none: boot-files.sh
 # lays them. Manuals and translations are for desks.
-mmdebstrap --arch=arm64 --variant=apt --mode=root --include="$packages" \
+mmdebstrap --arch=arm64 --variant=apt --mode=root --format=tar --include="$packages" \
     --dpkgopt=force-unsafe-io --aptopt='APT::Install-Recommends "false"' \
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \

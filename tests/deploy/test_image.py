@@ -37,12 +37,19 @@ def test_a_card_that_lost_a_partition_still_starts_and_the_root_is_not_written_t
     assert not any(row[2] == "swap" for row in mounts().values())
 
 
-def test_labels_are_those_the_partitions_get():
-    labels = set(re.findall(r'label = "([^"]+)"', (HERE / "genimage.cfg").read_text()))
-    assert labels == {
-        row[0].removeprefix("LABEL=") for row in mounts().values() if row[0].startswith("LABEL=")
-    }
-    assert f"root={mounts()['/'][0]} ro " in (HERE / "boot/cmdline.txt").read_text()
+def test_partitions_are_named_as_the_card_numbers_them():
+    layout = (HERE / "genimage.cfg").read_text()
+    [signature] = re.findall(r"disk-signature = 0x(\w+)", layout)
+    order = re.findall(r"partition \w+ \{.*?image = \"(\w+)", layout, re.DOTALL)
+    ours = {name: f"PARTUUID={signature}-{number:02}" for number, name in enumerate(order, start=1)}
+    places = {"boot": "/boot/firmware", "root": "/", "data": "/data"}
+    assert {name: mounts()[place][0] for name, place in places.items()} == ours
+    assert f"root={ours['root']} ro " in (HERE / "boot/cmdline.txt").read_text()
+    grown = ours["data"].removeprefix("PARTUUID=")
+    assert f"/dev/disk/by-partuuid/{grown})" in (HERE / "overlay/usr/lib/bedside-ser/grow-data").read_text()
+    unit = (HERE / "overlay/usr/lib/systemd/system/bedside-grow-data.service").read_text()
+    escaped = grown.replace("-", r"\x2d")
+    assert unit.count(rf"dev-disk-by\x2dpartuuid-{escaped}") == 3
 
 
 def test_what_is_bound_from_the_data_partition_is_made_with_the_image():

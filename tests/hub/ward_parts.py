@@ -7,6 +7,7 @@ import re
 import shutil
 import ssl
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,11 +67,11 @@ class Mosquitto:
             end(self.process)
 
 
-def make_ward(folder: Path, *devices: str) -> Ward:
+def make_ward(folder: Path, *devices: str, names: Sequence[str] = ()) -> Ward:
     """Its broker is not started yet."""
     authority = Authority(folder / "ca")
     authority.make()
-    authority.broker(["localhost", "127.0.0.1"])
+    authority.broker(["localhost", "127.0.0.1", *names])
     authority.hub()
     for name in devices:
         authority.device(name)

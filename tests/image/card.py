@@ -1,0 +1,92 @@
+"""A card as a file: its partitions are read and written without mounting them, so without root's help."""
+
+from __future__ import annotations
+
+import shutil
+import struct
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+BOOT, ROOT, DATA = 0, 1, 2
+_SECTOR = 512
+
+
+@dataclass(frozen=True)
+class Card:
+    """A whole card; a box must not be running on it while this writes."""
+
+    path: Path
+
+    @classmethod
+    def flashed(cls, image: Path, path: Path, gibibytes: int = 2) -> Card:
+        """A new card of that size with the image on it."""
+        subprocess.run(["cp", "--sparse=always", image, path], check=True)
+        with path.open("r+b") as file:
+            file.truncate(gibibytes << 30)
+        return cls(path)
+
+    def copy(self, path: Path) -> Card:
+        """What is on it now, on another card."""
+        subprocess.run(["cp", "--sparse=always", self.path, path], check=True)
+        return Card(path)
+
+    def partition(self, number: int) -> tuple[int, int]:
+        """Where the partition begins and how long it is, in bytes."""
+        with self.path.open("rb") as file:
+            table = file.read(_SECTOR)
+        begin, length = struct.unpack_from("<II", table, 446 + 16 * number + 8)
+        return begin * _SECTOR, length * _SECTOR
+
+    def read(self, name: str) -> str:
+        """A file on the partition an installer sees."""
+        return self._mtools("mtype", f"::{name}").decode()
+
+    def take(self, name: str, folder: Path) -> Path:
+        """The same as a file in that folder."""
+        self._mtools("mcopy", "-n", "-o", f"::{name}", str(folder / name))
+        return folder / name
+
+    def names(self) -> set[str]:
+        """Of the files on that partition."""
+        listed = self._mtools("mdir", "-b", "::").decode()
+        return {line.removeprefix("::/") for line in listed.splitlines()}
+
+    def lay(self, *files: Path) -> None:
+        """Copy files onto it, as an installer does with a file browser."""
+        self._mtools("mcopy", "-n", "-o", *map(str, files), "::")
+
+    def write(self, name: str, text: str, folder: Path) -> None:
+        """The same with a text."""
+        (folder / name).write_text(text, encoding="utf-8")
+        self.lay(folder / name)
+
+    def _mtools(self, program: str, *arguments: str) -> bytes:
+        at = f"{self.path}@@{self.partition(BOOT)[0]}"
+        return _run(program, "-i", at, *arguments)
+
+    def mend(self) -> int:
+        """Check the data partition as a start does (fsck -p); e2fsck's status: 0 whole, 1 mended, 4 not."""
+        done = subprocess.run(["e2fsck", "-p", self._data], capture_output=True, check=False)
+        return done.returncode
+
+    def is_whole(self) -> bool:
+        """Whether a full check of the data partition finds nothing at all."""
+        return subprocess.run(["e2fsck", "-fn", self._data], capture_output=True, check=False).returncode == 0
+
+    def kept(self, name: str, folder: Path) -> Path:
+        """A folder of the data partition, copied into `folder`."""
+        shutil.rmtree(folder / Path(name).name, ignore_errors=True)
+        _run("debugfs", "-R", f"rdump {name} {folder}", self._data)
+        return folder / Path(name).name
+
+    @property
+    def _data(self) -> str:
+        return f"{self.path}?offset={self.partition(DATA)[0]}"
+
+
+def _run(program: str, *arguments: str) -> bytes:
+    path = shutil.which(program) or f"/usr/sbin/{program}"
+    done = subprocess.run([path, *arguments], capture_output=True, check=False)
+    assert done.returncode == 0, f"{program} {arguments}: {done.stderr.decode(errors='replace')}"
+    return done.stdout

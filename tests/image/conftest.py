@@ -1,0 +1,112 @@
+"""A ward on this machine, and a box that starts from the image `make image` has built. Minutes a start."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HERE = Path(__file__).parent
+CHECKOUT = HERE.parents[1]
+sys.path[:0] = [str(HERE), str(HERE.parent / "hub"), str(HERE.parent / "edge"), str(CHECKOUT)]
+
+from browser import BROWSER_OPTIONS, browser_path
+from card import Card
+from emulated_box import HOST, Box
+from hub_parts import Hub, until
+from virtual_microphone import VirtualMicrophone
+from ward_parts import Ward, hub_on, make_ward
+
+BED = ("clinic", "3b", "bed-12")
+
+
+@pytest.fixture(scope="session")
+def image() -> Path:
+    """The image as a card gets it, unpacked."""
+    packed = sorted((CHECKOUT / "out" / "image").glob("*.img.xz"), key=os.path.getmtime)
+    assert packed, "there is no out/image/*.img.xz; make image builds it"
+    unpacked = CHECKOUT / ".cache" / "image" / "tested.img"
+    subprocess.run(["sha256sum", "--quiet", "-c", f"{packed[-1].name}.sha256"], cwd=packed[-1].parent, check=True)
+    with unpacked.open("wb") as file:
+        subprocess.run(["xz", "-dc", packed[-1]], stdout=file, check=True)
+    return unpacked
+
+
+@pytest.fixture(scope="session")
+def ward(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ward]:
+    """Authority and broker of the ward; the broker runs."""
+    ward = make_ward(tmp_path_factory.mktemp("ward"), names=[HOST])
+    ward.broker.start()
+    yield ward
+    ward.broker.stop()
+
+
+@pytest.fixture(scope="session")
+def hub(ward: Ward, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
+    """The hub, all of it."""
+    folder = tmp_path_factory.mktemp("hub")
+    hub = hub_on(ward, folder)
+    (folder / "master.key").write_text("7" * 64 + "\n")
+    with hub.config.open("a") as file:
+        file.write(f'[commands]\nmaster_key_file = "{folder / "master.key"}"\n')
+    for verb in ("ingest", "alerts", "web"):
+        hub.start(verb)
+    until(hub.well, 120, "the hub")
+    yield hub
+    hub.stop()
+
+
+@pytest.fixture(scope="session")
+def made_card(ward: Ward, hub: Hub, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files of one bed, as the hub's office makes them."""
+    folder = tmp_path_factory.mktemp("office")
+    (folder / "ward.toml").write_text(
+        f'[hub]\nhost = "{HOST}"\nport = {ward.port}\n[time]\nzone = "Europe/Berlin"\n'
+        '[microphone]\ndevice = ""\n'
+    )
+    subprocess.run(
+        [Path(sys.executable).with_name("bedside-deploy"), "provision", "--config", hub.config,
+         "--authority", ward.folder / "ca", "--broker", ward.folder / "etc", "--template", folder / "ward.toml",
+         "--ward", BED[1], "--bed", "12", "--out", folder / "cards"],
+        check=True,
+    )  # fmt: skip
+    return folder / "cards" / BED[1] / BED[2]
+
+
+@pytest.fixture(scope="session")
+def microphone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VirtualMicrophone]:
+    """What is played into it comes out of the box's sound card."""
+    device = VirtualMicrophone(tmp_path_factory.mktemp("mic"), is_noisy=True)
+    yield device
+    device.unplug()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=browser_path(), args=BROWSER_OPTIONS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def flashed(image: Path, made_card: Path, tmp_path_factory: pytest.TempPathFactory) -> Card:
+    """A card with the image and the bed's files on it, as an installer lays them."""
+    card = Card.flashed(image, tmp_path_factory.mktemp("card") / "card.img")
+    card.lay(*made_card.iterdir())
+    return card
+
+
+@pytest.fixture(scope="module")
+def box(flashed: Card, microphone: VirtualMicrophone, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
+    """A box with that card, switched off."""
+    box = Box(flashed, tmp_path_factory.mktemp("box"), sound=microphone.environment)
+    yield box
+    box.cut_power()
