@@ -1,7 +1,7 @@
 # make run    installs what is missing, then shows a bed on the board at http://127.0.0.1:8080
 # make test   installs what is missing, then checks and tests everything
 # make lint | bench | bench-hub | bench-accuracy | soak | fuzz | test-arm64 | model | schemas | deb | test-deb
-# make image | clean
+# make image | test-image | clean
 
 PYTHON ?= python3
 SOURCE ?=
@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 CODE := convert deploy edge hub train tests
 
-.PHONY: run test lint bench bench-hub bench-accuracy soak fuzz test-arm64 model schemas deb test-deb image \
+.PHONY: run test lint bench bench-hub bench-accuracy soak fuzz test-arm64 model schemas deb test-deb image test-image \
   clean packages-run packages-test packages-arm64 packages-image
 .DELETE_ON_ERROR:
 
@@ -81,10 +81,14 @@ test-deb: $(VENV)/test.stamp | packages-image
 	$(MAKE) deb ARCH=amd64
 	$(BIN)/pytest tests/deb
 
-# The image for a box's card, in out/image; as root, about half an hour the first time.
+# The image for a box's card, in out/image; as root, about ten minutes the first time, then three.
 image: $(BIN)/python | packages-image
 	$(MAKE) deb ARCH=arm64
 	deploy/image/make-image.sh
+
+# That image in a box of its own, emulated, and all that may happen to a box on a ward: as root, about 40 minutes.
+test-image: $(VENV)/test.stamp image | packages-arm64
+	$(BIN)/pytest --verbose --capture no --timeout 1800 tests/image
 
 clean:
 	rm -rf $(VENV) .run .cache out build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from deploy import bundle, card, kept, outcome, render
+from deploy import bundle, card, clock, kept, outcome, render
 from deploy.kept import Kept
 from deploy.outcome import Outcome
 from deploy.settings import SettingsError, parse
@@ -150,6 +150,7 @@ def put_in_force(in_force: Kept, data: Path, root: Path) -> None:
             _make_host_key(data / _HOST_KEY)
         if root == Path("/"):
             socket.sethostname(settings.hostname)
+            clock.catch_up(bundle.begin_s(in_force.files))
     except OSError as error:
         name = f" {error.filename}" if error.filename else ""
         raise StorageError(f"the settings cannot be put in force: {error.strerror}{name}") from error

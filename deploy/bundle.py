@@ -48,6 +48,15 @@ def mistakes(files: Mapping[str, str], settings: Settings) -> list[str]:
     return found
 
 
+def begin_s(files: Mapping[str, str]) -> float:
+    """From when on authority and certificate hold, in seconds since 1970. Raises ConfigError."""
+    begins = []
+    for name in (CA, CERTIFICATE):
+        with _file(files[name]) as path:
+            begins.append(validity(path).begin_s)
+    return max(begins)
+
+
 def _certificate_mistake(name: str, text: str) -> str | None:
     try:
         with _file(text) as path:

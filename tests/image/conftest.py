@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-HERE = Path(__file__).parent
-CHECKOUT = HERE.parents[1]
-sys.path[:0] = [str(HERE), str(HERE.parent / "hub"), str(HERE.parent / "edge"), str(CHECKOUT)]
+sys.path.insert(0, str(Path(__file__).parent))
+sys.path.append(str(Path(__file__).parents[1] / "hub"))
+sys.path.append(str(Path(__file__).parents[1] / "edge"))
+sys.path.append(str(Path(__file__).parents[2]))  # tests.arm64
 
 from browser import BROWSER_OPTIONS, browser_path
 from card import Card
@@ -22,6 +23,7 @@ from hub_parts import Hub, until
 from virtual_microphone import VirtualMicrophone
 from ward_parts import Ward, hub_on, make_ward
 
+CHECKOUT = Path(__file__).parents[2]
 BED = ("clinic", "3b", "bed-12")
 
 
@@ -31,7 +33,8 @@ def image() -> Path:
     packed = sorted((CHECKOUT / "out" / "image").glob("*.img.xz"), key=os.path.getmtime)
     assert packed, "there is no out/image/*.img.xz; make image builds it"
     unpacked = CHECKOUT / ".cache" / "image" / "tested.img"
-    subprocess.run(["sha256sum", "--quiet", "-c", f"{packed[-1].name}.sha256"], cwd=packed[-1].parent, check=True)
+    check = ["sha256sum", "--quiet", "-c", f"{packed[-1].name}.sha256"]
+    subprocess.run(check, cwd=packed[-1].parent, check=True)
     with unpacked.open("wb") as file:
         subprocess.run(["xz", "-dc", packed[-1]], stdout=file, check=True)
     return unpacked
@@ -66,13 +69,12 @@ def made_card(ward: Ward, hub: Hub, tmp_path_factory: pytest.TempPathFactory) ->
     """The files of one bed, as the hub's office makes them."""
     folder = tmp_path_factory.mktemp("office")
     (folder / "ward.toml").write_text(
-        f'[hub]\nhost = "{HOST}"\nport = {ward.port}\n[time]\nzone = "Europe/Berlin"\n'
-        '[microphone]\ndevice = ""\n'
+        f'[hub]\nhost = "{HOST}"\nport = {ward.port}\n[time]\nzone = "Europe/Berlin"\nserver = "{HOST}"\n'
     )
     subprocess.run(
         [Path(sys.executable).with_name("bedside-deploy"), "provision", "--config", hub.config,
-         "--authority", ward.folder / "ca", "--broker", ward.folder / "etc", "--template", folder / "ward.toml",
-         "--ward", BED[1], "--bed", "12", "--out", folder / "cards"],
+         "--authority", ward.folder / "ca", "--broker", ward.folder / "etc", "--ward", BED[1], "--bed", "12",
+         "--template", folder / "ward.toml", "--out", folder / "cards"],
         check=True,
     )  # fmt: skip
     return folder / "cards" / BED[1] / BED[2]
@@ -96,7 +98,15 @@ def chromium() -> Iterator[Any]:
         browser.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
+def page(chromium: Any, hub: Hub) -> Any:
+    """The ward's board."""
+    page = chromium.new_page(viewport={"width": 1280, "height": 800})
+    page.goto(hub.url)
+    return page
+
+
+@pytest.fixture(scope="session")
 def flashed(image: Path, made_card: Path, tmp_path_factory: pytest.TempPathFactory) -> Card:
     """A card with the image and the bed's files on it, as an installer lays them."""
     card = Card.flashed(image, tmp_path_factory.mktemp("card") / "card.img")
@@ -104,9 +114,12 @@ def flashed(image: Path, made_card: Path, tmp_path_factory: pytest.TempPathFacto
     return card
 
 
-@pytest.fixture(scope="module")
-def box(flashed: Card, microphone: VirtualMicrophone, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
-    """A box with that card, switched off."""
-    box = Box(flashed, tmp_path_factory.mktemp("box"), sound=microphone.environment)
+@pytest.fixture(scope="session")
+def box(
+    flashed: Card, microphone: VirtualMicrophone, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Box]:
+    """A box with that card, switched off. Its clock, like every Raspberry Pi's, knows nothing."""
+    more = ["-rtc", "base=2020-01-01"]
+    box = Box(flashed, tmp_path_factory.mktemp("box"), sound=microphone.environment, more=more)
     yield box
     box.cut_power()

@@ -37,6 +37,8 @@ MEGABYTES = 512
 HOST = "10.0.2.2"
 """Where the box reaches this machine's 127.0.0.1."""
 WATCHDOG = ("-device", "i6300esb", "-action", "watchdog=reset")
+MICROPHONE = {"driver": "virtio-sound-pci", "id": "microphone", "audiodev": "sound", "bus": "socket"}
+"""A sound card in a socket: it can be pulled while the box runs, and put back."""
 _BOOT_S = 420
 _PARAMETERS = "console=ttyAMA0 systemd.debug_shell=hvc0"
 _CUT = "cut"
@@ -52,20 +54,25 @@ class Box:
         self.card = card
         self.console = folder / "console.log"
         """What the box has said on its serial console since it was made."""
-        self._folder = folder
-        self._sound = sound
-        self._more = tuple(more)
+        self.folder = folder
+        self.sound = sound
+        self.more = tuple(more)
         self._process: subprocess.Popen[bytes] | None = None
         self._shell: Shell | None = None
         self._monitor: Monitor | None = None
 
+    @property
+    def is_on(self) -> bool:
+        """Whether it has power."""
+        return self._process is not None
+
     def power_on(self, *, watchdog: bool = False) -> None:
         """Start it; returns at once. Without `watchdog` nobody minds if this machine is slow for a while."""
         said = self.card.read("cmdline.txt").strip()
-        kernel, initrd = (self.card.take(name, self._folder) for name in ("vmlinuz", "initrd.img"))
+        kernel, initrd = (self.card.take(name, self.folder) for name in ("vmlinuz", "initrd.img"))
         parameters = f"{said} {_PARAMETERS}{'' if watchdog else ' systemd.watchdog_sec=0'}"
         for name in ("shell", "monitor"):
-            (self._folder / name).unlink(missing_ok=True)
+            (self.folder / name).unlink(missing_ok=True)
         own = made(QEMU) / "root"
         libraries = [own / place / "x86_64-linux-gnu" for place in ("lib", "usr/lib")]
         libraries.append(libraries[1] / "pulseaudio")
@@ -79,32 +86,32 @@ class Box:
             *("-device", "virtio-blk-pci,drive=card,romfile="),
             *("-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net,id=cable,romfile="),
             *("-chardev", f"file,id=console,path={self.console},append=on", "-serial", "chardev:console"),
-            *("-chardev", f"socket,id=shell,path={self._folder}/shell,server=on,wait=off"),
+            *("-chardev", f"socket,id=shell,path={self.folder}/shell,server=on,wait=off"),
             *("-device", "virtio-serial-pci", "-device", "virtconsole,chardev=shell"),
-            *("-qmp", f"unix:{self._folder}/monitor,server=on,wait=off"),
+            *("-qmp", f"unix:{self.folder}/monitor,server=on,wait=off"),
             *("-device", "pcie-root-port,id=socket"),
-            *(self._microphone() if self._sound is not None else ()),
-            *self._more,
+            *(self._microphone() if self.sound is not None else ()),
+            *self.more,
         ]
         modules = str(libraries[1] / "qemu")
-        with (self._folder / "qemu.log").open("ab") as log:
+        with (self.folder / "qemu.log").open("ab") as log:
             self._process = subprocess.Popen(
                 list(map(str, command)), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                env={**os.environ, **(self._sound or {}), "QEMU_MODULE_DIR": modules},
+                env={**os.environ, **(self.sound or {}), "QEMU_MODULE_DIR": modules},
             )  # fmt: skip
-        until(lambda: (self._folder / "monitor").exists() or self._has_ended(), 60, "QEMU's start")
-        self._monitor = Monitor(self._folder / "monitor")
+        until(lambda: (self.folder / "monitor").exists() or self._has_ended(), 60, "QEMU's start")
+        self._monitor = Monitor(self.folder / "monitor")
         self._shell = None
 
     def _has_ended(self) -> bool:
         assert self._process is not None
-        log = (self._folder / "qemu.log").read_text()
+        log = (self.folder / "qemu.log").read_text()
         assert self._process.poll() is None, f"QEMU ended with {self._process.returncode}: {log}"
         return False
 
     def _microphone(self) -> list[str]:
-        sound = f"pa,id=sound,server={(self._sound or {})['PULSE_SERVER']},in.name=bed.monitor"
-        return ["-audiodev", sound, "-device", "ich9-intel-hda,id=hda", "-device", "hda-micro,audiodev=sound"]
+        sound = f"pa,id=sound,server={(self.sound or {})['PULSE_SERVER']},in.name=bed.monitor"
+        return ["-audiodev", sound, "-device", json.dumps(MICROPHONE)]
 
     def run(self, command: str, seconds: float = 120) -> str:
         """What a command says in the box's own shell, as root; waits for the shell to be there."""
@@ -115,7 +122,7 @@ class Box:
     def try_run(self, command: str, seconds: float = 120) -> tuple[int, str]:
         """The same with the command's exit status."""
         if self._shell is None:
-            self._shell = Shell(self._folder / "shell")
+            self._shell = Shell(self.folder / "shell")
         return self._shell.run(command, seconds)
 
     def wait_until(self, command: str, seconds: float = _BOOT_S) -> None:
@@ -146,6 +153,13 @@ class Box:
         """Pull the network cable, or put it back."""
         self.monitor("set_link", name="cable", up=is_plugged)
 
+    def microphone(self, *, is_plugged: bool) -> None:
+        """Pull the sound card, or put it back."""
+        if is_plugged:
+            self.monitor("device_add", **MICROPHONE)
+        else:
+            self.monitor("device_del", id=MICROPHONE["id"])
+
     def cut_power(self) -> None:
         """From one moment to the next; what was only in memory is gone."""
         if self._process is not None:
@@ -159,6 +173,12 @@ class Box:
         self.monitor("system_powerdown")
         self._process.wait(180)
         self._forget()
+
+    def forget_shell(self) -> None:
+        """It has started anew: its shell is another one."""
+        if self._shell is not None:
+            self._shell.close()
+            self._shell = None
 
     def _forget(self) -> None:
         for line in (self._shell, self._monitor):
@@ -213,7 +233,8 @@ class Shell:
             self._line.sendall(line.encode())
             deadline = time.monotonic() + seconds
             while (found := re.search(rf"\n{mark}:(\d+)".encode(), self._got)) is None:
-                assert time.monotonic() < deadline, f"{command} is not done after {seconds:g} s: {self._got!r}"
+                late = f"{command} is not done after {seconds:g} s: {self._got!r}"
+                assert time.monotonic() < deadline, late
                 self._receive()
         said = self._got[: found.start()].decode(errors="replace").replace("\r", "")
         return int(found[1]), said.split(f"{_CUT}{mark}\n", 1)[-1].strip()
