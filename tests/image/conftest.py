@@ -23,6 +23,21 @@ from hub_parts import Hub, until
 from virtual_microphone import VirtualMicrophone
 from ward_parts import Ward, hub_on, make_ward
 
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
+    """What the box's journal says last belongs to a failure."""
+    report = yield
+    box = item.funcargs.get("box") if isinstance(item, pytest.Function) else None
+    if report.when == "call" and report.failed and isinstance(box, Box) and box.is_on:
+        try:
+            said = box.run("journalctl --boot --lines 60 --no-pager --output short-monotonic")
+        except (AssertionError, OSError) as error:
+            said = f"{error}; its console: {box.tail()}"
+        report.sections.append(("the box's journal", said))
+    return report
+
+
 CHECKOUT = Path(__file__).parents[2]
 BED = ("clinic", "3b", "bed-12")
 

@@ -37,8 +37,10 @@ MEGABYTES = 512
 HOST = "10.0.2.2"
 """Where the box reaches this machine's 127.0.0.1."""
 WATCHDOG = ("-device", "i6300esb", "-action", "watchdog=reset")
-MICROPHONE = {"driver": "virtio-sound-pci", "id": "microphone", "audiodev": "sound", "bus": "socket"}
-"""A sound card in a socket: it can be pulled while the box runs, and put back."""
+SOCKETS = ("socket-1", "socket-2", "socket-3")
+MICROPHONE = {"driver": "virtio-sound-pci", "id": "microphone", "audiodev": "sound", "bus": SOCKETS[0]}
+"""A sound card that can be pulled while the box runs, and put into another socket: not into the same one,
+where QEMU presses the slot's button once more than the kernel expects."""
 _BOOT_S = 420
 _PARAMETERS = "console=ttyAMA0 systemd.debug_shell=hvc0"
 _CUT = "cut"
@@ -57,6 +59,7 @@ class Box:
         self.folder = folder
         self.sound = sound
         self.more = tuple(more)
+        self._free_sockets: list[str] = []
         self._process: subprocess.Popen[bytes] | None = None
         self._shell: Shell | None = None
         self._monitor: Monitor | None = None
@@ -89,7 +92,11 @@ class Box:
             *("-chardev", f"socket,id=shell,path={self.folder}/shell,server=on,wait=off"),
             *("-device", "virtio-serial-pci", "-device", "virtconsole,chardev=shell"),
             *("-qmp", f"unix:{self.folder}/monitor,server=on,wait=off"),
-            *("-device", "pcie-root-port,id=socket"),
+            *(
+                word
+                for name in SOCKETS
+                for word in ("-device", f"pcie-root-port,id={name},chassis={name[-1]}")
+            ),
             *(self._microphone() if self.sound is not None else ()),
             *self.more,
         ]
@@ -102,6 +109,7 @@ class Box:
         until(lambda: (self.folder / "monitor").exists() or self._has_ended(), 60, "QEMU's start")
         self._monitor = Monitor(self.folder / "monitor")
         self._shell = None
+        self._free_sockets = list(SOCKETS[1:])
 
     def _has_ended(self) -> bool:
         assert self._process is not None
@@ -154,11 +162,17 @@ class Box:
         self.monitor("set_link", name="cable", up=is_plugged)
 
     def microphone(self, *, is_plugged: bool) -> None:
-        """Pull the sound card, or put it back."""
+        """Pull the sound card, or put it into the next socket, as many times as there are sockets."""
         if is_plugged:
-            self.monitor("device_add", **MICROPHONE)
+            socket_name, *self._free_sockets = self._free_sockets
+            self.monitor("device_add", **{**MICROPHONE, "bus": socket_name})
         else:
             self.monitor("device_del", id=MICROPHONE["id"])
+            until(lambda: not self._has_microphone(), 60, "the end of the sound card")
+
+    def _has_microphone(self) -> bool:
+        listed = self.monitor("qom-list", path="/machine/peripheral")
+        return MICROPHONE["id"] in {one["name"] for one in listed}
 
     def cut_power(self) -> None:
         """From one moment to the next; what was only in memory is gone."""
