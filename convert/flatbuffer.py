@@ -7,6 +7,7 @@ from collections import Counter
 from typing import Any
 
 from tensorflow.lite.python import schema_py_generated as schema
+from tensorflow.lite.tools import flatbuffer_utils
 
 from convert.anatomy import Anatomy
 from convert.workers import WHOLE
@@ -23,6 +24,11 @@ def parse(flatbuffer: bytes) -> Any:
         return schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(flatbuffer, 0))
     except Exception as error:
         raise ConversionError(f"the converted model is damaged ({error}); convert it again") from error
+
+
+def packed(model: Any) -> bytes:
+    """The flatbuffer of the schema's own object; the same object gives the same bytes."""
+    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
 
 
 def anatomy(model: Any) -> Anatomy:

@@ -62,6 +62,22 @@ def attention():
     return keras.Model(inputs, layers.Dense(CLASSES)(layers.Flatten()(layers.Dot(axes=1)([weights, x]))))
 
 
+def heads():
+    """Frames weighed by one another: products of two activations, each of which knows zeros."""
+    inputs = keras.Input(SHAPE)
+    x = layers.AveragePooling1D(5)(layers.Conv1D(8, 5, activation="relu")(inputs))
+    x = layers.GlobalAveragePooling1D()(layers.ReLU()(layers.MultiHeadAttention(2, 8)(x, x)))
+    return keras.Model(inputs, layers.Dense(CLASSES)(x))
+
+
+def below_zero():
+    """A product of two activations that are never above 0."""
+    inputs = keras.Input(SHAPE)
+    x = layers.Rescaling(-1)(layers.Conv1D(4, 5, activation="relu")(inputs))
+    y = layers.Rescaling(-1)(layers.Conv1D(3, 5, activation="relu")(inputs))
+    return keras.Model(inputs, layers.Dense(CLASSES)(layers.Flatten()(layers.Dot(axes=1)([x, y]))))
+
+
 def two_outputs():
     inputs = keras.Input(SHAPE)
     x = layers.GlobalAveragePooling1D()(layers.Conv1D(8, 5)(inputs))
@@ -200,6 +216,9 @@ def networks(folder):
         "lopsided": lopsided(),
         "coarse": coarse(windows, truths),
         "uneven": uneven(windows, truths),
+        "heads": heads(),
+        "below_zero": below_zero(),
+        "no_bias": pooled(layers.Dense(8, use_bias=False), layers.ReLU()),
     }
 
 

@@ -2,7 +2,8 @@
 
 Run as: python shrink_all.py FOLDER, whose zoo.json is a list of specimens, each after the name of a folder.
 Into that goes what convert.tensorflow_worker writes, or refusal.txt. FOLDER/lopsided.npy is what the layer of
-that name, of the network of that name, gives in floating point.
+that name, of the network of that name, gives in floating point. FOLDER/newer.tflite is one that devices
+refuse, and FOLDER/unmended.tflite one that some do.
 """
 
 import json
@@ -16,7 +17,7 @@ import numpy as np
 from zoo import BLAMED
 
 from convert import flatbuffer
-from convert.tensorflow_worker import shrink
+from convert.tensorflow_worker import converter_of, shrink
 from convert.workers import Job
 from edge.errors import ConversionError
 
@@ -31,6 +32,14 @@ def newer(folder):
         if code.builtinCode == schema.BuiltinOperator.CONV_2D:
             code.version = 99
     flatbuffer_utils.write_model(model, str(folder / "newer.tflite"))
+
+
+def unmended(folder):
+    """attention as the converter leaves it: tflite-runtime computes it wrongly on some arm64 processors."""
+    network = keras.saving.load_model(folder / "attention.keras")
+    job = Job("attention", *make_networks.SHAPE, outputs=make_networks.CLASSES)
+    made = converter_of(network, job, np.load(folder / "windows.npy")).convert()
+    (folder / "unmended.tflite").write_bytes(made)
 
 
 def layer_values(folder, name):
@@ -60,6 +69,7 @@ def main(folder):
         except ConversionError as error:
             (work / "refusal.txt").write_text(str(error))
     newer(folder)
+    unmended(folder)
     layer_values(folder, "lopsided")
 
 

@@ -1,5 +1,6 @@
 """Every network of the zoo, shrunk and run as a device runs it, or refused for its reason."""
 
+import importlib
 import json
 from dataclasses import replace
 
@@ -12,10 +13,12 @@ from convert.anatomy import Anatomy, Layer
 from convert.device_worker import in_words, judge
 from convert.judgement import GUILTY
 from edge import model_file, self_test
-from edge.classifier import Classifier, dequantise, quantise
+from edge.classifier import Classifier, dequantise, quantise, runtime_name, tensors
 from edge.errors import ModelError
 from edge.fields import decode
 from edge.manifest import SelfTest
+
+PRODUCTS = {"BATCH_MATMUL", "FULLY_CONNECTED"}
 
 
 @pytest.mark.parametrize("specimen", ZOO, ids=lambda one: one.folder)
@@ -46,6 +49,62 @@ def test_the_cost_is_counted(networks):
     assert anatomy["multiply_adds"] == 146 * 8 * 5 * 40 + 8 * 4
     assert anatomy["parameters"] == 8 * 5 * 40 + 8 * 4  # biases are not weights of 8 bits
     assert anatomy["operators"]["CONV_2D v3"] == 1
+
+
+def observed(flatbuffer):
+    """An interpreter of the device's runtime, all of whose tensors can be read after a window."""
+    runtime = importlib.import_module(runtime_name().split()[0] + ".interpreter")
+    interpreter = runtime.Interpreter(
+        model_content=flatbuffer,
+        experimental_preserve_all_tensors=True,
+        experimental_op_resolver_type=runtime.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+    )
+    interpreter.allocate_tensors()
+    return interpreter
+
+
+def lowest_on_both_sides(flatbuffer, windows):
+    """How many products of two tensors of int8 there are, and in how many windows both have a -128."""
+    interpreter = observed(flatbuffer)
+    (given,), found = interpreter.get_input_details(), []
+    operators = [one for one in interpreter._get_ops_details() if one["op_name"] in PRODUCTS]
+    for window in windows:
+        interpreter.set_tensor(given["index"], quantise(window, tensors(flatbuffer)[0])[np.newaxis])
+        interpreter.invoke()
+        for one in operators:
+            factors = [interpreter.get_tensor(index) for index in one["inputs"][:2]]
+            assert all(factor.dtype == np.int8 for factor in factors)
+            found.append(all((factor == -128).any() for factor in factors))
+    return len(operators), sum(found)
+
+
+@pytest.mark.parametrize(("name", "products"), [("attention", 3), ("heads", 7)])
+def test_of_two_activations_that_are_multiplied_one_has_no_value_that_overflows_on_arm64(
+    networks, name, products
+):
+    windows = np.load(networks / "windows.npy")
+    mended = (networks / f"shrunk-{name}.keras-int8/model.tflite").read_bytes()
+    assert lowest_on_both_sides(mended, windows) == (products, 0)
+
+
+def test_without_that_both_have_it_in_every_window_of_a_voice(networks):
+    windows = np.load(networks / "windows.npy")[:-3]
+    unmended = (networks / "unmended.tflite").read_bytes()
+    assert lowest_on_both_sides(unmended, windows) == (3, len(windows))
+
+
+def test_a_layer_without_a_bias_gets_zeros_as_arm64_needs_them(networks):
+    flatbuffer = (networks / "shrunk-no_bias.keras-int8/model.tflite").read_bytes()
+    interpreter = observed(flatbuffer)
+    layers = [one for one in interpreter._get_ops_details() if one["op_name"] == "FULLY_CONNECTED"]
+    assert len(layers) == 2
+    for one in layers:
+        (values, weights, bias) = one["inputs"]
+        details = {index: interpreter.get_tensor_details()[index] for index in one["inputs"]}
+        assert not interpreter.get_tensor(bias).any()
+        given, _ = details[values]["quantization"]
+        scales = details[weights]["quantization_parameters"]["scales"]
+        assert details[bias]["quantization_parameters"]["scales"] == pytest.approx(given * scales)
 
 
 def layer_errors(networks, name):

@@ -29,6 +29,8 @@ ZOO = [
     Specimen("separable.keras"),
     Specimen("residual.keras"),
     Specimen("attention.keras"),
+    Specimen("heads.keras"),
+    Specimen("no_bias.keras"),
     Specimen("unrolled_lstm.keras"),
     Specimen("unrolled_gru.keras"),
     Specimen("gelu.keras"),
@@ -46,6 +48,8 @@ ZOO = [
     Specimen(
         "separable.keras", "is (4,), model.json says (5,): one value a label, and one more", "dynamic", 5
     ),
+    Specimen("below_zero.keras", "where neither is ever above 0; change the sign of one in the network"),
+    Specimen("below_zero.keras", scheme="16x8"),
     Specimen("two_outputs.keras", "1 inputs and 2 outputs; the device gives one window"),
     Specimen("lstm.keras", RECURRENT + "lstm"),
     Specimen("bidirectional.keras", RECURRENT),
