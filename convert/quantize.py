@@ -19,7 +19,7 @@ from convert.settings import Settings, file_of
 from edge.errors import BedsideError, ConversionError
 from edge.fields import decode, encode
 from edge.manifest import SCHEMES, Training
-from edge.signature import sign
+from edge.signature import check_private_key, sign
 from train import metadata
 from train.corpus import parse_label_map
 
@@ -52,14 +52,17 @@ def _publish(files: Mapping[Path, bytes]) -> None:
         raise ConversionError(f"cannot write {path}: {error.strerror}; choose another place") from error
 
 
-def _private_key(file: Path | None) -> bytes | None:
+def _private_key(file: Path) -> bytes:
+    """The key in PEM form, known to be one before a conversion that takes minutes."""
     try:
-        return None if file is None else file.read_bytes()
+        key = file.read_bytes()
     except OSError as error:
         raise ConversionError(
             f"cannot read the key {file}: {error.strerror}; make one with"
             " `openssl genpkey -algorithm ed25519`"
         ) from error
+    check_private_key(key, str(file))
+    return key
 
 
 def _epochs(text: str) -> int:
@@ -182,7 +185,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         torch_python=options.torch_python,
     )
     try:
-        key = _private_key(options.sign)
+        key = _private_key(options.sign) if options.sign else None
         training = _training(options)
         clips = find_clips(options.calibration, options.map)
         if options.evaluation is None and any(source.is_dir() for source in options.calibration):

@@ -16,12 +16,13 @@ from edge import (
     meter,
     model_diff,
     service,
+    signature,
     sound_devices,
 )
 from edge.command_line import Parser, end
 from edge.errors import ConfigError, ModelError
 from edge.model_description import describe
-from edge.model_file import read, read_bytes
+from edge.model_file import read_bytes, unpack
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -82,6 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     what.add_argument(
         "--diff", type=Path, nargs=2, metavar=("A", "B"), help="how two differ; exit status 1 where they do"
     )
+    model.add_argument("--public-key", type=Path, metavar="PEM", help="check that FILE is signed by this key")
     model.set_defaults(run=_model)
     return parser
 
@@ -139,12 +141,17 @@ def _meter(options: argparse.Namespace) -> int:
 
 
 def _model(options: argparse.Namespace) -> int:
+    if options.diff and options.public_key:
+        raise ConfigError("--public-key is for one FILE, not for --diff; check the two one after the other")
     if options.diff:
         return _diff(*options.diff)
-    model = read(options.file)
-    signed = (
-        "none" if model.signature is None else "Ed25519; checked where a device has model.public_key_file"
-    )
+    data = read_bytes(options.file)
+    model = unpack(data, str(options.file))
+    signed = "none" if model.signature is None else "Ed25519, not checked here: --public-key PEM checks it"
+    if options.public_key:
+        keys = signature.read_keys(options.public_key, "--public-key")
+        signature.verify(data, keys, str(options.file), "--public-key")
+        signed = f"Ed25519, by the key in {options.public_key}"
     for name, value in [*describe(model.manifest), ("signature", signed)]:
         print(f"{name + ':':<28} {value}")
     return 0

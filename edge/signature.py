@@ -37,48 +37,60 @@ def sign(data: bytes, private_key_pem: bytes) -> bytes:
     An old signature is replaced. Raises ModelError where `data` is no model file, and ConfigError where the
     key is no Ed25519 key in PEM form (PKCS #8) without a password.
     """
-    keys = _keys(private_key_pem, "PRIVATE KEY", _PRIVATE)
-    if len(keys) != 1:
-        raise ConfigError(f"the private key is no Ed25519 key in PEM form without a password; {_MAKE}")
+    key = _private_key(private_key_pem, "the private key")
     parts = split(data, "the file to be signed")
-    signed = _nacl().SigningKey(keys[0]).sign(parts.members[MANIFEST])
+    signed = _nacl().SigningKey(key).sign(parts.members[MANIFEST])
     return join(Parts(parts.flatbuffer, {**parts.members, SIGNATURE: signed.signature}))
 
 
-def verify(data: bytes, public_keys_pem: bytes, name: str) -> None:
+def check_private_key(private_key_pem: bytes, name: str) -> None:
+    """Raises ConfigError where `sign` would not take the key in the file `name`."""
+    _private_key(private_key_pem, name)
+    _nacl()
+
+
+def verify(data: bytes, public_keys_pem: bytes, name: str, setting: str = "model.public_key_file") -> None:
     """Raises ModelError unless the model file `name` is signed by one of the keys; ConfigError without any.
 
     `data` is all of the file. More than one key, one PEM block after the other, is for the time in which
-    an old one is replaced.
+    an old one is replaced. `setting` is what the person who reads the error calls the file of the keys.
     """
     keys = _keys(public_keys_pem, "PUBLIC KEY", _PUBLIC)
     if not keys:
         raise ConfigError(
-            "the file in model.public_key_file holds no Ed25519 public key in PEM form;"
+            f"the file in {setting} holds no Ed25519 public key in PEM form;"
             " `openssl pkey -in KEY -pubout` prints it"
         )
     members = split(data, name).members
     signature = members.get(SIGNATURE)
     if signature is None:
         raise ModelError(
-            f"{name} is not signed, and this device takes only signed models; sign it with"
-            " `bedside-quantize --sign KEY`, or remove model.public_key_file"
+            f"{name} is not signed, and with {setting} only signed models are taken; sign it with"
+            f" `bedside-quantize --sign KEY`, or leave {setting} out"
         )
     if not any(_is_by(key, members[MANIFEST], signature) for key in keys):
         raise ModelError(
-            f"the signature of {name} is not by the key in model.public_key_file; copy the file again from"
+            f"the signature of {name} is not by the key in {setting}; copy the file again from"
             " where models for this device are made"
         )
 
 
-def read_keys(path: Path) -> bytes:
-    """The public keys in a file. Raises ConfigError where it cannot be read."""
+def read_keys(path: Path, setting: str = "model.public_key_file") -> bytes:
+    """The public keys in a file. Raises ConfigError where it cannot be read; `setting` is as for `verify`."""
     try:
         return path.read_bytes()
     except OSError as error:
         raise ConfigError(
-            f"model.public_key_file is {str(path)!r}; it must be a readable file ({error.strerror})"
+            f"{setting} is {str(path)!r}; it must be a readable file ({error.strerror})"
         ) from error
+
+
+def _private_key(pem: bytes, name: str) -> bytes:
+    """The 32 bytes of the one key in a PEM file. Raises ConfigError."""
+    keys = _keys(pem, "PRIVATE KEY", _PRIVATE)
+    if len(keys) != 1:
+        raise ConfigError(f"{name} is no Ed25519 key in PEM form without a password; {_MAKE}")
+    return keys[0]
 
 
 def _is_by(key: bytes, message: bytes, signature: bytes) -> bool:

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import subprocess
 
 import numpy as np
 import pytest
@@ -157,6 +158,19 @@ def test_what_is_not_made_of_such_a_network(
     folder = tmp_path if network.startswith("net") else networks
     status, sentence = refused("--calibration", small_manifest, *asked, network=folder / network)
     assert (status, said in sentence) == (65, True), sentence
+
+
+def test_a_key_that_signs_nothing_is_told_before_anything_is_converted(
+    refused, networks, small_manifest, tmp_path
+):
+    public = tmp_path / "key.pub"
+    key = subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519"], check=True, capture_output=True)
+    made = subprocess.run(["openssl", "pkey", "-pubout"], check=True, capture_output=True, input=key.stdout)
+    public.write_bytes(made.stdout)
+    given = ("--calibration", small_manifest, "--sign", public)
+    status, said = refused(*given, network=networks / "truncated_conv1d.keras")
+    assert status == 78
+    assert said.startswith(f"{public} is no Ed25519 key in PEM form without a password; make one with ")
 
 
 @pytest.mark.parametrize("epochs", ["0", "-1", "many", "10001"])

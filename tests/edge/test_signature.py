@@ -128,6 +128,30 @@ def test_keys_that_are_none(make_key, key, model, signed):
         sign(b"text that is no model", key[0])
 
 
+def test_the_command_checks_by_a_key(edge, signed, key, make_key, model, tmp_path):
+    file, ours, other = tmp_path / "m.tflite", tmp_path / "ours.pub", tmp_path / "other.pub"
+    file.write_bytes(signed)
+    ours.write_bytes(key[1])
+    other.write_bytes(make_key()[1])
+    status, out, _ = edge("model", file)
+    assert (status, out.splitlines()[-1].split(maxsplit=1)[1]) == (
+        0,
+        "Ed25519, not checked here: --public-key PEM checks it",
+    )
+    status, out, _ = edge("model", file, "--public-key", ours)
+    assert (status, out.splitlines()[-1].split(maxsplit=1)[1]) == (0, f"Ed25519, by the key in {ours}")
+    for given, public, expected, words in (
+        (file, other, 65, f"the signature of {file} is not by the key in --public-key; copy the file again"),
+        (model, ours, 65, "is not signed, and with --public-key only signed models are taken; sign it with"),
+        (file, file, 78, "the file in --public-key holds no Ed25519 public key in PEM form"),
+        (file, tmp_path / "none", 78, "it must be a readable file (No such file or directory)"),
+    ):
+        status, out, err = edge("model", given, "--public-key", public)
+        assert (status, out, words in err) == (expected, "", True), err
+    status, _, err = edge("model", "--diff", file, model, "--public-key", ours)
+    assert (status, "--public-key is for one FILE" in err) == (78, True)
+
+
 def test_the_library_is_loaded_only_where_there_is_a_key():
     code = "import sys, edge.signature, edge.cli; print('nacl' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout == b"False\n"
