@@ -10,7 +10,7 @@ reads FOLDER/job.json, FOLDER/calibration.npy and FOLDER/evaluation.npy (normali
 FOLDER/model.tflite, FOLDER/float.npy (the float network's logits for the evaluation windows),
 FOLDER/anatomy.json, FOLDER/layers.json and FOLDER/versions.txt. Where the job asks for fine-tuning, the
 network is trained on the calibration windows before it is shrunk. With `inspect` FOLDER/model.tflite is
-there already, made by another; it is looked through, mended where arm64 would compute it wrongly, and
+there already, made by another; it is looked through, mended where a device would compute it wrongly, and
 anatomy.json and an empty layers.json are written.
 """
 
@@ -28,7 +28,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.lite.python.convert_phase import ConverterError
 
-from convert import arm64, flatbuffer, layers, workers
+from convert import flatbuffer, layers, mending, workers
 from convert.anatomy import Layer
 from convert.fine_tuning import fine_tune
 from convert.networks import load, predict
@@ -82,7 +82,7 @@ def convert(network: Any, job: Job, calibration: Windows) -> tuple[bytes, Any]:
         if flatbuffer.floating(model) != {"SPLIT"}:
             break
     flatbuffer.refuse_unfit(model, job.scheme)
-    return _for_arm64(made, model), model
+    return _mended(made, model), model
 
 
 def shrink(job: Job, folder: Path) -> None:
@@ -103,13 +103,13 @@ def inspect(job: Job, folder: Path) -> None:
     made = (folder / "model.tflite").read_bytes()
     model = flatbuffer.parse(made)
     flatbuffer.refuse_unfit(model, job.scheme)
-    (folder / "model.tflite").write_bytes(_for_arm64(made, model))
+    (folder / "model.tflite").write_bytes(_mended(made, model))
     _tell(model, [], folder)
 
 
-def _for_arm64(made: bytes, model: Any) -> bytes:
-    """The flatbuffer as arm64 computes it rightly; the same bytes where it was so. `model` is it, parsed."""
-    return flatbuffer.packed(model) if arm64.mend(model) else made
+def _mended(made: bytes, model: Any) -> bytes:
+    """The flatbuffer as devices compute it rightly; the same bytes where they did. `model` is it, parsed."""
+    return flatbuffer.packed(model) if mending.mend(model) else made
 
 
 def _tell(model: Any, errors: list[Layer], folder: Path) -> None:

@@ -29,7 +29,7 @@ WRONG = {
     (models.UNMENDED, "cortex-a53, Debian 12, tflite_runtime 2.14.0"),
     (models.UNMENDED, "cortex-a72, Debian 12, tflite_runtime 2.14.0"),
 }
-"""What is computed wrongly of a file that convert/arm64.py has not mended.
+"""What is computed wrongly of a file that convert/mending.py has not mended.
 
 No device may take such a file: its self-test must refuse it there.
 """

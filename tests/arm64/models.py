@@ -35,7 +35,7 @@ COUNTED = ("int8", "16x8", "float16")
 def made() -> Path:
     """A folder of model files and recordings; `recipe-SCHEME` is the network of the shipped recipe.
 
-    `unmended` is one that convert/arm64.py has not mended.
+    `unmended` is one that convert/mending.py has not mended.
 
     Made once for the code and the versions that make it, and kept in .cache: it takes some minutes.
     """

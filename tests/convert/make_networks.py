@@ -218,7 +218,10 @@ def networks(folder):
         "uneven": uneven(windows, truths),
         "heads": heads(),
         "below_zero": below_zero(),
-        "no_bias": pooled(layers.Dense(8, use_bias=False), layers.ReLU()),
+        "per_frame": pooled(
+            layers.Dense(8, activation="relu", bias_initializer="ones"),
+            layers.Dense(6, activation="relu", use_bias=False),
+        ),
     }
 
 

@@ -93,18 +93,28 @@ def test_without_that_both_have_it_in_every_window_of_a_voice(networks):
     assert lowest_on_both_sides(unmended, windows) == (3, len(windows))
 
 
-def test_a_layer_without_a_bias_gets_zeros_as_arm64_needs_them(networks):
-    flatbuffer = (networks / "shrunk-no_bias.keras-int8/model.tflite").read_bytes()
+def fully_connected(flatbuffer):
+    """Of each such layer the details of inputs and output, None where it has no bias, and a reader."""
     interpreter = observed(flatbuffer)
-    layers = [one for one in interpreter._get_ops_details() if one["op_name"] == "FULLY_CONNECTED"]
-    assert len(layers) == 2
-    for one in layers:
-        (values, weights, bias) = one["inputs"]
-        details = {index: interpreter.get_tensor_details()[index] for index in one["inputs"]}
-        assert not interpreter.get_tensor(bias).any()
-        given, _ = details[values]["quantization"]
-        scales = details[weights]["quantization_parameters"]["scales"]
-        assert details[bias]["quantization_parameters"]["scales"] == pytest.approx(given * scales)
+    details = {one["index"]: one for one in interpreter.get_tensor_details()}
+    for one in interpreter._get_ops_details():
+        if one["op_name"] == "FULLY_CONNECTED":
+            yield [details.get(index) for index in (*one["inputs"], *one["outputs"])], interpreter.get_tensor
+
+
+def test_a_layer_without_a_bias_gets_the_zeros_that_arm64_needs(networks):
+    found = list(fully_connected((networks / "shrunk-per_frame.keras-int8/model.tflite").read_bytes()))
+    assert len(found) == 3
+    given, weights, bias, _ = found[1][0]
+    assert not found[1][1](bias["index"]).any()
+    scales = given["quantization"][0] * weights["quantization_parameters"]["scales"]
+    assert bias["quantization_parameters"]["scales"] == pytest.approx(scales)
+
+
+def test_layers_of_every_frame_answer_two_axes_in_16x8(networks):
+    found = list(fully_connected((networks / "shrunk-per_frame.keras-16x8/model.tflite").read_bytes()))
+    assert [tuple(tensors[-1]["shape"]) for tensors, _ in found] == [(150, 8), (1, 150, 6), (1, 4)]
+    assert [tensors[2] is not None for tensors, _ in found] == [True, False, False]
 
 
 def layer_errors(networks, name):
