@@ -18,7 +18,7 @@ from convert import calibration, workers
 from convert.anatomy import Anatomy, Layer
 from convert.comparison import Comparison, compare
 from convert.judgement import FineTuning, Judgement
-from convert.settings import Settings, file_of, is_torch, refuse_impossible, why_not_fine_tuned
+from convert.settings import Settings, file_of, is_torch, why_not_fine_tuned
 from edge import __version__, model_file
 from edge.classifier import normalise
 from edge.errors import ConversionError, CorpusError
@@ -58,13 +58,16 @@ def convert(
 ) -> Converted:
     """Convert `model`; `seen` sets the scales, `judged` compares. No file is left. Raises ConversionError.
 
-    With fine-tuning it is converted as it is as well, and the better of the two is kept.
+    It is of a kind and with settings that settings.refuse_impossible lets pass. With fine-tuning it is
+    converted as it is as well, and the better of the two is kept.
     """
-    refuse_impossible(model, settings)
     try:
         truths = targets_of(judged, training.labels)
     except CorpusError as error:
-        raise ConversionError(f"the evaluation cannot judge this model: {error}") from error
+        raise ConversionError(
+            f"the evaluation cannot judge this model: {error}, or give recordings of these emotions alone"
+            " with --evaluation"
+        ) from error
     calibration.refuse_unfit(seen, settings.least_clips)
     heard = _windows(seen, training, "calibration")
     evaluated = _windows(judged, training, "evaluation")

@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import errno
 import json
+import math
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -15,7 +16,7 @@ from convert import front_end_file
 from convert.calibration import LEAST_CLIPS, choose_clips, find_clips
 from convert.conversion import convert
 from convert.report_page import page
-from convert.settings import Settings, file_of
+from convert.settings import Settings, file_of, refuse_impossible
 from edge.errors import BedsideError, ConversionError
 from edge.fields import decode, encode
 from edge.manifest import SCHEMES, Training
@@ -71,6 +72,22 @@ def _epochs(text: str) -> int:
     return int(text)
 
 
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is no number of recordings; give 1 or more")
+    return int(text)
+
+
+def _points(text: str) -> float:
+    try:
+        points = float(text)
+    except ValueError:
+        points = math.nan
+    if math.isnan(points):
+        raise argparse.ArgumentTypeError(f"{text} is no number of points; give one such as 1.5")
+    return points
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="bedside-quantize", description=__doc__)
     parser.add_argument(
@@ -97,10 +114,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--map", type=parse_label_map, default={}, metavar="OLD=NEW,…", help="rename emotions"
     )
-    parser.add_argument("--clips", type=int, default=200, help="how many calibration clips (default 200)")
+    parser.add_argument("--clips", type=_count, default=200, help="how many calibration clips (default 200)")
     parser.add_argument(
         "--least-clips",
-        type=int,
+        type=_count,
         default=LEAST_CLIPS,
         metavar="N",
         help=f"refuse fewer calibration clips with speech in them (default {LEAST_CLIPS})",
@@ -116,7 +133,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--max-drop",
-        type=float,
+        type=_points,
         default=1.0,
         metavar="POINTS",
         help="refuse a model that loses more points of UAR (default 1)",
@@ -154,12 +171,15 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _training(options: argparse.Namespace) -> Training:
-    """What is known of the network but its weights. Raises ConversionError, CorpusError or FieldError."""
+def _refuse_absent(options: argparse.Namespace) -> None:
     if not file_of(options.model).exists():
         raise ConversionError(f"{options.model} is no file; give the .keras file bedside-train wrote")
     if options.weights is not None and not options.weights.is_file():
         raise ConversionError(f"the weights {options.weights} are no file; give what torch.save wrote")
+
+
+def _training(options: argparse.Namespace) -> Training:
+    """What is known of the network but its weights. Raises ConversionError, CorpusError or FieldError."""
     left = options.metadata or options.model.with_name(metadata.FILE)
     if options.front_end:
         training = front_end_file.read(options.front_end, metadata.read(left) if left.exists() else None)
@@ -186,6 +206,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     try:
         key = _private_key(options.sign) if options.sign else None
+        _refuse_absent(options)
+        refuse_impossible(options.model, settings)
         training = _training(options)
         clips = find_clips(options.calibration, options.map)
         if options.evaluation is None and any(source.is_dir() for source in options.calibration):

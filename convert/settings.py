@@ -10,6 +10,15 @@ from convert.calibration import LEAST_CLIPS
 from convert.workers import WHOLE
 from edge.errors import ConversionError
 
+_KERAS = {".keras", ".h5", ".hdf5"}
+_INSTEAD = {
+    ".tflite": "the network it was made of: what is rounded cannot be converted again",
+    ".onnx": "the network it was exported from: a Keras file, or a .pt2 file as torch.export.save leaves it",
+    ".pt": "it as --weights of FILE.py:FACTORY, or a .pt2 file as torch.export.save leaves it",
+    ".pth": "it as --weights of FILE.py:FACTORY, or a .pt2 file as torch.export.save leaves it",
+    ".py": "FILE.py:FACTORY, where FACTORY is the function in it that makes the network",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -39,6 +48,16 @@ def file_of(model: Path) -> Path:
 
 def refuse_impossible(model: Path, settings: Settings) -> None:
     """Raises ConversionError where the settings ask for what is not made of that kind of network."""
+    if not (is_torch(model) or model.is_dir() or model.suffix in _KERAS):
+        raise ConversionError(
+            f"{model} is no kind of network that can be converted; give"
+            f" {_INSTEAD.get(model.suffix, 'a .keras, .h5 or .pt2 file, a SavedModel or FILE.py:FACTORY')}"
+        )
+    if settings.weights is not None and ".py:" not in model.name:
+        raise ConversionError(
+            f"--weights {settings.weights} is for a module given as FILE.py:FACTORY, and {model} has its own;"
+            " leave it out"
+        )
     if is_torch(model):
         if settings.scheme == "float16":
             raise ConversionError(

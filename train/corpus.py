@@ -20,6 +20,7 @@ from edge.manifest import Corpus
 from train.recipe import DISTRESS_EMOTIONS
 
 REQUIRED_COLUMNS = ("path", "speaker", "emotion")
+_TOLD = 5  # of a manifest's emotions, in an error
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +139,9 @@ def targets_of(clips: Sequence[Clip], labels: Sequence[str]) -> npt.NDArray[np.i
     """The index in `labels` of each clip's emotion, shape (clips,); else CorpusError."""
     unknown = sorted({clip.emotion for clip in clips} - set(labels))
     if unknown:
+        more = f" and {len(unknown) - _TOLD} more" if len(unknown) > _TOLD else ""
         raise CorpusError(
-            f"the manifest has {', '.join(unknown)}, the model knows {', '.join(labels)};"
+            f"the manifest has {', '.join(unknown[:_TOLD])}{more}, the model knows {', '.join(labels)};"
             f" rename with --map {unknown[0]}=LABEL or leave out with --map {unknown[0]}="
         )
     return np.array([labels.index(clip.emotion) for clip in clips])

@@ -147,13 +147,22 @@ def test_pytorch_without_what_it_needs_says_what_to_install(refused, networks, s
             "--scheme float16 is not made of PyTorch networks; use --scheme",
         ),
         ("net.py:make", ("--per-tensor",), "--per-tensor is not made of PyTorch networks; leave it out"),
+        (
+            "net.py",
+            (),
+            "net.py is no kind of network that can be converted; give FILE.py:FACTORY, where FACTORY",
+        ),
+        ("net.tflite", (), "can be converted; give the network it was made of: what is rounded cannot be"),
+        ("net.onnx", (), "can be converted; give the network it was exported from: a Keras file, or a .pt2"),
+        ("net.txt", (), "can be converted; give a .keras, .h5 or .pt2 file, a SavedModel or FILE.py:FACTORY"),
+        ("net.pt2", ("--weights", __file__), "is for a module given as FILE.py:FACTORY, and "),
     ],
 )
 def test_what_is_not_made_of_such_a_network(
     refused, networks, small_manifest, tmp_path, network, asked, said
 ):
     (tmp_path / "model.json").write_text((networks / "model.json").read_text())
-    for name in ("net.pt2", "net.py"):
+    for name in ("net.pt2", "net.py", "net.tflite", "net.onnx", "net.txt"):
         (tmp_path / name).write_bytes(b"")
     folder = tmp_path if network.startswith("net") else networks
     status, sentence = refused("--calibration", small_manifest, *asked, network=folder / network)
@@ -179,6 +188,31 @@ def test_epochs_that_are_none(capsys, epochs):
         command.main(["m.keras", "--calibration", "m.csv", f"--fine-tune={epochs}"])
     assert left.value.code == 2
     assert f"{epochs} is no number of epochs; give 1 to 10000" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("--max-drop=nan", "nan is no number of points; give one such as 1.5"),
+        ("--max-drop=some", "some is no number of points; give one such as 1.5"),
+        ("--clips=0", "0 is no number of recordings; give 1 or more"),
+        ("--least-clips=-1", "-1 is no number of recordings; give 1 or more"),
+    ],
+)
+def test_numbers_that_are_none(capsys, option, said):
+    with pytest.raises(SystemExit) as left:
+        command.main(["m.keras", "--calibration", "m.csv", option])
+    assert left.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+def test_emotions_that_the_network_does_not_know(refused, networks, small_manifest, tmp_path):
+    rows = [f"{small_manifest.parent / 'sad.wav'},{number},new-{number}" for number in range(7)]
+    (tmp_path / "new.csv").write_text("\n".join(["path,speaker,emotion", *rows]) + "\n")
+    status, said = refused("--calibration", tmp_path / "new.csv")
+    assert status == 65
+    assert "the manifest has new-0, new-1, new-2, new-3, new-4 and 2 more, the model knows angry, " in said
+    assert said.endswith(", or give recordings of these emotions alone with --evaluation")
 
 
 def test_files_that_cannot_be_written_leave_none_behind(tmp_path):
