@@ -26,6 +26,8 @@ SPEAKERS = {"neutral": "12", "fearful": "12", "angry": "05", "sad": "08"}
 """Of the recordings in tests/data, by their emotion."""
 _ZOO = tuple(one.network for one in ZOO if one == Specimen(one.network))
 """Every network of the zoo that is converted to int8 as it is."""
+_WIDE = ("heads.keras", "per_frame.keras")
+"""Those that are converted to 16x8 as well."""
 UNMENDED = "unmended"
 _RECIPE = "recipe.keras"
 COUNTED = ("int8", "16x8", "float16")
@@ -92,6 +94,7 @@ def _make(folder: Path) -> None:
     outputs = metadata.read(fitted / "model.json").outputs
     wanted = [Specimen(network, outputs=len(SPEAKERS)) for network in _ZOO]
     wanted += [Specimen("conv1d.keras", scheme="dynamic", outputs=len(SPEAKERS))]
+    wanted += [Specimen(network, scheme="16x8", outputs=len(SPEAKERS)) for network in _WIDE]
     wanted += [Specimen(_RECIPE, scheme=scheme, outputs=outputs) for scheme in COUNTED]
     zoo_parts.shrink(work, fitted, manifest, wanted, limit_s=None)
     for one in wanted:
