@@ -110,6 +110,16 @@ def test_what_changes_nothing_is_thrown_away_and_what_is_better_kept(converted):
     assert dict(better.judgement.rows())["fine-tuning"].endswith("; kept")
 
 
+def test_more_than_the_network_knows_is_luck_and_wins_nothing(converted):
+    def judged(one, uar):
+        found = replace(one.judgement.comparison, float_uar=0.8, int8_uar=uar)
+        return replace(one, judgement=replace(one.judgement, comparison=found))
+
+    faithful, lucky = judged(converted(4, b"before"), 0.8), judged(converted(3, b"after"), 0.9)
+    chosen = conversion._better(faithful, lucky, 7)
+    assert (chosen.data, chosen.judgement.comparison.agreement) == (b"before", 1.0)
+
+
 def test_a_model_file_without_a_word_on_fine_tuning_is_read_as_one_without_it():
     plain = {"clips": 1, "sha256": ["0" * 64]}
     calibration = decode(Calibration, plain)
