@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -9,9 +10,11 @@ import pytest
 from zoo import BLAMED, ZOO
 from zoo_parts import packed
 
+from convert import workers
 from convert.anatomy import Anatomy, Layer
 from convert.device_worker import in_words, judge
 from convert.judgement import GUILTY
+from convert.workers import Job
 from edge import model_file, self_test
 from edge.classifier import Classifier, dequantise, quantise, runtime_name, tensors
 from edge.errors import ModelError
@@ -91,6 +94,16 @@ def test_without_that_both_have_it_in_every_window_of_a_voice(networks):
     windows = np.load(networks / "windows.npy")[:-3]
     unmended = (networks / "unmended.tflite").read_bytes()
     assert lowest_on_both_sides(unmended, windows) == (3, len(windows))
+
+
+def test_what_another_converter_made_is_mended_as_well(networks, tmp_path):
+    """As a flatbuffer that comes from PyTorch is looked through."""
+    shutil.copy(networks / "unmended.tflite", tmp_path / "model.tflite")
+    Job("attention", 150, 40, outputs=4).write(tmp_path)
+    workers.run("convert.tensorflow_worker", tmp_path, "inspect")
+    windows = np.load(networks / "windows.npy")
+    assert lowest_on_both_sides((tmp_path / "model.tflite").read_bytes(), windows) == (3, 0)
+    assert json.loads((tmp_path / "anatomy.json").read_text())["operators"]["QUANTIZE v1"] == 1
 
 
 def fully_connected(flatbuffer):
