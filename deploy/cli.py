@@ -21,6 +21,7 @@ VERBS = {
     "status": ("deploy.status", "on the box: which settings are in force, and what is wrong with new ones"),
     "support": ("deploy.support", "on the box: one file for whoever helps, without sound and secrets"),
     "led": ("deploy.led_service", "on the box: show by the light on it how it is"),
+    "watch-network": ("deploy.network_watchdog", "on the box: bring back a network that has died in it"),
     "provision": ("deploy.provision", "at the hub: make settings and certificates for a bed's card"),
     "renew": ("deploy.renew", "at the hub: make a bed's certificate anew before it ends"),
     "revoke": ("deploy.revoke", "at the hub: shut out a box that was lost or stolen"),

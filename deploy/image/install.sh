@@ -27,7 +27,7 @@ printf '127.0.0.1 localhost\n::1 localhost\n' >"$root/etc/hosts"
 systemd-tmpfiles --root="$root" --create "$checkout/systemd/image/bedside-image.tmpfiles"
 
 systemctl --root="$root" enable bedside-edge.service bedside-settings.service bedside-led.service \
-    bedside-grow-data.service iwd.service ssh.service systemd-networkd.service systemd-resolved.service \
+    bedside-network-watchdog.service bedside-grow-data.service iwd.service ssh.service systemd-networkd.service systemd-resolved.service \
     systemd-timesyncd.service
 systemctl --root="$root" disable ssh.socket
 # Nobody logs in at the box: no password is set. Nothing is upgraded in place on a read-only root.

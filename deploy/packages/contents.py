@@ -49,7 +49,12 @@ EDGE = Package(
     short="edge",
     code=("edge", "edge/schemas", "deploy"),
     commands={"bedside-edge": "edge.cli", "bedside-deploy": "deploy.cli"},
-    units=("bedside-edge.service", "bedside-settings.service", "bedside-led.service"),
+    units=(
+        "bedside-edge.service",
+        "bedside-settings.service",
+        "bedside-led.service",
+        "bedside-network-watchdog.service",
+    ),
     files={
         "model/bedside-ser.tflite": "opt/bedside-ser/model/bedside-ser.tflite",
         "model/MODEL_CARD.md": "opt/bedside-ser/model/MODEL_CARD.md",

@@ -188,6 +188,10 @@ class Box:
         self._process.wait(180)
         self._forget()
 
+    def starts(self) -> int:
+        """How often its kernel has begun."""
+        return self.console.read_bytes().count(b"Booting Linux")
+
     def forget_shell(self) -> None:
         """It has started anew: its shell is another one."""
         if self._shell is not None:

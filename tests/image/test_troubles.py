@@ -89,3 +89,18 @@ def test_a_hub_that_is_away_loses_nothing(
     until(lambda: everything_told(hub), 120, "the last receipt")
     assert_nothing_is_missing(hub)
     close_all(hub)
+
+
+def test_a_network_that_has_died_is_brought_back(box: Box, hub: Hub) -> None:
+    """With less patience than the box's own watchdog has; its programs first, then the whole box."""
+    ask = "systemctl show -p ActiveEnterTimestampMonotonic --value systemd-networkd"
+    before, starts = box.run(ask), box.starts()
+    box.cable(is_plugged=False)
+    box.run("systemd-run bedside-deploy watch-network --restart-after 30 --reboot-after 120")
+    box.wait_until(f'test "$({ask})" != {before}', 240)
+    until(lambda: box.starts() > starts, 300, "the box's new start")
+    box.forget_shell()
+    box.cable(is_plugged=True)
+    until(lambda: not is_listening(hub), 120, "the word that the box is away")
+    listen(box, hub)
+    box.wait_until("test ! -e /data/bedside/network-reboot", 120)

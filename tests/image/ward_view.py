@@ -47,7 +47,8 @@ def distress(hub: Hub) -> list[dict[str, Any]]:
 
 
 def close_all(hub: Hub) -> None:
-    """A nurse deals with whatever distress there is, until there is no more."""
+    """The patient falls silent, and a nurse closes whatever alert of distress there is."""
+    until(lambda: all(one["condition"] == "ended" for one in distress(hub)), 120, "the episode's end")
 
     def is_quiet() -> bool:
         for alert in distress(hub):
