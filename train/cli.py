@@ -61,6 +61,15 @@ def _parser() -> argparse.ArgumentParser:
         help="other corpora, a folder with manifest.csv each, which teach what distress is and what is none",
     )
     schedule.add_argument("--settings", type=Path, default=SETTINGS, help="what each of their recordings is")
+    schedule.add_argument(
+        "--teachers",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FOLDER",
+        help="what crossval (or fit) wrote of the same recordings: what the networks say is learnt beside the"
+        " labels",
+    )
 
     crossval = verbs.add_parser(
         "crossval", parents=[corpora, schedule], help="judge a recipe on unheard speakers"

@@ -19,8 +19,10 @@ from edge.manifest import EpisodePolicy, Training
 from train import (
     companions,
     figures,
+    material,
     metadata,
     operating_point,
+    teaching,
     ward_command,
 )
 from train.corpus import Clip, corpora_of, labels_of, read_manifests, write_manifest
@@ -47,17 +49,24 @@ def crossval(options: argparse.Namespace) -> None:
         )
         for fold, (training, tested) in enumerate(speaker_folds(clips, options.folds, options.seed))
     ]
+    folders = [options.out / f"fold-{number}" for number in range(1, len(splits) + 1)]
+    every = [*clips, *others]
+    teachers = [[taught / folder.name for taught in options.teachers] for folder in folders]
+    if options.teachers and options.random_split:
+        raise CorpusError(
+            "the random split is another one for each seed, so no teachers fit it; leave out --random-split"
+        )
+    for split, own in zip(splits, teachers, strict=True):
+        teaching.refuse_others(own, every, split)
     # TensorFlow takes seconds to load: bad input is refused before, and evaluate never loads it.
     from train import crossval as validation  # noqa: PLC0415
 
     features = _features(clips, others, recipe, options.cache)
-    folders = [options.out / f"fold-{number}" for number in range(1, len(splits) + 1)]
-    every = [*clips, *others]
     folds = [
         validation.run_fold(
-            every, features, split, recipe, folder, folder.name, labels, sounds, options.cache
+            every, features, split, recipe, folder, folder.name, labels, sounds, options.cache, own
         )
-        for split, folder in zip(splits, folders, strict=True)
+        for split, folder, own in zip(splits, folders, teachers, strict=True)
     ]
     reports = [validation.judge(every, labels, *fold) for fold in folds]
     results: dict[str, Any] = _spread("uar", [report.uar for report in reports])
@@ -99,22 +108,24 @@ def fit(options: argparse.Namespace) -> None:
     others = companions.companions(sounds, clips)
     results = _results(options.crossval) if options.crossval else None
     measured = ward_command.read(options.ward) if options.ward else None
+    every = [*clips, *others]
+    teaching.refuse_others(options.teachers, every, everyone(every))
     from train import fit as fitting  # noqa: PLC0415 - as in crossval
 
     features = _features(clips, others, recipe, options.cache)
-    every = [*clips, *others]
-    material = fitting.prepare(every, features, labels, recipe)
+    shown = material.prepare(every, features, labels, recipe)
     level = speech_level_of(clips, cut_all(features[: len(clips)], WINDOW, FRONT_END))
-    training = metadata.unmeasured(labels, material, corpora_of(every), level)
+    training = metadata.unmeasured(labels, shown, corpora_of(every), level)
     training = replace(training, name=options.name, version=options.version)
     if results is not None:
         training = _measured(training, options.crossval, results)
     if measured is not None:
         training = _at_a_ward(training, measured)
-    wanted = fitting.identity(recipe, every, everyone(every))
+    wanted = fitting.identity(recipe, every, everyone(every), options.teachers)
     if not fitting.is_kept(options.out, wanted):
-        material = fitting.with_ward(material, training, sounds, recipe, options.cache)
-        fitting.save(fitting.fit(material, recipe, "all recordings"), options.out)
+        shown = material.with_ward(shown, training, sounds, recipe, options.cache)
+        shown = material.with_teachers(shown, options.teachers, options.cache)
+        fitting.save(fitting.fit(shown, recipe, "all recordings"), options.out)
         fitting.keep(options.out, wanted)
     metadata.write(training, options.out)
     write_manifest(every, options.out / "train.csv")

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from edge.classifier import sigmoid, softmax
 from edge.features import FloatArray
-from train import fit, metadata, metrics, operating_point
+from train import fit, material, metadata, metrics, operating_point
 from train.beds import after
 from train.corpus import Clip, corpora_of, distress_truths, write_manifest
 from train.dataset import ClipFeatures, cut_all, speech_level_of
@@ -32,32 +32,35 @@ def run_fold(
     labels: Sequence[str],
     sounds: Sequence[Sound] = (),
     cache: Path | None = None,
+    teachers: Sequence[Path] = (),
 ) -> tuple[FloatArray, npt.NDArray[np.intp]]:
     """Train on one side of `split`, judge the other; the result is kept in `folder` and found there again.
 
     Recordings may have another word than the `labels` for their emotion: they teach and test distress alone.
     Those of the `sounds` that are of recordings trained on make days at simulated beds, kept in the folder
-    `cache`. Returns the logits of the test windows, shape (windows, labels + 1), and the index in `clips` of
-    the recording each is from.
+    `cache`. The networks in the folders `teachers` learnt from the same side (train.teaching). Returns the
+    logits of the test windows, shape (windows, labels + 1), and the index in `clips` of the recording each is
+    from.
     """
     training, tested = split
-    stored, wanted = folder / "logits.npz", fit.identity(recipe, clips, split)
+    stored, wanted = folder / "logits.npz", fit.identity(recipe, clips, split, teachers)
     if fit.is_kept(folder, wanted):
         with np.load(stored) as kept:
             return kept["logits"], kept["owner"]
     learnt, chosen = [clips[i] for i in training], [features[i] for i in training]
-    material = fit.prepare(learnt, chosen, labels, recipe)
+    shown = material.prepare(learnt, chosen, labels, recipe)
     level = speech_level_of(learnt, cut_all(chosen, WINDOW, FRONT_END))
-    description = metadata.unmeasured(tuple(labels), material, corpora_of(learnt), level)
+    description = metadata.unmeasured(tuple(labels), shown, corpora_of(learnt), level)
     paths = {clip.path.resolve() for clip in learnt}
     mine = [sound for sound in sounds if sound.path in paths]
-    material = fit.with_ward(material, description, mine, recipe, cache)
-    fitted = fit.fit(material, recipe, title)
+    shown = material.with_ward(shown, description, mine, recipe, cache)
+    shown = material.with_teachers(shown, teachers, cache)
+    fitted = fit.fit(shown, recipe, title)
     fit.save(fitted, folder)
     # Each recording as the first thing a bed hears; `bedside-train bed` tells what comes of more.
     cut = cut_all([features[i] for i in tested], WINDOW, FRONT_END)
-    windows = np.concatenate([after(material.adaptation, [], one) for one in cut])
-    logits = fit.logits_of(fitted.network, windows, material.normalisation)
+    windows = np.concatenate([after(shown.adaptation, [], one) for one in cut])
+    logits = fit.logits_of(fitted.network, windows, shown.normalisation)
     owner = np.repeat(tested, [len(one) for one in cut])
     metadata.write(description, folder)
     write_manifest(learnt, folder / "train.csv")
