@@ -148,7 +148,7 @@ def _features(clips: Sequence[Clip], others: Sequence[Clip], recipe: Recipe, cac
 
 
 def _recipe(options: argparse.Namespace) -> Recipe:
-    recipe = Recipe(seed=options.seed)
+    recipe = Recipe(seed=options.seed, pretrained=options.pretrained)
     return replace(recipe, epochs=options.epochs) if options.epochs else recipe
 
 

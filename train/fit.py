@@ -41,7 +41,12 @@ def fit(material: Material, recipe: Recipe, title: str) -> Fitted:
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0, max(1, steps * recipe.epochs - warm_up), warmup_target=recipe.learning_rate, warmup_steps=warm_up
     )
-    network = build(WINDOW.frames, FRONT_END.coefficients, material.answers.shape[1] - 1)
+    network = build(
+        WINDOW.frames,
+        FRONT_END.coefficients,
+        material.answers.shape[1] - 1,
+        pretrained_for=material.normalisation if recipe.pretrained else None,
+    )
     members = members_of(network)
     members.compile(
         keras.optimizers.AdamW(
@@ -141,7 +146,10 @@ def save(fitted: Fitted, folder: Path) -> None:
 
 def identity(recipe: Recipe, clips: Sequence[Clip], split: Split, teachers: Sequence[Path] = ()) -> str:
     """What makes two trainings the same one: recipe, teachers, and who is learnt from and who is not."""
-    said = asdict(recipe) | {"split": fingerprint(clips, split)} | teaching.identity_of(teachers)
+    choices = asdict(recipe)
+    if not recipe.pretrained:
+        del choices["pretrained"]  # what learnt before there was a choice is still the same
+    said = choices | {"split": fingerprint(clips, split)} | teaching.identity_of(teachers)
     return json.dumps(said, sort_keys=True)
 
 

@@ -8,19 +8,34 @@ import keras
 import numpy as np
 
 from edge.features import dct_matrix
+from edge.manifest import Normalisation
+from train import pretrained
 
 MEMBERS = 2
 """Of the committee: together they err less than one network of twice the size does."""
 
 
-def build(window_frames: int, coefficients: int, emotions: int, dropout: float = 0.2) -> keras.Model:
+def build(
+    window_frames: int,
+    coefficients: int,
+    emotions: int,
+    dropout: float = 0.2,
+    pretrained_for: Normalisation | None = None,
+) -> keras.Model:
     """MFCC window (window_frames, coefficients), normalised, to one logit an emotion and one of distress.
 
     The logits are the mean of a committee's, whose members have nothing in common but the window
-    (Lakshminarayanan et al., 2017, "deep ensembles"). It learns as `members_of` gives it.
+    (Lakshminarayanan et al., 2017, "deep ensembles"). It learns as `members_of` gives it. With
+    `pretrained_for`, how windows are normalised, the second member begins as speech_embedding does.
     """
     inputs = keras.Input((window_frames, coefficients), name="mfcc")
-    members = [_member(inputs, emotions + 1, dropout, _name_of(number)) for number in range(MEMBERS)]
+    first, second = (_name_of(number) for number in range(MEMBERS))
+    members = [_member(inputs, emotions + 1, dropout, first)]
+    if pretrained_for is None:
+        members.append(_member(inputs, emotions + 1, dropout, second))
+    else:
+        heard = pretrained.listen(inputs, pretrained_for, second)
+        members.append(_judgement(heard, 128, emotions + 1, dropout, second))
     return keras.Model(inputs, keras.layers.Average(name="logits")(members), name="bedside_cnn")
 
 
@@ -58,8 +73,14 @@ def _member(inputs: Any, outputs: int, dropout: float, name: str) -> Any:
     x = _block(x, 60, 3, stride=(1, 2), dropout=dropout / 3)
     x = layers.MaxPooling2D((2, 1))(x)
     x = _block(x, 88, 3, stride=1, dropout=dropout / 3)
+    return _judgement(x, 116, outputs, dropout, name)
+
+
+def _judgement(x: Any, filters: int, outputs: int, dropout: float, name: str) -> Any:
+    """Logits, of the picture that is left."""
+    layers = keras.layers
     # The whole height at once: pitch and formants mean something only together.
-    x = layers.Conv2D(116, (3, x.shape[2]), use_bias=False)(x)
+    x = layers.Conv2D(filters, (3, x.shape[2]), use_bias=False)(x)
     x = layers.BatchNormalization()(x)
     x = layers.ReLU()(x)
     x = layers.Concatenate()([layers.GlobalAveragePooling2D()(x), layers.GlobalMaxPooling2D()(x)])
