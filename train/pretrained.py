@@ -23,7 +23,8 @@ hears: by least squares over LibriSpeech and speech_embedding's own front end.""
 _CONVOLUTIONS = 11
 _POOLS = {2: (4, 2), 6: (1, 2), 10: (2, 2)}
 """(frames, bands) of which the maximum is taken, by the number of the convolution before."""
-_SLOPE, _LEAST = 0.2, -0.4
+_SLOPE, _LEAST = 0.2, 2.0
+"""Of what lies below 0, and as far below 0 as anything may."""
 
 
 def listen(inputs: Any, normalisation: Normalisation, name: str) -> Any:
@@ -54,12 +55,13 @@ def _convolution(x: Any, weights: dict[str, npt.NDArray[Any]], number: int, name
     convolution = layers.Conv2D(
         kernel.shape[-1], kernel.shape[:2], use_bias=not first, name=f"{name}_{number}"
     )
-    x = _fixed(convolution, x, kernel, *([] if first else [weights[f"bias_{number}"]]))
+    # The limit is a ReLU of what is that much higher: a convolution's own, and int8 has less to tell apart.
+    x = _fixed(convolution, x, kernel, *([] if first else [weights[f"bias_{number}"] + _LEAST]))
     if first:
         normalised = layers.BatchNormalization(epsilon=1e-3, name=f"{name}_normalised")
-        statistics = [weights[part] for part in ("gamma", "beta", "mean", "variance")]
+        statistics = [weights["gamma"], weights["beta"] + _LEAST, weights["mean"], weights["variance"]]
         x = _fixed(normalised, layers.ReLU()(x), *statistics)
-    return keras.ops.maximum(layers.LeakyReLU(_SLOPE)(x), _LEAST)
+    return layers.LeakyReLU(_SLOPE)(layers.ReLU()(x) - _LEAST)
 
 
 def _fixed(layer: Any, x: Any, *weights: npt.NDArray[Any]) -> Any:
