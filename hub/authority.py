@@ -35,10 +35,27 @@ _HOST = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*")
 
 
 class Authority:
-    """The folder of an authority. Every method raises BedsideError in one sentence."""
+    """The folder of an authority. Every method raises BedsideError in one sentence.
+
+    openssl keeps its index in a file that it rewrites: whoever changes the authority holds `exclusive`.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+
+    @contextmanager
+    def exclusive(self, *, is_new: bool = False) -> Iterator[None]:
+        """Nobody else changes the authority meanwhile, bedside-deploy neither; whoever comes second waits.
+
+        `is_new`: the folder is made where there is none; else ConfigError says that it holds no authority.
+        """
+        if is_new:
+            with self._writing():
+                self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        elif not (self._folder / "ca.key").exists():
+            raise ConfigError(none_in(self._folder))
+        with openssl.exclusive(self._folder):
+            yield
 
     def make(self) -> str:
         """A new one, for ten years, with an empty list of revoked certificates; a sentence."""

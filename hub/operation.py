@@ -71,13 +71,14 @@ def _certify(authority: Authority, what: str, names: Sequence[str]) -> str:
             f"authority {what} takes {'no name' if not most else 'one name' if most == 1 else 'names'},"
             f" and was given {len(names)}"
         )
-    if what == "new":
-        return authority.make()
-    if what == "hub":
-        return authority.hub()
-    if what == "broker":
-        return authority.broker(names)
-    return authority.device(names[0]) if what == "device" else authority.revoke(names[0])
+    with authority.exclusive(is_new=what == "new"):
+        if what == "new":
+            return authority.make()
+        if what == "hub":
+            return authority.hub()
+        if what == "broker":
+            return authority.broker(names)
+        return authority.device(names[0]) if what == "device" else authority.revoke(names[0])
 
 
 def _plan(options: argparse.Namespace) -> Plan:

@@ -7,6 +7,7 @@ import logging
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from edge.certificates import common_name, days_left
 from edge.errors import BedsideError
 from hub.authority import AUTHORITY_DAYS, DAYS, RENEWABLE_DAYS, Authority
 from hub.cli import main
+from hub.device_certificates import DeviceCertificates
 
 DEVICE = "clinic/3b/bed-12"
 
@@ -156,6 +158,42 @@ def test_a_command_that_failed_is_given_again(
         make()
     assert index(tmp_path / "ca") == ["V /CN=hub", f"R /CN={DEVICE}"]
     assert [*(tmp_path / "ca").rglob("*.new*")] == []
+
+
+def test_commands_given_at_once_come_one_after_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of bedside-deploy and those of bedside-hub authority: openssl rewrites its index as a whole."""
+    real, folder = shutil.which("openssl"), tmp_path / "bin"
+    folder.mkdir()
+    watched = folder / "openssl"
+    watched.write_text(
+        f"#!/bin/sh\nmkdir {tmp_path}/busy 2>/dev/null || touch {tmp_path}/overlapped\n"
+        f'{real} "$@"\nstatus=$?\nrmdir {tmp_path}/busy\nexit $status\n'
+    )
+    watched.chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder), prepend=":")
+    ca = tmp_path / "ca"
+    assert main(["authority", "--folder", str(ca), "new"]) == 0
+    names = [f"clinic/3b/bed-{number}" for number in range(4)]
+    command = [sys.executable, "-m", "hub.cli", "authority", "--folder", str(ca), "device"]
+    with contextlib.ExitStack() as started:
+        running = [
+            started.enter_context(subprocess.Popen([*command, name], stdout=subprocess.DEVNULL))
+            for name in names
+        ]
+        certificates = DeviceCertificates(ca)
+        for number in range(4, 8):
+            with certificates.exclusive():
+                certificates.make(f"clinic/3b/bed-{number}")
+        assert [process.wait(60) for process in running] == [0] * 4
+    assert not (tmp_path / "overlapped").exists()
+    assert sorted(index(ca)) == [f"V /CN=clinic/3b/bed-{number}" for number in range(8)]
+
+
+def test_a_command_for_no_authority_leaves_nothing(tmp_path: Path) -> None:
+    assert main(["authority", "--folder", str(tmp_path), "device", DEVICE]) == 78
+    assert [*tmp_path.iterdir()] == []
 
 
 def test_without_an_authority(tmp_path: Path) -> None:
