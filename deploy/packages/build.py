@@ -18,7 +18,7 @@ from deploy.packages.targets import Release
 from edge import __version__
 
 _SCRIPTS = ("preinst", "postinst", "prerm", "postrm")
-_MAINTAINER = "bedside-ser maintainers <bedside-ser@localhost>"
+_MAINTAINER = "bedside-ser maintainers <maintainers@bedside-ser.invalid>"
 """Debian's tools ask for one; put your own there when you give packages to others."""
 
 
