@@ -14,7 +14,7 @@ from typing import Protocol
 
 from deploy import led, outcome
 from deploy.settings import ACT
-from edge import state_file
+from edge import pins, state_file
 from edge.errors import ConfigError, StorageError
 from edge.state_file import Shown
 
@@ -46,25 +46,6 @@ class SystemLight:
         self._brightness.write_text(self._full if is_on else "0", encoding="ascii")
 
 
-class PinLight:
-    """A light on a GPIO pin."""
-
-    def __init__(self, pin: int) -> None:
-        """Raises ConfigError where pins cannot be had."""
-        try:
-            import gpiozero  # noqa: PLC0415 - only a box with such a light has it
-
-            self._light = gpiozero.LED(pin)
-        except Exception as error:  # each of gpiozero's pin libraries has exceptions of its own
-            raise ConfigError(
-                f'panel.led is {pin}, but that pin cannot be used: {error}; write led = "{ACT}"'
-            ) from error
-
-    def shine(self, *, is_on: bool) -> None:
-        """Cannot fail where the pin could be had."""
-        self._light.value = int(is_on)
-
-
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's own arguments."""
     parser.add_argument(
@@ -87,7 +68,10 @@ def run(options: argparse.Namespace) -> int:
 def find(name: str, root: Path) -> Light:
     """The light `[panel] led` names. Raises ConfigError where there is none."""
     if name != ACT:
-        return PinLight(int(name))
+        try:
+            return pins.Light(int(name), user="bedside-led")
+        except ConfigError as error:
+            raise ConfigError(f'panel.led is {name}, but {error}; write led = "{ACT}"') from error
     for candidate in (ACT, "led0"):  # the name of older kernels
         folder = root / _LEDS / candidate
         if folder.is_dir():

@@ -14,8 +14,10 @@ from deploy.packages.build import lock_of
 from deploy.packages.contents import CHECKOUT, HUB, PACKAGES, Package
 from deploy.packages.targets import RELEASES, Release
 
-FROM_DEBIAN = {"PyAudio", "systemd-python", "gpiozero", "lgpio"}
-"""They have no wheels (or hang on one that has none): Debian's own, seen through --system-site-packages."""
+FROM_DEBIAN = {"PyAudio", "systemd-python"}
+"""They have no wheels: Debian's own, seen through --system-site-packages."""
+EXTRAS = {"edge": ("edge", "gpio"), "hub": ("hub",)}
+"""Of setup.cfg, by package."""
 NOT_ASKED_FOR = (
     "backports-strenum", "flatbuffers", "ml-dtypes", "protobuf", "pycparser", "setuptools", "tqdm",
     "typing-extensions",
@@ -37,7 +39,8 @@ def requirements(package: Package) -> str:
     """The extras of setup.cfg that the package stands for, without what Debian has."""
     settings = configparser.ConfigParser()
     settings.read(CHECKOUT / "setup.cfg", encoding="utf-8")
-    lines = settings["options.extras_require"][package.short].split("\n")
+    extras = settings["options.extras_require"]
+    lines = [line for name in EXTRAS[package.short] for line in extras[name].split("\n")]
     if package is not HUB:
         lines += settings["options"]["install_requires"].split("\n")
     wanted = sorted(line.strip() for line in lines if line.strip())

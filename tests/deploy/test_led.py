@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from deploy import led, led_service, outcome
 from deploy.outcome import Outcome
-from edge import atomic_file
+from edge import atomic_file, pins
 from edge.errors import ConfigError
 from edge.messages import MICROPHONE_STATES
 from edge.state_file import Shown, State, StateFile
@@ -119,6 +119,12 @@ def test_the_kernels_light_follows_the_daemon(machine, capsys):
 def test_no_light_is_one_sentence(tmp_path):
     with pytest.raises(ConfigError, match=r"this machine has no light ACT in .*; name a GPIO pin in"):
         led_service.find("ACT", tmp_path)
+
+
+def test_a_light_on_a_pin_that_is_not_there_is_one_sentence(tmp_path, monkeypatch):
+    monkeypatch.setattr(pins, "DEVICES", tmp_path)
+    with pytest.raises(ConfigError, match=r'panel.led is 22, but GPIO 22 cannot be used: .*led = "ACT"'):
+        led_service.find("22", tmp_path)
 
 
 def test_damaged_files_are_told_as_starting(machine):

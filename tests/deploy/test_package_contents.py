@@ -20,7 +20,7 @@ LOCKS = pytest.mark.parametrize("release", RELEASES.values(), ids=RELEASES)
 DEVICE_VERBS = ("apply", "status", "support", "led")
 IMPORT_NAMES = {"ai-edge-litert": "ai_edge_litert", "paho-mqtt": "paho", "pynacl": "nacl",
                 "webrtcvad-wheels": "webrtcvad", "tflite-runtime": "tflite_runtime"}  # fmt: skip
-FROM_DEBIAN = {"pyaudio", "systemd", "gpiozero"}
+FROM_DEBIAN = {"pyaudio", "systemd"}
 DESKTOP = {"soundfile"}
 """Used where it is there: edge/README.md."""
 

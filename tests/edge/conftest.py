@@ -10,14 +10,13 @@ import sys
 import wave
 from pathlib import Path
 
-import gpiozero
 import numpy as np
 import pytest
-from gpiozero.pins.mock import MockFactory
 from hypothesis import settings
 
 sys.path.insert(0, str(Path(__file__).parent))  # the modules beside this file
 
+from board_pins import MadeUpPins, SimulatedPins
 from broker_parts import Broker, Hub
 from virtual_microphone import VirtualMicrophone
 from waiting import until
@@ -286,9 +285,8 @@ def _microphone(tmp_path_factory, monkeypatch, *, is_noisy):
 
 
 @pytest.fixture
-def pins():
-    """The pins of a Raspberry Pi that is not there."""
-    gpiozero.Device.pin_factory = MockFactory()
-    yield gpiozero.Device.pin_factory
-    gpiozero.Device.pin_factory.reset()
-    gpiozero.Device.pin_factory = None
+def pins(monkeypatch):
+    """A Raspberry Pi's pins: the kernel's simulation where it has one (`make test-gpio`), else made up."""
+    board = SimulatedPins() if SimulatedPins.FOLDER.is_dir() else MadeUpPins(monkeypatch)
+    yield board
+    board.close()

@@ -3,11 +3,11 @@
 import os
 import time
 
-import gpiozero
 import pytest
-from fake_pins import ClosedSwitch
 from outbox_parts import held_outbox
+from waiting import until
 
+from edge import pins as real_pins
 from edge.config import load
 from edge.errors import ConfigError
 from edge.mute import Mute
@@ -48,24 +48,24 @@ def test_a_folder_that_only_root_may_enter(config_file, permit, tmp_path, monkey
     assert "can only be read by root" in permission.why_not()
 
 
-def test_the_switch_and_the_light(config_file, permit, pins):
+def test_the_switch_and_the_light(config_file, pins, permit):
     permission = permit(load(config_file(extra=PANEL)))
     assert permission.why_not() is None
     permission.light(True)
-    assert pins.pin(27).state
+    assert pins.is_lit(27)
     permission.light(False)
-    assert not pins.pin(27).state
-    pins.pin(17).drive_low()
-    assert permission.why_not() == "muted by its switch"
-    pins.pin(17).drive_high()
-    assert permission.why_not() is None
+    assert not pins.is_lit(27)
+    pins.drive(17, high=False)
+    until(lambda: permission.why_not() == "muted by its switch")
+    pins.drive(17, high=True)
+    until(lambda: permission.why_not() is None)
     permission.light(True)
     permission.close()
-    assert pins.pin(27).function == "input", "nothing drives the light"
+    assert not pins.is_lit(27)
 
 
-def test_a_switch_that_is_closed_already(config_file, permit, pins):
-    pins.pin(17, pin_class=ClosedSwitch)
+def test_a_switch_that_is_closed_already(config_file, pins, permit):
+    pins.wire(17, high=False)
     assert permit(load(config_file(extra=PANEL))).why_not() == "muted by its switch"
 
 
@@ -77,8 +77,7 @@ def test_the_service_has_the_pins(config_file, permit, tmp_path):
     assert "systemctl stop bedside-edge" in words
 
 
-def test_pins_that_cannot_be_had(config_file, monkeypatch):
-    monkeypatch.setenv("GPIOZERO_PIN_FACTORY", "no such thing")
-    monkeypatch.setattr(gpiozero.Device, "pin_factory", None)
+def test_pins_that_cannot_be_had(config_file, monkeypatch, tmp_path):
+    monkeypatch.setattr(real_pins, "DEVICES", tmp_path)
     with pytest.raises(ConfigError, match=r"the pins of \[panel\] cannot be used"):
         Permission(load(config_file(extra=PANEL)))
