@@ -11,7 +11,7 @@ import pytest
 
 from deploy.packages.contents import CHECKOUT
 
-TARBALL = CHECKOUT / ".cache" / "deb-test" / "trixie-amd64.tar"
+KEPT = CHECKOUT / ".cache" / "deb-test"
 NEEDED = (
     "ca-certificates", "dbus", "init-system-helpers", "libpam-systemd", "mosquitto", "openssl", "python3",
     "python3-pyaudio", "python3-systemd", "systemd-sysv", "udev",
@@ -21,13 +21,13 @@ NEEDED = (
 class Debian:
     """Boots in some seconds; whatever is done in it is gone afterwards."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, tarball):
         self._folder = folder
         self._nspawn = None
         subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2g", "bedside-deb", folder], check=True)
         self.root = folder / "root"
         self.root.mkdir()
-        subprocess.run(["tar", "-xf", TARBALL, "-C", self.root], check=True)
+        subprocess.run(["tar", "-xf", tarball, "-C", self.root], check=True)
         unsafe = self.root / "etc/dpkg/dpkg.cfg.d/unsafe"
         unsafe.write_text("force-unsafe-io\n")
 
@@ -46,6 +46,11 @@ class Debian:
                     return
             time.sleep(0.5)
         raise RuntimeError("Debian does not boot within five minutes")
+
+    def reboot(self):
+        """As a power cut and a new start; nothing but what is on its disk stays."""
+        self._kill()
+        self.boot()
 
     def _inside(self):
         children = Path(f"/proc/{self._nspawn.pid}/task/{self._nspawn.pid}/children")
@@ -77,31 +82,50 @@ class Debian:
         return os.path.lexists(self.root / path)
 
     def close(self):
+        self._kill()
+        subprocess.run(["umount", "-l", self._folder], check=False)
+
+    def _kill(self):
         if self._nspawn is not None:
             for pid in self._inside():
                 os.kill(pid, signal.SIGKILL)
             self._nspawn.kill()
             self._nspawn.wait()
-        subprocess.run(["umount", "-l", self._folder], check=False)
+
+
+def tarball(name, packages):
+    """A Debian 13 with these packages, made once and kept."""
+    if os.geteuid() != 0 or not shutil.which("systemd-nspawn"):
+        pytest.skip("booting a Debian needs root and systemd-nspawn")
+    path = KEPT / f"{name}.tar"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        new = path.with_suffix(".new.tar")
+        subprocess.run(
+            ["mmdebstrap", "--variant=apt", "--mode=root", "--dpkgopt=force-unsafe-io",
+             f"--include={','.join(packages)}", '--aptopt=APT::Install-Recommends "false"',
+             "trixie", new, "http://deb.debian.org/debian"],
+            check=True,
+        )  # fmt: skip
+        new.rename(path)
+    return path
 
 
 @pytest.fixture(scope="session")
 def debian(tmp_path_factory):
-    if os.geteuid() != 0 or not shutil.which("systemd-nspawn"):
-        pytest.skip("booting a Debian needs root and systemd-nspawn")
-    if not TARBALL.exists():
-        TARBALL.parent.mkdir(parents=True, exist_ok=True)
-        new = TARBALL.with_suffix(".new.tar")
-        subprocess.run(
-            ["mmdebstrap", "--variant=apt", "--mode=root", "--dpkgopt=force-unsafe-io",
-             f"--include={','.join(NEEDED)}", '--aptopt=APT::Install-Recommends "false"',
-             "trixie", new, "http://deb.debian.org/debian"],
-            check=True,
-        )  # fmt: skip
-        new.rename(TARBALL)
-    one = Debian(tmp_path_factory.mktemp("debian"))
+    one = Debian(tmp_path_factory.mktemp("debian"), tarball("trixie-amd64", NEEDED))
     try:
         one.boot()
+        yield one
+    finally:
+        one.close()
+
+
+@pytest.fixture
+def cloud_debian(tmp_path):
+    """Not booted yet, with cloud-init, as Raspberry Pi OS has it."""
+    one = Debian(tmp_path, tarball("trixie-amd64-cloud-init", (*NEEDED, "cloud-init")))
+    try:
         yield one
     finally:
         one.close()
