@@ -1,7 +1,7 @@
 # make run    installs what is missing, then shows a bed on the board at http://127.0.0.1:8080
 # make test   installs what is missing, then checks and tests everything
 # make lint | bench | bench-hub | bench-accuracy | soak | fuzz | test-arm64 | model | schemas | deb | test-deb
-# make image | test-image | clean
+# make pictures | image | test-image | clean
 
 PYTHON ?= python3
 SOURCE ?=
@@ -11,8 +11,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 CODE := convert deploy edge hub train tests
 
-.PHONY: run test lint bench bench-hub bench-accuracy soak fuzz test-arm64 model schemas deb test-deb image test-image \
-  clean packages-run packages-test packages-arm64 packages-image
+.PHONY: run test lint bench bench-hub bench-accuracy soak fuzz test-arm64 model schemas pictures deb test-deb \
+  image test-image clean packages-run packages-test packages-arm64 packages-image
 .DELETE_ON_ERROR:
 
 run: $(VENV)/run.stamp
@@ -69,6 +69,10 @@ test-arm64: $(VENV)/test.stamp packages-arm64
 
 schemas: $(VENV)/run.stamp
 	$(BIN)/python -m edge.schemas
+
+# Those in the installer's guide: drawn, and taken from a running hub and bed.
+pictures: $(VENV)/test.stamp
+	$(BIN)/python tests/deploy/make_pictures.py
 
 # The Debian packages of bed and hub, in out/deb: ARCH=arm64 or amd64, RELEASE=trixie (Debian 13) or bookworm (12).
 ARCH ?= arm64
