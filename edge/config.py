@@ -6,13 +6,15 @@ import dataclasses
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edge.credentials import borrow, resolve
 from edge.errors import ConfigError
 from edge.fields import FieldError, checked, decode
-from edge.manifest import EpisodePolicy
 from edge.messages import Address, name_field
+
+if TYPE_CHECKING:
+    from edge.manifest import EpisodePolicy  # which brings numpy, and a hub has none
 
 UNIT = "bedside-edge.service"
 DEFAULT_PORT = 1883

@@ -122,6 +122,40 @@ def test_what_a_box_imports_is_on_the_box():
     assert not any(name.startswith("hub") for name in ours)
 
 
+ONLY = """
+import importlib, sys
+allowed = set(sys.argv[2].split(",")) | set(sys.stdlib_module_names) | {"edge", "deploy", "hub"}
+class Nothing:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] not in allowed and not name.startswith("_sysconfigdata"):
+            raise ImportError(f"{name} is not there")
+sys.meta_path.insert(0, Nothing())
+importlib.import_module(sys.argv[1])
+"""
+
+
+def imports(module, others):
+    """Whether it can be imported where only these modules of others are."""
+    command = [sys.executable, "-c", ONLY, module, ",".join(others)]
+    return subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_verbs_of_the_card_need_nothing_but_python_and_those_of_the_hub_what_its_package_has(verb):
+    """Nor does the light need numpy, which would double its memory; a hub's package has none."""
+    others = (
+        []
+        if verb in DEVICE_VERBS
+        else [IMPORT_NAMES.get(name, name.replace("-", "_")) for name in locked(HUB, TRIXIE)]
+    )
+    done = imports(VERBS[verb][0], others)
+    assert not done.returncode, done.stderr
+
+
+def test_an_import_of_what_is_not_there_would_be_seen():
+    assert "numpy is not there" in imports("edge.features", []).stderr
+
+
 @BOTH
 @LOCKS
 def test_locks_hold_the_versions_known_to_work_together(package, release):
