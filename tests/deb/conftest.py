@@ -1,5 +1,6 @@
 """A Debian 13 of our own, booted, for `make test-deb`: root, mmdebstrap and systemd-nspawn are needed."""
 
+import hashlib
 import os
 import shutil
 import signal
@@ -93,17 +94,18 @@ class Debian:
             self._nspawn.wait()
 
 
-def tarball(name, packages):
-    """A Debian 13 with these packages, made once and kept."""
+def tarball(*more):
+    """A Debian 13 with NEEDED and these packages, made once and kept."""
     if os.geteuid() != 0 or not shutil.which("systemd-nspawn"):
         pytest.skip("booting a Debian needs root and systemd-nspawn")
-    path = KEPT / f"{name}.tar"
+    packages = ",".join(sorted({*NEEDED, *more}))
+    path = KEPT / f"trixie-amd64-{hashlib.sha256(packages.encode()).hexdigest()[:12]}.tar"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         new = path.with_suffix(".new.tar")
         subprocess.run(
             ["mmdebstrap", "--variant=apt", "--mode=root", "--dpkgopt=force-unsafe-io",
-             f"--include={','.join(packages)}", '--aptopt=APT::Install-Recommends "false"',
+             f"--include={packages}", '--aptopt=APT::Install-Recommends "false"',
              "trixie", new, "http://deb.debian.org/debian"],
             check=True,
         )  # fmt: skip
@@ -113,7 +115,7 @@ def tarball(name, packages):
 
 @pytest.fixture(scope="session")
 def debian(tmp_path_factory):
-    one = Debian(tmp_path_factory.mktemp("debian"), tarball("trixie-amd64", NEEDED))
+    one = Debian(tmp_path_factory.mktemp("debian"), tarball("caddy"))
     try:
         one.boot()
         yield one
@@ -124,7 +126,7 @@ def debian(tmp_path_factory):
 @pytest.fixture
 def cloud_debian(tmp_path):
     """Not booted yet, with cloud-init, as Raspberry Pi OS has it."""
-    one = Debian(tmp_path, tarball("trixie-amd64-cloud-init", (*NEEDED, "cloud-init")))
+    one = Debian(tmp_path, tarball("cloud-init"))
     try:
         yield one
     finally:
