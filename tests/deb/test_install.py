@@ -38,6 +38,11 @@ def test_edge(debian, packages):
     assert "fearful" in judged
     assert "bedside-deploy" in debian.run("bedside-deploy", "--version")
 
+    # The locked wheel runs on this release's Python; the machine has no Raspberry Pi's pins, and it says so.
+    light = "from edge.pins import Light; Light(27, user='test')"
+    refused = debian.run("sh", "-c", f'/opt/bedside-ser/.venv/bin/python -c "{light}" 2>&1', check=False)
+    assert "GPIO 27 cannot be used: this machine has no Raspberry Pi's pins" in refused
+
     example = (debian.root / "usr/share/doc/bedside-ser-edge/edge.toml.example").read_text()
     lines = [line for line in example.splitlines() if "credential:" not in line]
     settings = "\n".join(lines).replace("hub.clinic.example", "127.0.0.1")

@@ -9,7 +9,7 @@ from deploy.card import STATUS
 from deploy.settings import FILE_NAME
 
 OURS = (FILE_NAME, bundle.CA, bundle.CERTIFICATE, bundle.KEY, bundle.COMMAND_KEY, STATUS)
-SYSTEM = ("cmdline.txt", "config.txt", "initrd.img", "vmlinuz")
+SYSTEM = ("bedside.toml.example", "cmdline.txt", "config.txt", "initrd.img", "vmlinuz")
 _LEFT, _TOP, _WIDTH, _ROW = 20, 20, 430, 30
 
 
