@@ -44,16 +44,17 @@ def blocks(kind=""):
 
 def test_the_guide_is_what_this_test_does():
     shell = blocks()
-    assert len(shell) == 7
+    assert len(shell) == 8
     assert [block.split()[0] for block in shell] == [
         "apt", "bedside-hub", "systemctl", "systemctl", "bedside-deploy", "systemctl", "systemctl",
+        "cp",
     ]  # fmt: skip
 
 
 @pytest.mark.timeout(1800)
 def test_a_hub_by_the_guide(debian, packages):
     package, _ = packages("bedside-ser-hub")
-    install, certificates, start, proxy, first_bed, backup, restore = blocks()
+    install, certificates, start, proxy, first_bed, backup, restore, anew = blocks()
     [caddyfile] = blocks("caddyfile")
 
     def do(block):
@@ -104,4 +105,18 @@ def test_a_hub_by_the_guide(debian, packages):
     assert "Amara Diallo" in told
     assert "Ben Ortiz" not in told, "made after the copy"
     assert debian.show("bedside-hub.service", "ActiveState") == "active"
+
+    kept = ("/etc/bedside-ser/hub.toml", "/etc/credstore/bedside-hub-command.key",
+            f"/var/lib/bedside-hub-backup/{copy}")  # fmt: skip
+    debian.run("mkdir", "/mnt/stick/copy")
+    debian.run("cp", *kept, "/mnt/stick/copy")
+    debian.run("dpkg", "--purge", "bedside-ser-hub")
+    assert not debian.has("var/lib/bedside-hub")
+    do(f"cd /root && {install.replace('apt install', 'apt-get install --yes')}")
+    do(re.sub(r"hub-\d+T\d+Z", copy, anew))
+    assert debian.show("bedside-hub.service", "ActiveState") == "active"
+    assert "Amara Diallo" in debian.run(
+        "bedside-hub", "audit", "show", "--config", "/etc/bedside-ser/hub.toml"
+    )
+    assert debian.run(ENVIRONMENT, "-c", ASK).strip() == "200"
     debian.run("dpkg", "--purge", "bedside-ser-hub")
