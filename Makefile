@@ -1,7 +1,7 @@
 # make run    installs what is missing, then shows a bed on the board at http://127.0.0.1:8080
 # make test   installs what is missing, then checks and tests everything
-# make lint | bench | bench-hub | bench-accuracy | soak | fuzz | test-arm64 | model | schemas | deb | test-deb
-# make pictures | image | test-image | clean
+# make lint | bench | bench-hub | bench-accuracy | soak | fuzz | test-arm64 | test-gpio | model | schemas
+# make deb | test-deb | pictures | image | test-image | clean
 
 PYTHON ?= python3
 SOURCE ?=
@@ -11,8 +11,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 CODE := convert deploy edge hub train tests
 
-.PHONY: run test lint bench bench-hub bench-accuracy soak fuzz test-arm64 model schemas pictures deb test-deb \
-  image test-image clean packages-run packages-test packages-arm64 packages-image
+.PHONY: run test lint bench bench-hub bench-accuracy soak fuzz test-arm64 test-gpio model schemas pictures \
+  deb test-deb image test-image clean packages-run packages-test packages-arm64 packages-gpio packages-image
 .DELETE_ON_ERROR:
 
 run: $(VENV)/run.stamp
@@ -67,6 +67,10 @@ fuzz: $(VENV)/test.stamp
 test-arm64: $(VENV)/test.stamp packages-arm64
 	$(BIN)/python -m tests.arm64
 
+# The tests of pins with a real kernel's simulated chip: some minutes the first time, to make that kernel.
+test-gpio: $(VENV)/test.stamp packages-gpio
+	$(BIN)/python -m tests.gpio
+
 schemas: $(VENV)/run.stamp
 	$(BIN)/python -m edge.schemas
 
@@ -80,7 +84,8 @@ RELEASE ?= trixie
 deb: $(BIN)/python
 	$(BIN)/python -m deploy.packages --arch $(ARCH) --release $(RELEASE)
 
-# Some minutes, as root: both packages installed, upgraded, removed and purged in a Debian 13 of their own.
+# Some minutes, as root: both packages installed, upgraded, removed and purged in a Debian 13 of their own, the
+# hub's guide done literally, and deploy/cloud-init started.
 test-deb: $(VENV)/test.stamp | packages-image
 	$(MAKE) deb ARCH=amd64
 	$(BIN)/pytest tests/deb
@@ -98,7 +103,7 @@ clean:
 	rm -rf $(VENV) .run .cache out build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +
 
-packages-run packages-test packages-arm64 packages-image:
+packages-run packages-test packages-arm64 packages-gpio packages-image:
 	@deploy/install-packages.sh $(@:packages-%=%)
 
 $(BIN)/python: | packages-run

@@ -1,18 +1,20 @@
 #!/bin/sh
-# Install the Debian packages that are missing. Usage: install-packages.sh run|test|arm64|image
+# Install the Debian packages that are missing. Usage: install-packages.sh run|test|arm64|gpio|image
 set -eu
 
 run="gcc libsystemd-dev mosquitto pkg-config portaudio19-dev python3-dev python3-venv"
 test="fonts-noto-ui-core libasound2-plugins mosquitto-clients openssl postgresql pulseaudio pulseaudio-utils strace systemd-container"
 arm64="debian-archive-keyring gcc libc6-dev" # no QEMU: that of Debian 13 cannot count, so the test fetches its own
+gpio="bc bison flex gcc libc6-dev linux-source make xz-utils"
 image="arch-test binfmt-support bmap-tools dosfstools e2fsprogs genimage mmdebstrap mtools qemu-user-static systemd-container xz-utils"
 
 case "${1:-}" in
     run) wanted=$run ;;
     test) wanted="$run $test" ;;
     arm64) wanted=$arm64 ;;
+    gpio) wanted=$gpio ;;
     image) wanted=$image ;;
-    *) echo "usage: $0 run|test|arm64|image" >&2; exit 64 ;;
+    *) echo "usage: $0 run|test|arm64|gpio|image" >&2; exit 64 ;;
 esac
 
 is_installed() {

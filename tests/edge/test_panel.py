@@ -48,8 +48,8 @@ def test_a_switch_to_3_volts(pins):
 
 def test_a_missed_edge_is_seen_by_looking(pins):
     told = []
+    pins.miss_edges()
     panel = Panel(PanelSettings(mute_pin=17), told.append)
-    pins.miss_edges(17)
     pins.drive(17, high=False)
     assert told == [False]
     panel.look()
