@@ -1,5 +1,6 @@
 """A Debian 13 of our own, booted, for `make test-deb`: root, mmdebstrap and systemd-nspawn are needed."""
 
+import functools
 import hashlib
 import os
 import shutil
@@ -138,6 +139,7 @@ def packages(tmp_path_factory):
     """The built package of a name, and the same as the next version."""
     folder = tmp_path_factory.mktemp("packages")
 
+    @functools.cache
     def find(name):
         found = sorted((CHECKOUT / "out" / "deb").glob(f"{name}_*+deb13_amd64.deb"))
         if not found:
