@@ -17,7 +17,7 @@ from deploy.packages.targets import RELEASES, wheel_platforms
 TRIXIE = RELEASES["trixie"]
 BOTH = pytest.mark.parametrize("package", PACKAGES.values(), ids=PACKAGES)
 LOCKS = pytest.mark.parametrize("release", RELEASES.values(), ids=RELEASES)
-DEVICE_VERBS = ("apply", "status", "support", "led")
+DEVICE_VERBS = tuple(verb for verb, (_, words) in VERBS.items() if words.startswith("on the box"))
 IMPORT_NAMES = {"ai-edge-litert": "ai_edge_litert", "paho-mqtt": "paho", "pynacl": "nacl",
                 "webrtcvad-wheels": "webrtcvad", "tflite-runtime": "tflite_runtime"}  # fmt: skip
 FROM_DEBIAN = {"pyaudio", "systemd"}
