@@ -6,7 +6,7 @@ run="gcc libsystemd-dev mosquitto pkg-config portaudio19-dev python3-dev python3
 test="fonts-noto-ui-core libasound2-plugins mosquitto-clients openssl postgresql pulseaudio pulseaudio-utils strace systemd-container"
 arm64="debian-archive-keyring gcc libc6-dev" # no QEMU: that of Debian 13 cannot count, so the test fetches its own
 gpio="bc bison flex gcc libc6-dev linux-source make xz-utils"
-image="arch-test binfmt-support bmap-tools dosfstools e2fsprogs genimage mmdebstrap mtools qemu-user-static systemd-container xz-utils"
+image="arch-test binfmt-support bmap-tools dosfstools e2fsprogs genimage mmdebstrap mtools openssh-client qemu-user-static systemd-container xz-utils"
 
 case "${1:-}" in
     run) wanted=$run ;;

@@ -26,11 +26,6 @@ class Card:
             file.truncate(gibibytes << 30)
         return cls(path)
 
-    def copy(self, path: Path) -> Card:
-        """What is on it now, on another card."""
-        subprocess.run(["cp", "--sparse=always", self.path, path], check=True)
-        return Card(path)
-
     def partition(self, number: int) -> tuple[int, int]:
         """Where the partition begins and how long it is, in bytes."""
         with self.path.open("rb") as file:
@@ -65,24 +60,38 @@ class Card:
         at = f"{self.path}@@{self.partition(BOOT)[0]}"
         return _run(program, "-i", at, *arguments)
 
+    def data(self, path: Path) -> DataPartition:
+        """The data partition as it is now, in a file of its own."""
+        begin, length = self.partition(DATA)
+        place = [f"skip={begin}", f"count={length}", "iflag=skip_bytes,count_bytes", "bs=4M", "conv=sparse"]
+        subprocess.run(["dd", f"if={self.path}", f"of={path}", "status=none", *place], check=True)
+        return DataPartition(path)
+
+
+@dataclass(frozen=True)
+class DataPartition:
+    """What a box keeps, as it would find it at its next start."""
+
+    path: Path
+
     def mend(self) -> int:
-        """Check the data partition as a start does (fsck -p); e2fsck's status: 0 whole, 1 mended, 4 not."""
-        done = subprocess.run(["e2fsck", "-p", self._data], capture_output=True, check=False)
-        return done.returncode
+        """Check it as a start does (fsck -p); e2fsck's status: 0 whole, 1 mended, 4 and more not."""
+        return self._check("-p")
 
     def is_whole(self) -> bool:
-        """Whether a full check of the data partition finds nothing at all."""
-        return subprocess.run(["e2fsck", "-fn", self._data], capture_output=True, check=False).returncode == 0
+        """Whether a full check finds nothing at all."""
+        return self._check("-fn") == 0
 
-    def kept(self, name: str, folder: Path) -> Path:
-        """A folder of the data partition, copied into `folder`."""
-        shutil.rmtree(folder / Path(name).name, ignore_errors=True)
-        _run("debugfs", "-R", f"rdump {name} {folder}", self._data)
-        return folder / Path(name).name
+    def _check(self, how: str) -> int:
+        program = shutil.which("e2fsck") or "/usr/sbin/e2fsck"
+        return subprocess.run([program, how, self.path], capture_output=True, check=False).returncode
 
-    @property
-    def _data(self) -> str:
-        return f"{self.path}?offset={self.partition(DATA)[0]}"
+    def folder(self, name: str, into: Path) -> Path:
+        """A copy of one of its folders."""
+        copy = into / Path(name).name
+        shutil.rmtree(copy, ignore_errors=True)
+        _run("debugfs", "-R", f"rdump {name} {into}", str(self.path))
+        return copy
 
 
 def _run(program: str, *arguments: str) -> bytes:

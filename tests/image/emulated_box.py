@@ -22,6 +22,7 @@ from typing import Any
 
 from card import Card
 from hub_parts import until
+from ports import free_port
 
 from tests.arm64.userland import Userland, made
 
@@ -59,6 +60,8 @@ class Box:
         self.folder = folder
         self.sound = sound
         self.more = tuple(more)
+        self.ssh_port = free_port()
+        """On this machine's 127.0.0.1: the box's port 22."""
         self._free_sockets: list[str] = []
         self._process: subprocess.Popen[bytes] | None = None
         self._shell: Shell | None = None
@@ -87,7 +90,12 @@ class Box:
             *("-kernel", kernel, "-initrd", initrd, "-append", parameters),
             *("-drive", f"if=none,id=card,format=raw,file={self.card.path}"),
             *("-device", "virtio-blk-pci,drive=card,romfile="),
-            *("-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net,id=cable,romfile="),
+            *(
+                "-netdev",
+                f"user,id=net,hostfwd=tcp:127.0.0.1:{self.ssh_port}-:22",
+                "-device",
+                "virtio-net-pci,netdev=net,id=cable,romfile=",
+            ),
             *("-chardev", f"file,id=console,path={self.console},append=on", "-serial", "chardev:console"),
             *("-chardev", f"socket,id=shell,path={self.folder}/shell,server=on,wait=off"),
             *("-device", "virtio-serial-pci", "-device", "virtconsole,chardev=shell"),

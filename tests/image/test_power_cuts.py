@@ -14,7 +14,7 @@ import threading
 import time
 from pathlib import Path
 
-from card import Card
+from card import DataPartition
 from emulated_box import Box
 from hub_parts import Hub, until
 from scenes import cries
@@ -43,7 +43,7 @@ def test_whatever_the_moment_nothing_is_broken(
             box.run("(systemctl restart bedside-settings.service &) ; true")
             time.sleep(chance.uniform(0.2, 6))
             with box.held():
-                copies.append(box.card.copy(tmp_path / f"{number}.img"))
+                copies.append(box.card.data(tmp_path / f"{number}.ext4"))
     finally:
         is_over.set()
         patient.join(60)
@@ -52,7 +52,7 @@ def test_whatever_the_moment_nothing_is_broken(
         assert copy.mend() in (0, 1), "fsck -p, as at a start"
         assert copy.is_whole()
         waiting.append(_messages(copy, tmp_path))
-        kept = copy.kept(SETTINGS, tmp_path) / "kept.json"
+        kept = copy.folder(SETTINGS, tmp_path) / "kept.json"
         assert json.loads(kept.read_text())["settings"]["bed"] == "12"
         copy.path.unlink()
     print(f"messages on the {COPIES} cards: {waiting}")
@@ -78,9 +78,9 @@ def _cry(microphone: VirtualMicrophone, is_over: threading.Event) -> None:
         microphone.play(cries())
 
 
-def _messages(card: Card, folder: Path) -> int:
+def _messages(data: DataPartition, folder: Path) -> int:
     """How many wait on it; the database is whole."""
-    outbox = card.kept(MESSAGES, folder) / "outbox.sqlite"
+    outbox = data.folder(MESSAGES, folder) / "outbox.sqlite"
     with sqlite3.connect(outbox) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         [(count,)] = connection.execute("SELECT count(*) FROM outbox").fetchall()

@@ -34,6 +34,31 @@ def test_exposure():
     assert level <= 2.0
 
 
+def system_calls(group):
+    """What systemd means by a group such as @clock, groups within it included."""
+    listed = subprocess.run(
+        ["systemd-analyze", "--no-pager", "syscall-filter", group], check=True, capture_output=True, text=True
+    ).stdout
+    words = [
+        line.strip() for line in listed.splitlines()[1:] if line.strip() and not line.strip().startswith("#")
+    ]
+    return {call for word in words for call in (system_calls(word) if word.startswith("@") else {word})}
+
+
+def test_the_fence_lets_the_clock_be_asked_and_not_set():
+    """Line by line as systemd.exec(5) says: the first makes a list of what is allowed, others add and take."""
+    allowed = set()
+    for line in (ROOT / "systemd" / UNIT).read_text().splitlines():
+        if line.startswith("SystemCallFilter="):
+            value = line.split("=", 1)[1]
+            words = value.removeprefix("~").split()
+            calls = {call for word in words for call in (system_calls(word) if word[0] == "@" else {word})}
+            allowed = allowed - calls if value.startswith("~") else allowed | calls
+    # Of these, C libraries call the one or the other.
+    assert {"adjtimex", "clock_adjtime"} <= allowed
+    assert not {"clock_settime", "settimeofday", "reboot", "mount"} & allowed
+
+
 def test_listens_and_tells_behind_its_fence(machine, configure, hub, until, capsys):
     configure(hub.port)
     machine.start("--source", SCENE)
