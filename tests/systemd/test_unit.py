@@ -42,7 +42,8 @@ def system_calls(group):
     words = [
         line.strip() for line in listed.splitlines()[1:] if line.strip() and not line.strip().startswith("#")
     ]
-    return {call for word in words for call in (system_calls(word) if word.startswith("@") else {word})}
+    nested = [system_calls(word) if word.startswith("@") else {word} for word in words]
+    return set().union(*nested)
 
 
 def test_the_fence_lets_the_clock_be_asked_and_not_set():
