@@ -47,7 +47,7 @@ def system_calls(group):
 
 
 def test_the_fence_lets_the_clock_be_asked_and_not_set():
-    """Line by line as systemd.exec(5) says: the first makes a list of what is allowed, others add and take."""
+    """Line by line, as systemd.exec(5) says: the first makes the list, others add to it or take from it."""
     allowed = set()
     for line in (ROOT / "systemd" / UNIT).read_text().splitlines():
         if line.startswith("SystemCallFilter="):
