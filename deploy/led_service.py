@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import logging
-import signal
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +15,7 @@ from deploy.settings import ACT
 from edge import pins, state_file
 from edge.errors import ConfigError, StorageError
 from edge.state_file import Shown
+from edge.stop import Stop
 
 log = logging.getLogger(__name__)
 
@@ -56,9 +55,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Until SIGTERM or SIGINT. Raises ConfigError where there is no such light."""
     logging.basicConfig(format="%(message)s", level=logging.INFO)
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop = Stop()
+    stop.take_signals()
     known = outcome.load(options.root)
     name = ACT if known is None else known.led
     show(find(name, options.root), options.root, stop.wait)

@@ -9,10 +9,8 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import signal
 import socket
 import subprocess
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +18,7 @@ from pathlib import Path
 
 from edge import state_file
 from edge.errors import StorageError
+from edge.stop import Stop
 
 log = logging.getLogger(__name__)
 
@@ -64,11 +63,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's own."""
     usual = Patience()
     parser.add_argument(
-        "--restart-after", type=float, default=usual.restart_s, metavar="S",
+        "--restart-after", type=_seconds, default=usual.restart_s, metavar="S",
         help=f"start the network's programs anew after so many seconds ({usual.restart_s:g})",
     )  # fmt: skip
     parser.add_argument(
-        "--reboot-after", type=float, default=usual.reboot_s, metavar="S",
+        "--reboot-after", type=_seconds, default=usual.reboot_s, metavar="S",
         help=f"start the box anew after so many seconds ({usual.reboot_s:g})",
     )  # fmt: skip
     parser.add_argument(
@@ -77,12 +76,18 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
+def _seconds(text: str) -> float:
+    seconds = float(text) if text.replace(".", "", 1).isdecimal() else 0.0
+    if seconds <= 0:
+        raise argparse.ArgumentTypeError(f"{text} is no length of time; give seconds above 0, such as 300")
+    return seconds
+
+
 def run(options: argparse.Namespace) -> int:
     """Until SIGTERM or SIGINT."""
     logging.basicConfig(format="%(message)s", level=logging.INFO)
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop = Stop()
+    stop.take_signals()
     box = Box(options.data / "network-reboot")
     watch(box, Patience(options.restart_after, options.reboot_after), stop.wait)
     return 0

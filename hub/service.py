@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import faulthandler
 import logging
-import os
-import select
 import signal
 import sys
 import threading
 import time
-import weakref
 from collections.abc import Callable
 from types import FrameType
 
+from edge import stop
 from edge.errors import BedsideError
 from edge.service import journal_handler, notify, notify_reloading
 
@@ -24,52 +22,29 @@ BEAT_S = 2.0
 _RELOAD_S = 0.5
 
 
-class Stop:
-    """Set by SIGTERM or SIGINT; processes wait on it instead of sleeping.
-
-    A flag and an eventfd(2), no threading.Event: a signal's handler may come in the middle of that one's own
-    lock and would wait for itself for ever.
-    """
+class Stop(stop.Stop):
+    """The same, told to systemd; SIGHUP asks for a new beginning."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.again = False
         """Asked to stop only to begin anew, with other settings."""
-        self._asked = self._reload = False
-        self._bell = os.eventfd(0)
-        weakref.finalize(self, os.close, self._bell)
+        self._reload = False
 
     def listen(self, check: Callable[[], object] | None = None) -> None:
         """Takes over the signals; only in a main thread. SIGUSR1 writes every thread's stack to stderr.
 
         With `check`, which reads the settings, SIGHUP asks for a new beginning: where they are right.
         """
-        for name in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(name, self._handle)
+        self.take_signals()
         faulthandler.register(signal.SIGUSR1, all_threads=True)
         if check is not None:
             signal.signal(signal.SIGHUP, self._ask_reload)
             threading.Thread(target=self._look, args=(check,), name="reload", daemon=True).start()
 
-    def set(self) -> None:
-        """Asks to stop."""
-        self._asked = True
-        os.eventfd_write(self._bell, 1)
-
-    def is_set(self) -> bool:
-        """Whether somebody asked to stop."""
-        return self._asked
-
-    def wait(self, seconds: float) -> bool:
-        """Waits at most that long; True once somebody has asked to stop."""
-        if not self._asked:
-            bell = select.poll()
-            bell.register(self._bell, select.POLLIN)
-            bell.poll(seconds * 1000)
-        return self._asked
-
-    def _handle(self, _number: int, _frame: FrameType | None) -> None:
+    def _handle(self, number: int, frame: FrameType | None) -> None:
         notify("STOPPING=1")
-        self.set()
+        super()._handle(number, frame)
 
     def _ask_reload(self, _number: int, _frame: FrameType | None) -> None:
         notify_reloading()  # at once: whoever has sent the signal waits for the READY that follows

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from tests.arm64.userland import EMULATOR, UserlandError, made
+from tests.arm64.userland import EMULATOR, UserlandError, made, program
 
 ROOT = Path(__file__).parents[2]
 SOURCE = Path(__file__).with_name("instructions.c")
@@ -92,10 +92,7 @@ class Emulator:
         return done.stdout, [after - before for before, after in list(pairwise(counts))[::2]]
 
     def _command(self, processor: Processor, userland: Path, log: Path) -> list[object]:
-        own, guest = self.folder / "root", userland / "root"
-        libraries = ":".join(
-            str(own / where) for where in ("lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu")
-        )
+        guest = userland / "root"
         (python,) = (guest / "usr/bin").glob("python3.*")
         variables = {
             "PYTHONHOME": guest / "usr",
@@ -105,8 +102,7 @@ class Emulator:
             "OPENBLAS_NUM_THREADS": "1",
         }
         return [
-            # Its own loader: QEMU is Debian 12's, whatever this machine has.
-            *(own / "lib64/ld-linux-x86-64.so.2", "--library-path", libraries, own / "usr/bin/qemu-aarch64"),
+            *program(self.folder, "qemu-aarch64"),
             *("-plugin", self.folder / "instructions.so", "-d", "plugin", "-D", log),
             *("-cpu", processor.name, "-L", guest),
             *(word for name, value in variables.items() for word in ("-E", f"{name}={value}")),

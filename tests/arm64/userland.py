@@ -1,4 +1,4 @@
-"""What of Debian the comparison needs, unpacked in .cache: no root, nothing installed, kept between runs."""
+"""What of Debian a test needs, unpacked in .cache: no root, nothing installed, kept between runs."""
 
 from __future__ import annotations
 
@@ -101,6 +101,18 @@ def made(wanted: Userland) -> Path:
     return folder
 
 
+def program(folder: Path, name: str, more: Sequence[str] = ()) -> list[object]:
+    """How to begin the command of a program in `folder`/root, whatever this machine's libraries are.
+
+    `more` names folders below usr/lib/x86_64-linux-gnu that hold libraries too.
+    """
+    root = folder / "root"
+    usual = [root / place / "x86_64-linux-gnu" for place in ("lib", "usr/lib")]
+    libraries = [*usual, *(usual[1] / place for place in more)]
+    loader = root / "lib64/ld-linux-x86-64.so.2"
+    return [loader, "--library-path", ":".join(map(str, libraries)), root / "usr/bin" / name]
+
+
 def _unpack(wanted: Userland, folder: Path) -> None:
     apt, root = folder / "apt", folder / "root"
     for name in ("state", "cache"):
@@ -130,8 +142,7 @@ def mirror() -> str:
         if suite in _SUITES and origin == "Debian":
             return address
     raise UserlandError(
-        "apt knows no mirror of Debian here; run apt-get update as root, or name one:"
-        " make test-arm64 DEBIAN_MIRROR=ADDRESS"
+        "apt knows no mirror of Debian here; run apt-get update as root, or name one: DEBIAN_MIRROR=ADDRESS"
     )
 
 
@@ -150,10 +161,8 @@ def _run(command: Sequence[object], environment: dict[str, str] | None = None) -
             words, capture_output=True, text=True, timeout=_LIMIT_S, check=False, env=environment
         )
     except FileNotFoundError as error:
-        raise UserlandError(f"{words[0]} is not here; make test-arm64 needs Debian") from error
+        raise UserlandError(f"{words[0]} is not here; this test needs Debian") from error
     if done.returncode:
         said = " ".join((done.stderr or done.stdout).split())[-500:]
-        raise UserlandError(
-            f"{' '.join(words[:2])} failed: {said}; see to that and run make test-arm64 again"
-        )
+        raise UserlandError(f"{' '.join(words[:2])} failed: {said}; see to that and try again")
     return done.stdout

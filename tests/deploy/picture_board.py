@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from browser import BROWSER_OPTIONS, browser_path
+from browser import chromium
 from hub_parts import ROOT, Hub, until
-from playwright.sync_api import sync_playwright
 from ports import free_port
 from simulate import Device, Line
 from virtual_microphone import VirtualMicrophone
@@ -38,14 +37,13 @@ NEIGHBOURS = (10, 11)
 
 def take(pictures: Path) -> None:
     """board-before.png and board-after.png."""
-    with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
+    with tempfile.TemporaryDirectory() as name, chromium() as browser:
         folder, port = Path(name), free_port()
         hub = Hub(folder, port)
         text = hub.config.read_text().replace("[broker]\n", "[broker]\nstart = true\n")
         hub.config.write_text(text.replace(hub.site, "clinic"))
         hub.site = "clinic"
         hub.start("run")
-        browser = playwright.chromium.launch(executable_path=browser_path(), args=BROWSER_OPTIONS)
         try:
             until(hub.well, 90, "the hub")
             page = browser.new_page(viewport={"width": 900, "height": 330})
@@ -60,7 +58,6 @@ def take(pictures: Path) -> None:
                 settings = SETTINGS.format(site="clinic", root=ROOT, port=port, folder=folder)
                 _arrive(page, pictures, folder, settings)
         finally:
-            browser.close()
             hub.stop()
 
 

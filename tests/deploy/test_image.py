@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from deploy import render
 from deploy.image import lists
 from deploy.packages.contents import CHECKOUT
 
@@ -21,6 +22,14 @@ MADE = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 def test_scripts_are_shell(script):
     subprocess.run(["sh", "-n", script], check=True)
     assert script.stat().st_mode & 0o111
+
+
+def test_no_file_of_the_image_hides_one_made_from_the_settings():
+    """A drop-in in /etc hides one of the same name in /run (systemd.conf(5))."""
+    hidden = {path.removeprefix("run/") for path in render.OURS if path.startswith("run/systemd/")}
+    assert hidden
+    ours = {str(path.relative_to(HERE / "overlay/etc")) for path in HERE.glob("overlay/etc/systemd/**/*")}
+    assert ours & hidden == set()
 
 
 def mounts():

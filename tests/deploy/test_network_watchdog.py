@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy import cli
 from deploy.network_watchdog import REBOOT, RESTART, Box, Outage, Patience, judge, watch
 
 USUAL = Patience(restart_s=300, reboot_s=1800)
@@ -97,12 +98,21 @@ def test_a_reboot_is_remembered_on_the_card(tmp_path):
     assert not box.was_rebooted()
 
 
+@pytest.mark.parametrize("length", ["nan", "-1", "0", "inf", "soon", "1e3", ""])
+def test_a_wrong_length_of_time_is_refused_in_one_sentence(length, capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["watch-network", f"--reboot-after={length}"])
+    assert ended.value.code == 64
+    assert "is no length of time; give seconds above 0, such as 300" in capsys.readouterr().err
+
+
 GATEWAY = """
 ip link add out type veth peer name in && ip address add 10.9.0.2/24 dev out && ip link set out up
 unshare --net sleep 60 & other=$!
 sleep 0.3; ip link set in netns $other && ip route add default via 10.9.0.1
 ask() {
-    PYTHON -c 'from pathlib import Path; from deploy.network_watchdog import Box
+    PYTHON -c 'from pathlib import Path; from deploy import cli
+from deploy.network_watchdog import Box
 print(Box(Path("none")).gateway_answers())'
 }
 ask

@@ -13,9 +13,8 @@ sys.path.append(str(Path(__file__).parents[1] / "edge"))  # ports.py
 
 from account_parts import REQUIRED, Ward
 from bed_day import live_through
-from browser import BROWSER_OPTIONS, browser_path
+from browser import chromium
 from hub_parts import ROOT, Hub, until
-from playwright.sync_api import sync_playwright
 from ports import free_port
 from simulate import Device, Line
 
@@ -28,7 +27,7 @@ PICTURES = ROOT / "hub" / "screenshots"
 
 def main() -> int:
     """A day in the past, then the running hub with the same device alive."""
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+    with tempfile.TemporaryDirectory() as folder, chromium() as browser:
         port = free_port()
         hub = Hub(Path(folder), port, REQUIRED)
         text = hub.config.read_text().replace("[broker]\n", "[broker]\nstart = true\n")
@@ -39,13 +38,11 @@ def main() -> int:
         ward = Ward(hub, store, passwords.hashed("green kettle on tuesday"), {}, {}, {})
         ward.add("Dana Novak", "admin")
         hub.start("run")
-        browser = playwright.chromium.launch(executable_path=browser_path(), args=BROWSER_OPTIONS)
         try:
             until(hub.well, 60, "the hub")
             with Line(port, hub.site) as line:
                 take(browser, ward, line)
         finally:
-            browser.close()
             hub.stop()
             store.close()
     return 0

@@ -12,7 +12,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))  # hub_parts.py and simulate.py, beside this file
 sys.path.append(str(Path(__file__).parents[1] / "edge"))  # samples.py
 
-from browser import BROWSER_OPTIONS, browser_path
+import browser
 from engine_parts import Loose
 from hub_parts import Broker, Hub, serving
 from postgres import Cluster, binaries, database
@@ -80,12 +80,8 @@ def device() -> Device:
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=browser_path(), args=BROWSER_OPTIONS)
-        yield browser
-        browser.close()
+    with browser.chromium() as started:
+        yield started
 
 
 @pytest.fixture(scope="session")

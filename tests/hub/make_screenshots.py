@@ -13,9 +13,8 @@ from typing import Any
 sys.path.append(str(Path(__file__).parents[1] / "edge"))  # ports.py
 
 from account_parts import guarded_ward
-from browser import BROWSER_OPTIONS, browser_path
+from browser import chromium
 from hub_parts import ROOT, Broker, Hub, until
-from playwright.sync_api import sync_playwright
 from ports import free_port
 from simulate import Device, Line, hex_id
 
@@ -93,7 +92,7 @@ def scene(ward: Ward) -> None:
 
 def main() -> int:
     PICTURES.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+    with tempfile.TemporaryDirectory() as folder, chromium() as browser:
         port = free_port()
         hub = Hub(Path(folder), port)
         text = hub.config.read_text().replace("[broker]\n", "[broker]\nstart = true\n")
@@ -102,7 +101,6 @@ def main() -> int:
         hub.config.write_text(text)
         hub.site = "st-anne"
         supervisor = hub.start("run")
-        browser = playwright.chromium.launch(executable_path=browser_path(), args=BROWSER_OPTIONS)
         try:
             icons(browser)
             until(hub.well, 90, "the hub")
@@ -110,7 +108,6 @@ def main() -> int:
                 take(browser, hub, Ward(line), supervisor)
             take_tablet(browser, Path(folder) / "tablet")
         finally:
-            browser.close()
             hub.stop()
     return 0
 

@@ -8,7 +8,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-BOOT, ROOT, DATA = 0, 1, 2
+BOOT, DATA = 0, 2
+"""Partitions, counted from 0; between them is the root file system, which no test touches."""
 _SECTOR = 512
 
 
@@ -83,8 +84,8 @@ class DataPartition:
         return self._check("-fn") == 0
 
     def _check(self, how: str) -> int:
-        program = shutil.which("e2fsck") or "/usr/sbin/e2fsck"
-        return subprocess.run([program, how, self.path], capture_output=True, check=False).returncode
+        command = [_program("e2fsck"), how, self.path]
+        return subprocess.run(command, capture_output=True, check=False).returncode
 
     def folder(self, name: str, into: Path) -> Path:
         """A copy of one of its folders."""
@@ -95,7 +96,11 @@ class DataPartition:
 
 
 def _run(program: str, *arguments: str) -> bytes:
-    path = shutil.which(program) or f"/usr/sbin/{program}"
-    done = subprocess.run([path, *arguments], capture_output=True, check=False)
+    done = subprocess.run([_program(program), *arguments], capture_output=True, check=False)
     assert done.returncode == 0, f"{program} {arguments}: {done.stderr.decode(errors='replace')}"
     return done.stdout
+
+
+def _program(name: str) -> str:
+    """Its path; an ordinary user's PATH lacks /usr/sbin."""
+    return shutil.which(name) or f"/usr/sbin/{name}"

@@ -16,7 +16,7 @@ sys.path.append(str(Path(__file__).parents[1] / "hub"))
 sys.path.append(str(Path(__file__).parents[1] / "edge"))
 sys.path.append(str(Path(__file__).parents[2]))  # tests.arm64
 
-from browser import BROWSER_OPTIONS, browser_path
+import browser
 from card import Card
 from emulated_box import HOST, Box
 from hub_parts import Hub, until
@@ -105,12 +105,8 @@ def microphone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VirtualMicr
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=browser_path(), args=BROWSER_OPTIONS)
-        yield browser
-        browser.close()
+    with browser.chromium() as started:
+        yield started
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,6 @@ import re
 import signal
 import socket
 import subprocess
-import threading
 import time
 import uuid
 from collections.abc import Mapping, Sequence
@@ -24,7 +23,7 @@ from card import Card
 from hub_parts import until
 from ports import free_port
 
-from tests.arm64.userland import Userland, made
+from tests.arm64.userland import Userland, made, program
 
 QEMU = Userland(
     name="QEMU of Debian 13",
@@ -79,13 +78,10 @@ class Box:
         parameters = f"{said} {_PARAMETERS}{'' if watchdog else ' systemd.watchdog_sec=0'}"
         for name in ("shell", "monitor"):
             (self.folder / name).unlink(missing_ok=True)
-        own = made(QEMU) / "root"
-        libraries = [own / place / "x86_64-linux-gnu" for place in ("lib", "usr/lib")]
-        libraries.append(libraries[1] / "pulseaudio")
+        own = made(QEMU)
         command = [
-            # Its own loader: QEMU is Debian 13's, whatever this machine has.
-            *(own / "lib64/ld-linux-x86-64.so.2", "--library-path", ":".join(map(str, libraries))),
-            *(own / "usr/bin/qemu-system-aarch64", "-L", own / "usr/share/qemu", "-nodefaults"),
+            *program(own, "qemu-system-aarch64", more=["pulseaudio"]),
+            *("-L", own / "root/usr/share/qemu", "-nodefaults"),
             *("-M", "virt", "-cpu", PROCESSOR, "-m", str(MEGABYTES), "-smp", "2", "-display", "none"),
             *("-kernel", kernel, "-initrd", initrd, "-append", parameters),
             *("-drive", f"if=none,id=card,format=raw,file={self.card.path}"),
@@ -108,7 +104,7 @@ class Box:
             *(self._microphone() if self.sound is not None else ()),
             *self.more,
         ]
-        modules = str(libraries[1] / "qemu")
+        modules = str(own / "root/usr/lib/x86_64-linux-gnu/qemu")
         with (self.folder / "qemu.log").open("ab") as log:
             self._process = subprocess.Popen(
                 list(map(str, command)), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
@@ -231,7 +227,6 @@ class Shell:
         self._line.connect(str(path))
         self._line.settimeout(2)
         self._got = b""
-        self._lock = threading.Lock()
         self._begin()
 
     def _begin(self) -> None:
@@ -253,15 +248,14 @@ class Shell:
     def run(self, command: str, seconds: float) -> tuple[int, str]:
         """Exit status and what it said."""
         mark = uuid.uuid4().hex
-        with self._lock:
-            self._got = b""
-            line = f"echo; echo {_CUT}{mark}; ( {command}\n) </dev/null 2>&1; s=$?; echo; echo {mark}:$s\n"
-            self._line.sendall(line.encode())
-            deadline = time.monotonic() + seconds
-            while (found := re.search(rf"\n{mark}:(\d+)".encode(), self._got)) is None:
-                late = f"{command} is not done after {seconds:g} s: {self._got!r}"
-                assert time.monotonic() < deadline, late
-                self._receive()
+        self._got = b""
+        line = f"echo; echo {_CUT}{mark}; ( {command}\n) </dev/null 2>&1; s=$?; echo; echo {mark}:$s\n"
+        self._line.sendall(line.encode())
+        deadline = time.monotonic() + seconds
+        while (found := re.search(rf"\n{mark}:(\d+)".encode(), self._got)) is None:
+            late = f"{command} is not done after {seconds:g} s: {self._got!r}"
+            assert time.monotonic() < deadline, late
+            self._receive()
         said = self._got[: found.start()].decode(errors="replace").replace("\r", "")
         return int(found[1]), said.split(f"{_CUT}{mark}\n", 1)[-1].strip()
 
