@@ -1,7 +1,8 @@
 """Durable messages on disk until the hub has them: SQLite, WAL, synchronous FULL.
 
 A message is on disk before it is sent and leaves only on the hub's receipt, or, a summary alone, when
-the outbox is full. Safe to use from several threads.
+the outbox is full. What is received leaves the disk together with the next message that comes, for a card
+wears out: after a power cut it may be here, and be sent, once more. Safe to use from several threads.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from edge import sqlite_errors
 from edge.entry import COLUMNS, TABLE, Entry, Key
-from edge.errors import DamagedError, StorageError
+from edge.errors import DamagedError
 from edge.messages import Durable, Episode, Receipt, to_json
 
 log = logging.getLogger(__name__)
@@ -31,8 +33,11 @@ _BUSY_S = 5.0
 _LARGEST = 2**63 - 1  # of SQLite's integers
 _MOST_NUMBER = 2**53
 _ADD_ROWS = 100
-_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_MISMATCH}
-"""SQLite's errors that say the file is not what we wrote; SQLITE_ERROR: the table is not ours."""
+_RECEIVED = """
+CREATE TEMP TABLE received (id INTEGER PRIMARY KEY, boot_id TEXT, seq INTEGER);
+CREATE TEMP VIEW waiting AS SELECT * FROM outbox WHERE id NOT IN (SELECT id FROM received);
+"""
+"""In memory: what the hub has, and is still on the disk."""
 
 
 class Outbox:
@@ -78,7 +83,9 @@ class Outbox:
         (page,) = self._database.execute("PRAGMA page_size").fetchone()
         self._database.execute(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES}")
         self._database.execute(f"PRAGMA journal_size_limit = {_WAL_PAGES * page}")
-        with self._writing():  # opening a read-only file succeeds; only a write tells
+        self._database.execute("PRAGMA temp_store = MEMORY")
+        self._database.executescript(_RECEIVED)
+        with self._transaction():  # opening a read-only file succeeds; only a write tells
             table = self._database.execute("SELECT sql FROM sqlite_master WHERE name = 'outbox'").fetchone()
             if table is None:
                 self._database.execute(TABLE)
@@ -153,6 +160,14 @@ class Outbox:
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:
+        """A transaction with which what is received leaves the disk."""
+        with self._transaction():
+            self._database.execute("DELETE FROM outbox WHERE id IN (SELECT id FROM received)")
+            self._database.execute("DELETE FROM received")
+            yield
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
         """All of it or nothing."""
         self._database.execute("BEGIN IMMEDIATE")
         try:
@@ -192,15 +207,23 @@ class Outbox:
         return int(self._database.execute(f"PRAGMA {pragma}").fetchone()[0])
 
     def receive(self, receipt: Receipt) -> int:
-        """Drop what the hub has on disk; the number of messages dropped. Raises StorageError."""
+        """Drop what the hub has on disk, at once for all who ask, from the disk with the next write.
+
+        The number of messages dropped. Raises StorageError.
+        """
         upto = min(receipt.upto_seq, _LARGEST)
         kept = " ".join("AND NOT seq BETWEEN ? AND ?" for _ in receipt.gaps)
         limits = [min(limit, _LARGEST) for gap in receipt.gaps for limit in gap]
-        with self._lock, self._storage("write"):
+        query = f"SELECT id, boot_id, seq FROM waiting WHERE boot_id = ? AND seq <= ? {kept}"  # noqa: S608 - only marks
+        with self._lock, self._storage("read"):
             return self._database.execute(
-                f"DELETE FROM outbox WHERE boot_id = ? AND seq <= ? {kept}",  # noqa: S608 - only marks
-                (receipt.boot_id, upto, *limits),
+                f"INSERT INTO received {query}", (receipt.boot_id, upto, *limits)
             ).rowcount
+
+    def received(self) -> set[Key]:
+        """What the hub has and the disk has not let go of yet. Raises StorageError."""
+        with self._lock, self._storage("read"):
+            return set(self._database.execute("SELECT boot_id, seq FROM received"))
 
     def gone(self, receipt: Receipt) -> tuple[tuple[int, int], ...]:
         """Ranges of what the receipt asks for and the outbox no longer has, a few at a time.
@@ -212,7 +235,7 @@ class Outbox:
         own = receipt.boot_id == self._boot_id
         with self._lock, self._storage("read"):
             rows = self._database.execute(
-                "SELECT seq FROM outbox WHERE boot_id = ? AND seq BETWEEN ? AND ? ORDER BY seq",
+                "SELECT seq FROM waiting WHERE boot_id = ? AND seq BETWEEN ? AND ? ORDER BY seq",
                 (
                     receipt.boot_id,
                     min(_LARGEST, *(first for first, _ in receipt.gaps)),
@@ -235,7 +258,7 @@ class Outbox:
     def newest_episode(self) -> list[Entry]:
         """The messages of the episode that began last, oldest first."""
         return self._select(
-            "WHERE episode = (SELECT episode FROM outbox WHERE kind = 'episode' ORDER BY id DESC LIMIT 1)"
+            "WHERE episode = (SELECT episode FROM waiting WHERE kind = 'episode' ORDER BY id DESC LIMIT 1)"
         )
 
     def oldest(self, limit: int, after: int = 0) -> list[Entry]:
@@ -261,17 +284,23 @@ class Outbox:
 
     def __len__(self) -> int:
         with self._lock, self._storage("read"):
-            return int(self._database.execute("SELECT count(*) FROM outbox").fetchone()[0])
+            return int(self._database.execute("SELECT count(*) FROM waiting").fetchone()[0])
 
     def close(self) -> None:
-        """Close the database; everything appended is on disk already."""
+        """Close the database; what is received leaves it, if the disk allows."""
+        with self._lock, contextlib.suppress(sqlite3.Error), self._writing():
+            pass
+        self.abandon()
+
+    def abandon(self) -> None:
+        """Close the database and leave it as it is: it is damaged, or its disk refuses."""
         with self._lock:
             self._database.close()
 
     def _select(self, where: str, values: tuple[object, ...] = (), limit: int = -1) -> list[Entry]:
         with self._lock, self._storage("read"):
             rows = self._database.execute(
-                f"SELECT {COLUMNS} FROM outbox {where} ORDER BY id LIMIT ?",  # noqa: S608 - constants
+                f"SELECT {COLUMNS} FROM waiting {where} ORDER BY id LIMIT ?",  # noqa: S608 - constants
                 (*values, limit),
             )
             return [self._sound(*row) for row in rows]
@@ -283,24 +312,5 @@ class Outbox:
             raise DamagedError(f"{self._path} is damaged: message {entry.number} is not as it was written")
         return entry
 
-    @contextlib.contextmanager
-    def _storage(self, verb: str) -> Iterator[None]:
-        try:
-            yield
-        except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
-            if self._is_damage(error):
-                raise DamagedError(f"{self._path} is damaged: {error}") from error
-            raise StorageError(
-                f"cannot {verb} {self._path}: {error}; check [storage] folder, its disk and its rights"
-            ) from error
-
-    def _is_damage(self, error: Exception) -> bool:
-        if isinstance(error, OSError | sqlite3.ProgrammingError):
-            return False
-        # Without a code: what should be text is none.
-        code = getattr(error, "sqlite_errorcode", None)
-        if code == sqlite3.SQLITE_READONLY:
-            # So SQLite takes a file of a version it does not know, too.
-            with contextlib.suppress(OSError), self._path.open("rb") as file:
-                return not set(file.read(20)[18:]) <= {1, 2}
-        return code is None or code & 0xFF in _DAMAGED
+    def _storage(self, verb: str) -> contextlib.AbstractContextManager[None]:
+        return sqlite_errors.told(self._path, verb)

@@ -64,7 +64,7 @@ class Storage:
         try:
             self._box = self._open()
         except StorageError as error:
-            self._box = self._in_memory(error, 0, 0)
+            self._box = self._in_memory(error, 0, 0, ())
 
     def append(self, build: Callable[[int], Durable]) -> Durable:
         """Give the next seq to `build`, store the message it returns, and return it."""
@@ -162,29 +162,31 @@ class Storage:
 
     def _leave(self, error: StorageError) -> None:
         """Go on without the database that has failed."""
-        number, seq = 0, self._box.seq
+        number, seq, received = 0, self._box.seq, self._box.received()
         with contextlib.suppress(StorageError):  # then numbers begin anew, for which `moves` is there
             number = self._box.last_number()
         self._dropped += self._box.dropped
-        self._box.close()
+        self._box.abandon()
         self.moves += 1
         if isinstance(error, DamagedError):
             try:
                 self._box = self._repaired(error)
                 self._box.continue_after(number, seq)
+                self._box.remove(received)
             except StorageError as refusal:
                 error = refusal
             else:
                 return
-        self._box = self._in_memory(error, number, seq)
+        self._box = self._in_memory(error, number, seq, received)
 
-    def _in_memory(self, error: StorageError, number: int, seq: int) -> Outbox:
-        """All messages, as far as they can be read and have room, in memory."""
-        entries, left = _newest(salvage.entries(self._path))
+    def _in_memory(self, error: StorageError, number: int, seq: int, received: Collection[Key]) -> Outbox:
+        """All messages but those received, as far as they can be read and have room, in memory."""
+        waiting = (entry for entry in salvage.entries(self._path) if entry.key not in received)
+        entries, left = _newest(waiting)
         box = Outbox(None, self._boot_id, MEMORY_BYTES)
         box.add(entries)
         box.continue_after(number, seq)
-        self._copied = {entry.key for entry in entries}
+        self._copied = {entry.key for entry in entries} | set(received)
         self.refused = True
         self._retry_s = self._now() + RETRY_S
         log.error(

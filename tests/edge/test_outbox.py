@@ -130,6 +130,31 @@ def test_it_is_durable(outbox, tmp_path):
     other.close()
 
 
+def test_what_is_received_leaves_the_disk_with_the_next_message(outbox, tmp_path):
+    """A card wears out by every write; a summary a minute is one a minute, not two."""
+    other = sqlite3.connect(tmp_path / FILE_NAME)
+    for _ in range(3):
+        outbox.append(summary)
+    assert outbox.receive(Receipt(boot_id="a" * 32, upto_seq=3, gaps=((2, 2),))) == 2
+    assert len(outbox) == 1
+    assert other.execute("SELECT seq FROM outbox").fetchall() == [(1,), (2,), (3,)]
+    outbox.append(summary)
+    assert other.execute("SELECT seq FROM outbox").fetchall() == [(2,), (4,)]
+    outbox.receive(Receipt(boot_id="a" * 32, upto_seq=4, gaps=()))
+    outbox.close()
+    assert other.execute("SELECT seq FROM outbox").fetchall() == []
+    other.close()
+
+
+def test_a_process_that_is_killed_has_what_was_received_once_more(outbox, tmp_path):
+    outbox.append(summary)
+    outbox.receive(Receipt(boot_id="a" * 32, upto_seq=1, gaps=()))
+    outbox.abandon()
+    again = Outbox(tmp_path, "b" * 32)
+    assert [entry.key for entry in again.oldest(-1)] == [("a" * 32, 1)]
+    again.close()
+
+
 @given(
     st.lists(
         st.one_of(

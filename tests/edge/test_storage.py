@@ -143,9 +143,10 @@ def test_a_card_that_fails_during_the_run(tmp_path, time, caplog):
         for _ in range(5):
             box.append(episode)
         card.fail()
-        assert box.receive(receipt(2)) == 2  # the first that notices
+        assert box.receive(receipt(2)) == 2
+        assert not box.refused
+        assert box.append(episode).seq == 6  # the first that notices
         assert box.refused
-        assert box.append(episode).seq == 6
         time.now += RETRY_S
         assert seqs(box) == [3, 4, 5, 6]
         card.unmount()  # nothing holds it any more
