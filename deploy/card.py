@@ -43,6 +43,11 @@ def settings_body(boot: Path) -> bytes:
             raise ConfigError(
                 f"the settings are called {wrong.name}; rename the file to {FILE_NAME}"
             ) from error
+        if _is_empty(boot):  # not mounted, most likely
+            raise ConfigError(
+                f"the card's first partition cannot be read, {boot} is empty; look at the card in a computer,"
+                " and flash it anew if it is empty there too"
+            ) from error
         raise ConfigError(f"there is no {FILE_NAME} on the card; copy this bed's there") from error
 
 
@@ -64,6 +69,13 @@ def file(boot: Path, name: str) -> File | None:
     if not text.strip():
         raise ConfigError(f"{name} is empty; copy the right file to the card again")
     return File(text)
+
+
+def _is_empty(folder: Path) -> bool:
+    try:
+        return not any(folder.iterdir())
+    except OSError:
+        return True
 
 
 def blank_secrets(boot: Path, body: bytes, keys: Mapping[str, str]) -> None:

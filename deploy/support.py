@@ -49,7 +49,7 @@ _COMMANDS: Mapping[str, tuple[str, ...]] = {
     "routes": ("ip", "route"),
     "links": ("networkctl", "--no-pager", "status", "--all"),
     "names": ("resolvectl", "--no-pager", "status"),
-    "wifi": ("iwctl", "station", "list"),
+    "wifi": ("timeout", "5", "iwctl", "station", "list"),  # without iwd it waits for half a minute
     "usb": ("lsusb",),
     "memory": ("free", "-m"),
     "system": ("uname", "-a"),

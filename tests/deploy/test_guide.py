@@ -93,12 +93,18 @@ def no_data(box):
     box.data.write_text("no folder")
 
 
+def empty(box):
+    for file in box.boot.iterdir():
+        file.unlink()
+
+
 def rename(box):
     (box.boot / "bedside.toml").rename(box.boot / "bedside.toml.txt")
 
 
 PROVOKED = {
     "there is no bedside.toml on the card": lambda box: (box.boot / "bedside.toml").unlink(),
+    "the card's first partition cannot be read": empty,
     "the settings are called bedside.toml.txt": rename,
     "bedside.toml is empty": lambda box: box.write(""),
     "the quotation marks are typographic ones": replaced('"3b"', "\u201e3b\u201c"),

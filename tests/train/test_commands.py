@@ -19,7 +19,7 @@ def bedside_train(*arguments):
 
 def test_cross_validation_is_whole_and_takes_up_where_it_stopped(small_manifest, tmp_path):
     arguments = ["crossval", "--manifest", small_manifest, "--out", tmp_path / "out", "--folds", "2"]
-    arguments += ["--epochs", "1", "--cache", tmp_path / "cache", "--random-split"]
+    arguments += ["--epochs", "1", "--cache", tmp_path / "cache", "--random-split", "--no-pretrained"]
     first = bedside_train(*arguments)
     assert first.returncode == 0, first.stderr
     results = json.loads((tmp_path / "out/results.json").read_text())
@@ -30,6 +30,8 @@ def test_cross_validation_is_whole_and_takes_up_where_it_stopped(small_manifest,
     for picture in ("confusion.png", "roc.png", "training.png"):
         assert (tmp_path / "out" / picture).read_bytes()[:4] == b"\x89PNG"
 
+    recipe = json.loads((tmp_path / "out/fold-1/recipe.json").read_text())
+    assert "pretrained" not in recipe, "what was trained before there was a choice is still known"
     model = tmp_path / "out/fold-1/model.keras"
     trained_at = model.stat().st_mtime_ns
     (tmp_path / "out/fold-2/recipe.json").unlink()  # as if stopped during the second fold
