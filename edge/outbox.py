@@ -25,8 +25,9 @@ log = logging.getLogger(__name__)
 
 FILE_NAME = "outbox.sqlite"
 DEFAULT_BYTES = 64 * 10**6
-_WAL_PAGES = 250  # 1 MB, then the log is folded into the file; also all it may keep on disk
-_TRIM_PAGES = 50  # that giving up summaries adds to the log at once
+_PAGE_BYTES = 1024  # of a new outbox; a message changes three pages, and a card wears out by bytes written
+_WAL_BYTES = 1_000_000  # then the log is folded into the file; also all it may keep on disk
+_TRIM_BYTES = 200_000  # that giving up summaries adds to the log at once
 _TRIM_ROWS = 100  # summaries given up at once, about an hour and a half
 _MAX_RANGES = 16  # that many of the largest numbers fit into a message
 _BUSY_S = 5.0
@@ -78,11 +79,12 @@ class Outbox:
                 raise
 
     def _prepare(self, *, check: bool) -> None:
+        self._database.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
         self._database.execute("PRAGMA journal_mode = WAL")
         self._database.execute("PRAGMA synchronous = FULL")
-        (page,) = self._database.execute("PRAGMA page_size").fetchone()
-        self._database.execute(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES}")
-        self._database.execute(f"PRAGMA journal_size_limit = {_WAL_PAGES * page}")
+        pages = _WAL_BYTES // self._value("page_size")
+        self._database.execute(f"PRAGMA wal_autocheckpoint = {pages}")
+        self._database.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES}")
         self._database.execute("PRAGMA temp_store = MEMORY")
         self._database.executescript(_RECEIVED)
         with self._transaction():  # opening a read-only file succeeds; only a write tells
@@ -182,7 +184,7 @@ class Outbox:
         """Give up the oldest summaries while more than the bound is in use, the log's share included."""
         values = [self._value(name) for name in ("page_size", "page_count", "freelist_count")]
         page, pages, free = values
-        excess = (pages - free + _WAL_PAGES + _TRIM_PAGES) * page - self._max_bytes
+        excess = (pages - free) * page + _WAL_BYTES + _TRIM_BYTES - self._max_bytes
         if excess <= 0:
             self._is_full = self._is_full and excess > -2 * _TRIM_ROWS * page
             return
