@@ -37,6 +37,7 @@ _COMMANDS: Mapping[str, tuple[str, ...]] = {
         "journalctl", "--no-pager", "-o", "short-iso-precise", "-n", "20000",
         *(f"--unit={unit}" for unit in _UNITS),
     ),
+    "journal-of-earlier-starts": ("cat", "/data/journal/kept.1.log", "/data/journal/kept.log"),
     "kernel": ("journalctl", "--no-pager", "-o", "short-iso", "-k", "-n", "2000"),
     "warnings": ("journalctl", "--no-pager", "-o", "short-iso", "-b", "-p", "warning", "-n", "2000"),
     "units": ("systemctl", "--no-pager", "--full", "status", *_UNITS, "systemd-networkd", "iwd"),

@@ -12,7 +12,7 @@ chroot "$root" dpkg --force-unsafe-io --install /tmp/edge.deb
 rm "$root/tmp/edge.deb"
 
 cp -r "$here/overlay/." "$root/"
-chmod 755 "$root/usr/lib/bedside-ser/grow-data" "$root"/etc/initramfs-tools/scripts/*/*
+chmod 755 "$root"/usr/lib/bedside-ser/* "$root"/etc/initramfs-tools/scripts/*/*
 units=$root/etc/systemd/system
 for drop_in in "$checkout"/systemd/image/*.service.d; do
     install -D -m 644 -t "$units/${drop_in##*/}" "$drop_in"/*.conf
@@ -27,7 +27,8 @@ printf '127.0.0.1 localhost\n::1 localhost\n' >"$root/etc/hosts"
 systemd-tmpfiles --root="$root" --create "$checkout/systemd/image/bedside-image.tmpfiles"
 
 systemctl --root="$root" enable bedside-edge.service bedside-settings.service bedside-led.service \
-    bedside-network-watchdog.service bedside-grow-data.service iwd.service ssh.service systemd-networkd.service systemd-resolved.service \
+    bedside-network-watchdog.service bedside-grow-data.service bedside-keep-journal.timer \
+    bedside-keep-journal-at-end.service iwd.service ssh.service systemd-networkd.service systemd-resolved.service \
     systemd-timesyncd.service
 systemctl --root="$root" disable ssh.socket
 # Nobody logs in at the box: no password is set. Nothing is upgraded in place on a read-only root.

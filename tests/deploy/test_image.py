@@ -13,7 +13,7 @@ from deploy.image import lists
 from deploy.packages.contents import CHECKOUT
 
 HERE = CHECKOUT / "deploy" / "image"
-SCRIPTS = [*HERE.glob("*.sh"), HERE / "overlay/usr/lib/bedside-ser/grow-data",
+SCRIPTS = [*HERE.glob("*.sh"), *HERE.glob("overlay/usr/lib/bedside-ser/*"),
            *HERE.glob("overlay/etc/initramfs-tools/scripts/*/*")]  # fmt: skip
 MADE = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 

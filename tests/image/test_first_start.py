@@ -89,6 +89,16 @@ def test_it_fits_into_its_memory(box: Box) -> None:
     assert box.try_run("journalctl -b --no-pager | grep -i 'out of memory'")[0] == 1
 
 
+def test_of_the_journal_what_matters_is_kept_on_the_card(box: Box) -> None:
+    kept = "/data/journal/kept.log"
+    box.run("systemctl start bedside-keep-journal.service")
+    before = box.run(f"cat {kept}").splitlines()
+    assert any("bedside-edge" in line for line in before)
+    assert box.run("findmnt -no FSTYPE -T /run/log/journal") == "tmpfs"
+    box.run(f"rm {kept}; systemctl start bedside-keep-journal.service")
+    assert not set(before) & set(box.try_run(f"cat {kept}")[1].splitlines()), "no line is kept twice"
+
+
 def test_a_file_for_whoever_helps(box: Box) -> None:
     box.run("bedside-deploy support --out /tmp/support.tar.gz", 300)
     assert box.run("tar -tzf /tmp/support.tar.gz")
