@@ -162,8 +162,9 @@ class Storage:
 
     def _leave(self, error: StorageError) -> None:
         """Go on without the database that has failed."""
-        number, seq, received = 0, self._box.seq, self._box.received()
+        number, seq, received = 0, self._box.seq, set[Key]()
         with contextlib.suppress(StorageError):  # then numbers begin anew, for which `moves` is there
+            received = self._box.received()
             number = self._box.last_number()
         self._dropped += self._box.dropped
         self._box.abandon()
