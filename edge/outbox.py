@@ -26,7 +26,8 @@ log = logging.getLogger(__name__)
 FILE_NAME = "outbox.sqlite"
 DEFAULT_BYTES = 64 * 10**6
 _PAGE_BYTES = 1024  # of a new outbox; a message changes three pages, and a card wears out by bytes written
-_WAL_BYTES = 1_000_000  # then the log is folded into the file; also all it may keep on disk
+_WAL_BYTES = 32_000  # then the log is folded into the file and begun anew: one that grows costs the card more
+_WAL_LIMIT_BYTES = 4 * _WAL_BYTES  # of the log on disk, after it was longer for once
 _TRIM_BYTES = 200_000  # that giving up summaries adds to the log at once
 _TRIM_ROWS = 100  # summaries given up at once, about an hour and a half
 _MAX_RANGES = 16  # that many of the largest numbers fit into a message
@@ -84,7 +85,7 @@ class Outbox:
         self._database.execute("PRAGMA synchronous = FULL")
         pages = _WAL_BYTES // self._value("page_size")
         self._database.execute(f"PRAGMA wal_autocheckpoint = {pages}")
-        self._database.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES}")
+        self._database.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT_BYTES}")
         self._database.execute("PRAGMA temp_store = MEMORY")
         self._database.executescript(_RECEIVED)
         with self._transaction():  # opening a read-only file succeeds; only a write tells
@@ -184,7 +185,7 @@ class Outbox:
         """Give up the oldest summaries while more than the bound is in use, the log's share included."""
         values = [self._value(name) for name in ("page_size", "page_count", "freelist_count")]
         page, pages, free = values
-        excess = (pages - free) * page + _WAL_BYTES + _TRIM_BYTES - self._max_bytes
+        excess = (pages - free) * page + _WAL_LIMIT_BYTES + _TRIM_BYTES - self._max_bytes
         if excess <= 0:
             self._is_full = self._is_full and excess > -2 * _TRIM_ROWS * page
             return
