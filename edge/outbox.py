@@ -25,8 +25,7 @@ log = logging.getLogger(__name__)
 
 FILE_NAME = "outbox.sqlite"
 DEFAULT_BYTES = 64 * 10**6
-_PAGE_BYTES = 1024  # of a new outbox; a message changes three pages, and a card wears out by bytes written
-_WAL_BYTES = 32_000  # then the log is folded into the file and begun anew: one that grows costs the card more
+_WAL_BYTES = 100_000  # then the log is folded into the file and begun anew: a growing one costs a card more
 _WAL_LIMIT_BYTES = 4 * _WAL_BYTES  # of the log on disk, after it was longer for once
 _TRIM_BYTES = 200_000  # that giving up summaries adds to the log at once
 _TRIM_ROWS = 100  # summaries given up at once, about an hour and a half
@@ -80,7 +79,6 @@ class Outbox:
                 raise
 
     def _prepare(self, *, check: bool) -> None:
-        self._database.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
         self._database.execute("PRAGMA journal_mode = WAL")
         self._database.execute("PRAGMA synchronous = FULL")
         pages = _WAL_BYTES // self._value("page_size")

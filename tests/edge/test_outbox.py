@@ -241,7 +241,7 @@ def test_kill_in_the_middle_loses_nothing_that_was_appended(tmp_path, root):
 
 
 def test_a_full_outbox_gives_up_the_oldest_summaries_and_never_an_episode(tmp_path, caplog):
-    bound = 2 * 10**6
+    bound = 12 * 10**5
     box = Outbox(tmp_path, "a" * 32, bound)
     box._database.execute("PRAGMA synchronous = OFF")
     box.append(episode)
