@@ -18,7 +18,7 @@ deb=$(ls -t "$checkout"/out/deb/bedside-ser-edge_*+deb13_arm64.deb 2>/dev/null |
 [ -n "$deb" ] || fail 66 "There is no out/deb/bedside-ser-edge_*+deb13_arm64.deb; make deb builds it."
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git -C "$checkout" log -1 --format=%ct)}
 export SOURCE_DATE_EPOCH
-export E2FSPROGS_FAKE_TIME="$SOURCE_DATE_EPOCH"
+export E2FSPROGS_FAKE_TIME="$SOURCE_DATE_EPOCH" E2FSCK_TIME="$SOURCE_DATE_EPOCH"
 version=$(basename "$deb" | cut -d_ -f2 | cut -d+ -f1)
 name=bedside-ser-$version
 
@@ -45,7 +45,7 @@ find "$work/root" -newermt "@$SOURCE_DATE_EPOCH" -exec touch --no-dereference --
 say "4/6  partitions"
 kib=$(du -s --apparent-size -k --exclude=boot/firmware "$work/root" | cut -f1)
 size=$((kib * 115 / 100 / 1024 + 64))M # room for the file system's own tables
-sed -e "s/@ROOT_SIZE@/$size/" -e "s/@NAME@/$name/" "$here/genimage.cfg" >"$work/genimage.cfg"
+sed -e "s/@ROOT_SIZE@/$size/" -e "s/@NAME@/$name/" -e "s|@HERE@|$here|" "$here/genimage.cfg" >"$work/genimage.cfg"
 genimage --loglevel 0 --config "$work/genimage.cfg" --rootpath "$work/root" --tmppath "$work/tmp" \
     --inputpath "$work" --outputpath "$work/images"
 
