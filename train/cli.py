@@ -63,8 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     schedule.add_argument("--settings", type=Path, default=SETTINGS, help="what each of their recordings is")
     schedule.add_argument(
         "--pretrained",
-        action=argparse.BooleanOptionalAction,
-        default=True,
+        action="store_true",
         help="one half of the network begins as Google's speech_embedding does (train/pretrained.py)",
     )
     schedule.add_argument(

@@ -15,7 +15,7 @@ from edge.messages import Address
 from edge.publisher import Publisher
 from edge.storage import Storage
 
-BOUND = 1_355_000  # most of it is the share of SQLite's log
+BOUND = 726_000  # most of it is the share of SQLite's log
 
 
 @pytest.fixture
