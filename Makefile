@@ -95,7 +95,7 @@ image: $(BIN)/python | packages-image
 	$(MAKE) deb ARCH=arm64
 	deploy/image/make-image.sh
 
-# That image in a box of its own, emulated, and all that may happen to a box on a ward: as root, about 40 minutes.
+# That image in a box of its own, emulated, and all that may happen to a box on a ward: as root, about 45 minutes.
 test-image: $(VENV)/test.stamp image | packages-arm64
 	$(BIN)/pytest --verbose --capture no --timeout 1800 tests/image
 

@@ -111,8 +111,7 @@ ip link add out type veth peer name in && ip address add 10.9.0.2/24 dev out && 
 unshare --net sleep 60 & other=$!
 sleep 0.3; ip link set in netns $other && ip route add default via 10.9.0.1
 ask() {
-    PYTHON -c 'from pathlib import Path; from deploy import cli
-from deploy.network_watchdog import Box
+    PYTHON -c 'from pathlib import Path; from deploy.network_watchdog import Box
 print(Box(Path("none")).gateway_answers())'
 }
 ask

@@ -12,7 +12,7 @@ _PROGRAMS = ("chromium-headless-shell", "chromium", "chromium-browser")
 """The first one draws the same and spends half the time on it: it has no windows, menus and profiles."""
 
 
-def browser_path() -> str:
+def _path() -> str:
     """The program's path."""
     found = next(filter(None, map(shutil.which, _PROGRAMS)), None)
     if found is None:
@@ -26,7 +26,7 @@ def chromium() -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=browser_path(), args=_OPTIONS)
+        browser = playwright.chromium.launch(executable_path=_path(), args=_OPTIONS)
         try:
             yield browser
         finally:
