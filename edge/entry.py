@@ -18,6 +18,8 @@ CREATE TABLE outbox (
     UNIQUE (boot_id, seq)
 ) STRICT
 """.strip()
+PAGE_BYTES = 1024
+"""Of a new outbox's pages: a message changes three, and a card wears out by what is written."""
 COLUMNS = "id, boot_id, seq, kind, body, episode, crc"
 
 

@@ -16,8 +16,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from edge import sqlite_errors
-from edge.entry import COLUMNS, TABLE, Entry, Key
+from edge import outbox_file, sqlite_errors
+from edge.entry import COLUMNS, Entry, Key
 from edge.errors import DamagedError
 from edge.messages import Durable, Episode, Receipt, to_json
 
@@ -25,14 +25,10 @@ log = logging.getLogger(__name__)
 
 FILE_NAME = "outbox.sqlite"
 DEFAULT_BYTES = 64 * 10**6
-_WAL_BYTES = 100_000  # then the log is folded into the file and begun anew: a growing one costs a card more
-_WAL_LIMIT_BYTES = 4 * _WAL_BYTES  # of the log on disk, after it was longer for once
 _TRIM_BYTES = 200_000  # that giving up summaries adds to the log at once
 _TRIM_ROWS = 100  # summaries given up at once, about an hour and a half
 _MAX_RANGES = 16  # that many of the largest numbers fit into a message
-_BUSY_S = 5.0
 _LARGEST = 2**63 - 1  # of SQLite's integers
-_MOST_NUMBER = 2**53
 _ADD_ROWS = 100
 _RECEIVED = """
 CREATE TEMP TABLE received (id INTEGER PRIMARY KEY, boot_id TEXT, seq INTEGER);
@@ -69,39 +65,15 @@ class Outbox:
         with self._storage("open"):
             if folder:
                 folder.mkdir(parents=True, exist_ok=True)
-            self._database = sqlite3.connect(
-                self._path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False
-            )
+            self._database = outbox_file.opened(self._path, check=check)
             try:
-                self._prepare(check=check)
+                self._database.executescript(_RECEIVED)
+                (seq,) = self._database.execute(
+                    "SELECT max(seq) FROM outbox WHERE boot_id = ?", (self._boot_id,)
+                ).fetchone()
             except BaseException:
                 self._database.close()
                 raise
-
-    def _prepare(self, *, check: bool) -> None:
-        self._database.execute("PRAGMA journal_mode = WAL")
-        self._database.execute("PRAGMA synchronous = FULL")
-        pages = _WAL_BYTES // self._value("page_size")
-        self._database.execute(f"PRAGMA wal_autocheckpoint = {pages}")
-        self._database.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT_BYTES}")
-        self._database.execute("PRAGMA temp_store = MEMORY")
-        self._database.executescript(_RECEIVED)
-        with self._transaction():  # opening a read-only file succeeds; only a write tells
-            table = self._database.execute("SELECT sql FROM sqlite_master WHERE name = 'outbox'").fetchone()
-            if table is None:
-                self._database.execute(TABLE)
-            elif table[0] != TABLE:
-                raise DamagedError(f"{self._path} holds no table of ours")
-        if check:
-            (answer,) = self._database.execute("PRAGMA quick_check(1)").fetchone()
-            if answer != "ok":
-                raise DamagedError(f"{self._path} is damaged: {' '.join(str(answer).split())}")
-        last = self._database.execute("SELECT seq FROM sqlite_sequence WHERE name = 'outbox'").fetchone()
-        if last and not (isinstance(last[0], int) and 0 <= last[0] <= _MOST_NUMBER):
-            raise DamagedError(f"{self._path} is damaged: {last[0]!r} as its last number")
-        (seq,) = self._database.execute(
-            "SELECT max(seq) FROM outbox WHERE boot_id = ?", (self._boot_id,)
-        ).fetchone()
         self.seq = int(seq or 0)
         """The last number given within this start."""
 
@@ -181,9 +153,9 @@ class Outbox:
 
     def _trim(self) -> None:
         """Give up the oldest summaries while more than the bound is in use, the log's share included."""
-        values = [self._value(name) for name in ("page_size", "page_count", "freelist_count")]
-        page, pages, free = values
-        excess = (pages - free) * page + _WAL_LIMIT_BYTES + _TRIM_BYTES - self._max_bytes
+        names = ("page_size", "page_count", "freelist_count")
+        page, pages, free = (outbox_file.value(self._database, name) for name in names)
+        excess = (pages - free) * page + outbox_file.WAL_LIMIT_BYTES + _TRIM_BYTES - self._max_bytes
         if excess <= 0:
             self._is_full = self._is_full and excess > -2 * _TRIM_ROWS * page
             return
@@ -203,9 +175,6 @@ class Outbox:
             "DELETE FROM outbox WHERE id BETWEEN ? AND ? AND kind = 'summary'", (first, last)
         ).rowcount
         self._kept_to = last
-
-    def _value(self, pragma: str) -> int:
-        return int(self._database.execute(f"PRAGMA {pragma}").fetchone()[0])
 
     def receive(self, receipt: Receipt) -> int:
         """Drop what the hub has on disk, at once for all who ask, from the disk with the next write.

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from edge import atomic_file
-from edge.entry import COLUMNS, TABLE, Entry
+from edge.entry import COLUMNS, PAGE_BYTES, TABLE, Entry
 from edge.errors import MessageError, StorageError
 from edge.messages import Episode, Summary, from_json
 
@@ -22,13 +22,13 @@ log = logging.getLogger(__name__)
 
 KEPT = 2
 """So many damaged databases are kept for whoever wants to look at them."""
-_PAGE = 4096  # bytes, SQLite's default
+_PAGES = (PAGE_BYTES, 4096)  # bytes, the second of an outbox that an earlier version has made
 _COUNTERS, _SIZE = slice(92, 96), slice(28, 32)  # https://sqlite.org/fileformat.html, 1.3
 _UNREADABLE = (sqlite3.Error, ValueError, OverflowError)  # rubbish even in the words of an error
 _PARTS = ("", "-wal", "-shm")
 _KINDS: dict[str, type[Episode | Summary]] = {Episode.kind: Episode, Summary.kind: Summary}
 _MOST_TRIES = 40_000  # then so little is left to be found that it is not worth the time
-_LONGEST_STEP = 4  # numbers skipped at once where nothing can be read; a page holds about ten rows
+_PATIENCE = 1000  # so many lost one after the other make the next steps longer
 
 
 def entries(path: Path) -> Iterator[Entry]:
@@ -57,9 +57,13 @@ def _opened(path: Path, stack: contextlib.ExitStack) -> sqlite3.Connection | Non
         return None
     with contextlib.suppress(*_UNREADABLE):
         return _connect(copy, "mode=rw", stack)
-    with contextlib.suppress(*_UNREADABLE, OSError):
-        _mend_first_page(copy)
-        return _connect(copy, "mode=rw", stack)
+    for page in _PAGES:
+        with contextlib.suppress(*_UNREADABLE, OSError):
+            _mend_first_page(copy, page)
+            connection = _connect(copy, "mode=rw", stack)
+            if any(True for _ in _readable(connection)):
+                return connection
+            connection.close()
     return None
 
 
@@ -74,24 +78,24 @@ def _connect(path: Path, mode: str, stack: contextlib.ExitStack) -> sqlite3.Conn
     return stack.enter_context(contextlib.closing(connection))
 
 
-def _mend_first_page(path: Path) -> None:
+def _mend_first_page(path: Path, page_bytes: int) -> None:
     """Write the first page of a new outbox over that of `path`: it tells where the tables are.
 
     They are where they are in every outbox, from its making on. Its count of pages belongs to another size;
     the counters that differ make SQLite take that of the file.
     """
-    size = path.stat().st_size // _PAGE * _PAGE
-    model = path.with_name("model.sqlite")
+    size = path.stat().st_size // page_bytes * page_bytes
+    model = path.with_name(f"model-{page_bytes}.sqlite")
     with contextlib.closing(sqlite3.connect(model, isolation_level=None)) as connection:
-        connection.execute(f"PRAGMA page_size = {_PAGE}")
+        connection.execute(f"PRAGMA page_size = {page_bytes}")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(TABLE)
-    page = bytearray(model.read_bytes()[:_PAGE])
+    page = bytearray(model.read_bytes()[:page_bytes])
     page[_COUNTERS] = (1).to_bytes(4, "big")
-    page[_SIZE] = (size // _PAGE).to_bytes(4, "big")
+    page[_SIZE] = (size // page_bytes).to_bytes(4, "big")
     with path.open("r+b") as file:
         file.write(page)
-        file.truncate(max(size, _PAGE))
+        file.truncate(max(size, page_bytes))
 
 
 def _readable(connection: sqlite3.Connection) -> Iterator[Entry]:
@@ -102,7 +106,7 @@ def _readable(connection: sqlite3.Connection) -> Iterator[Entry]:
         return
     columns = COLUMNS if b"crc" in names else COLUMNS.replace("crc", "NULL")
     query = f"SELECT {columns} FROM outbox WHERE id > ? ORDER BY id LIMIT ?"  # noqa: S608 - constants
-    after, step, limit = 0, 1, -1
+    after, lost, limit = 0, 0, -1
     for _ in range(_MOST_TRIES):
         rows = found = 0
         failed = False
@@ -120,9 +124,9 @@ def _readable(connection: sqlite3.Connection) -> Iterator[Entry]:
             return
         if found or limit < 0:
             # An error hides the last good row too, which a look for one row alone finds.
-            step, limit = (1 if found else step), (1 if failed else -1)
+            lost, limit = (0 if found else lost), (1 if failed else -1)
         else:
-            after, step, limit = after + step, min(2 * step, _LONGEST_STEP), -1
+            after, lost, limit = after + 1 + lost // _PATIENCE, lost + 1, -1
 
 
 def _checked(row: tuple[object, ...]) -> Entry | None:

@@ -274,3 +274,14 @@ def test_what_is_gone_is_told_only_of_what_was_numbered(outbox):
     assert outbox.gone(asks) == ((1, 1), (4, 4))
     assert outbox.gone(Receipt(boot_id="b" * 32, upto_seq=9, gaps=((2, 3),))) == ((2, 3),)
     assert outbox.gone(Receipt(boot_id="a" * 32, upto_seq=9, gaps=())) == ()
+
+
+def test_the_log_is_from_the_start_as_long_as_it_becomes(outbox, tmp_path):
+    """One that grows has a card's file system write its own tables with every message."""
+    log = tmp_path / f"{FILE_NAME}-wal"
+    length = log.stat().st_size
+    for seq in range(1, 200):
+        outbox.append(summary)
+        outbox.receive(Receipt(boot_id="a" * 32, upto_seq=seq, gaps=()))
+    assert log.stat().st_size == length
+    assert outbox._database.execute("PRAGMA synchronous").fetchone() == (2,)

@@ -11,15 +11,20 @@ from hypothesis import strategies as st
 from samples import CLOCK, episode, summary
 
 from edge import salvage
+from edge.entry import PAGE_BYTES, TABLE
 from edge.errors import DamagedError, StorageError
 from edge.outbox import FILE_NAME, Outbox
 from edge.storage import Storage
 
-PAGE = 4096
+OLD_PAGE = 4096
 
 
-def fill(folder, count=60, boot_id=CLOCK.boot_id):
+def fill(folder, count=60, boot_id=CLOCK.boot_id, page=PAGE_BYTES):
     """An outbox of `count` messages, closed in order; what is in it."""
+    with closing(sqlite3.connect(folder / FILE_NAME, isolation_level=None)) as database:
+        database.execute(f"PRAGMA page_size = {page}")
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute(TABLE)
     box = Outbox(folder, boot_id)
     box._database.execute("PRAGMA synchronous = OFF")
     for number in range(count):
@@ -29,10 +34,15 @@ def fill(folder, count=60, boot_id=CLOCK.boot_id):
     return entries
 
 
-@pytest.fixture(scope="module")
-def filled(tmp_path_factory):
+@pytest.fixture(scope="module", params=[PAGE_BYTES, OLD_PAGE])
+def filled(tmp_path_factory, request):
+    """One as it is made now, and one that an earlier version has made."""
     folder = tmp_path_factory.mktemp("filled")
-    return folder, fill(folder)
+    return folder, fill(folder, page=request.param)
+
+
+def page_of(content):
+    return int.from_bytes(content[16:18], "big")
 
 
 def damaged(filled, folder, change):
@@ -50,12 +60,13 @@ def zeros(content, start, end):
 
 def one_page_of_messages(content):
     # The table's last leaf page: it holds the newest messages.
-    pages = [at for at in range(0, len(content), PAGE) if content[at] == 0x0D]
-    return zeros(content, pages[len(pages) // 2], pages[len(pages) // 2] + PAGE)
+    page = page_of(content)
+    pages = [at for at in range(0, len(content), page) if content[at] == 0x0D]
+    return zeros(content, pages[len(pages) // 2], pages[len(pages) // 2] + page)
 
 
 DAMAGE = {
-    "a first page of zeros": (lambda content: zeros(content, 0, PAGE), 60),
+    "a first page of zeros": (lambda content: zeros(content, 0, page_of(content)), 60),
     "an empty file": (lambda content: b"", 0),
     "a header of zeros": (lambda content: zeros(content, 0, 100), 60),
     "random rubbish": (lambda content: random.Random(1).randbytes(len(content)), 0),
@@ -157,8 +168,8 @@ def test_pages_lost_during_the_run(tmp_path, caplog):
     database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     size = (tmp_path / FILE_NAME).stat().st_size
     with (tmp_path / FILE_NAME).open("r+b") as file:
-        file.seek(PAGE)
-        file.write(random.Random(2).randbytes(size - PAGE))
+        file.seek(PAGE_BYTES)
+        file.write(random.Random(2).randbytes(size - PAGE_BYTES))
     assert box.oldest(10) == []
     assert box.append(episode).seq == 61
     assert [entry.seq for entry in box.newest_episode()] == [61]
@@ -193,7 +204,8 @@ def test_whatever_bytes_are_flipped_it_starts_and_makes_nothing_up(filled, data)
     place = st.tuples(st.integers(0, len(content) - 1), st.integers(1, 255))
     places = data.draw(st.lists(place, min_size=1, max_size=40))
     if data.draw(st.booleans()):  # near each other, as on a card
-        places = [(places[0][0] // PAGE * PAGE + at % PAGE, value) for at, value in places]
+        page = page_of(content)
+        places = [(places[0][0] // page * page + at % page, value) for at, value in places]
     for at, value in places:
         content[at] ^= value
     with tempfile.TemporaryDirectory() as folder:

@@ -196,7 +196,7 @@ def test_another_disk_comes_back(tmp_path, time):
 
 
 def test_a_database_somebody_else_holds(tmp_path, time, monkeypatch):
-    monkeypatch.setattr("edge.outbox._BUSY_S", 0.1)
+    monkeypatch.setattr("edge.outbox_file._BUSY_S", 0.1)
     box = Storage(tmp_path, CLOCK.boot_id, now=time)
     box.append(episode)
     with closing(sqlite3.connect(tmp_path / FILE_NAME, isolation_level=None)) as other:

@@ -82,7 +82,7 @@ class Bed:
 @settings(max_examples=80)
 @given(STEPS)
 def test_nothing_is_lost_doubled_or_numbered_twice(steps):
-    with tempfile.TemporaryDirectory() as folder, mock.patch("edge.outbox._BUSY_S", 0.0):
+    with tempfile.TemporaryDirectory() as folder, mock.patch("edge.outbox_file._BUSY_S", 0.0):
         bed = Bed(Path(folder))
         try:
             for name, *values in steps:
