@@ -25,6 +25,8 @@ _POOLS = {2: (4, 2), 6: (1, 2), 10: (2, 2)}
 """(frames, bands) of which the maximum is taken, by the number of the convolution before."""
 _SLOPE, _LEAST = 0.2, 2.0
 """Of what lies below 0, and as far below 0 as anything may."""
+_EPSILON = 1e-3
+"""Added to the variance that batch normalisation divides by."""
 
 
 def listen(inputs: Any, normalisation: Normalisation, name: str) -> Any:
@@ -42,11 +44,16 @@ def listen(inputs: Any, normalisation: Normalisation, name: str) -> Any:
         x = _convolution(x, weights, number, name)
         if number in _POOLS:
             x = layers.MaxPooling2D(_POOLS[number])(x)
+        # After the pooling, which leaves less of it; the greatest is the greatest before and after.
+        x = layers.LeakyReLU(_SLOPE)(x + -_LEAST)
     return x
 
 
 def _convolution(x: Any, weights: dict[str, npt.NDArray[Any]], number: int, name: str) -> Any:
-    """A convolution over frames or over bands, of which the first and the last have neighbours of zeros."""
+    """A convolution over frames or over bands, of which the first and the last have neighbours of zeros.
+
+    What is above -_LEAST, and by how much: a convolution's own ReLU, and int8 has less to tell apart.
+    """
     layers = keras.layers
     kernel = weights[f"kernel_{number}"]
     if kernel.shape[1] > 1:
@@ -55,13 +62,14 @@ def _convolution(x: Any, weights: dict[str, npt.NDArray[Any]], number: int, name
     convolution = layers.Conv2D(
         kernel.shape[-1], kernel.shape[:2], use_bias=not first, name=f"{name}_{number}"
     )
-    # The limit is a ReLU of what is that much higher: a convolution's own, and int8 has less to tell apart.
     x = _fixed(convolution, x, kernel, *([] if first else [weights[f"bias_{number}"] + _LEAST]))
     if first:
-        normalised = layers.BatchNormalization(epsilon=1e-3, name=f"{name}_normalised")
-        statistics = [weights["gamma"], weights["beta"] + _LEAST, weights["mean"], weights["variance"]]
-        x = _fixed(normalised, layers.ReLU()(x), *statistics)
-    return layers.LeakyReLU(_SLOPE)(layers.ReLU()(x) - _LEAST)
+        # Batch normalisation, as a convolution: behind a ReLU it would be two operators, both slow in int8.
+        gain = weights["gamma"] / np.sqrt(weights["variance"] + _EPSILON)
+        bias = weights["beta"] - weights["mean"] * gain + _LEAST
+        normalised = layers.DepthwiseConv2D(1, name=f"{name}_normalised")
+        x = _fixed(normalised, layers.ReLU()(x), gain[None, None, :, None], bias)
+    return layers.ReLU()(x)
 
 
 def _fixed(layer: Any, x: Any, *weights: npt.NDArray[Any]) -> Any:

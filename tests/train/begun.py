@@ -14,7 +14,7 @@ from train.fit import normalise_all
 def main(folder):
     network = keras.models.load_model(folder / "model.keras", compile=False)
     normalisation = metadata.read(folder / metadata.FILE).normalisation
-    last = [layer for layer in network.layers if layer.name.startswith("max_pooling2d")][-1]
+    last = [layer for layer in network.layers if layer.name.startswith("leaky_re_lu")][-1]
     frames, coefficients = network.input_shape[1:]
     mean, deviation = (np.array(part) for part in (normalisation.mean, normalisation.deviation))
     rng = np.random.default_rng(0)
