@@ -63,7 +63,8 @@ def _parser() -> argparse.ArgumentParser:
     schedule.add_argument("--settings", type=Path, default=SETTINGS, help="what each of their recordings is")
     schedule.add_argument(
         "--pretrained",
-        action="store_true",
+        action=argparse.BooleanOptionalAction,
+        default=True,
         help="one half of the network begins as Google's speech_embedding does (train/pretrained.py)",
     )
     schedule.add_argument(

@@ -56,5 +56,5 @@ class Recipe:
     speech_range: float = 3.45  # 15 dB as a logarithm of energy
     outlier: float = 4.0
     most: float = 0.5
-    pretrained: bool = False  # whether one of the members begins as speech_embedding does
+    pretrained: bool = True  # whether one of the members begins as speech_embedding does
     seed: int = 0

@@ -19,7 +19,7 @@ def bedside_train(*arguments):
 
 def test_cross_validation_is_whole_and_takes_up_where_it_stopped(small_manifest, tmp_path):
     arguments = ["crossval", "--manifest", small_manifest, "--out", tmp_path / "out", "--folds", "2"]
-    arguments += ["--epochs", "1", "--cache", tmp_path / "cache", "--random-split"]
+    arguments += ["--epochs", "1", "--cache", tmp_path / "cache", "--random-split", "--no-pretrained"]
     first = bedside_train(*arguments)
     assert first.returncode == 0, first.stderr
     results = json.loads((tmp_path / "out/results.json").read_text())

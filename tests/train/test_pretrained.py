@@ -19,33 +19,24 @@ def run(*command):
     return done.stdout
 
 
-@pytest.fixture(scope="module")
-def begun(small_manifest, fitted, tmp_path_factory):
-    """The folder `bedside-train fit --pretrained` leaves after one epoch on the small manifest."""
-    folder = tmp_path_factory.mktemp("begun")
-    arguments = ["--manifest", small_manifest, "--out", folder, "--epochs", "1", "--cache", fitted / "cache"]
-    run("train.cli", "fit", *arguments, "--pretrained")
-    return folder
-
-
-def test_the_layers_taken_over_compute_what_they_did_and_learn_nothing(begun):
-    said = json.loads(run("tests.train.begun", begun))
+def test_the_layers_taken_over_compute_what_they_did_and_learn_nothing(fitted):
+    said = json.loads(run("tests.train.begun", fitted))
     assert said["shape"] == [2, 14, 4, 72]
     assert said["error"] < 1e-4
     assert "member_2" in said["learnt"]
     assert not [name for name in said["learnt"] if name.startswith("member_2_")]
 
 
-def test_it_is_as_small_and_quick_as_a_device_asks_for(begun):
-    said = json.loads(run("tests.train.begun", begun))
+def test_it_is_as_small_and_quick_as_a_device_asks_for(fitted):
+    said = json.loads(run("tests.train.begun", fitted))
     assert said["parameters"] < 500 * 1024
     assert said["products"] < 60e6  # of a window, one a second
 
 
-def test_it_runs_as_a_device_runs_it(begun, small_manifest):
-    model = begun / "device.tflite"
+def test_it_runs_as_a_device_runs_it(fitted, small_manifest, tmp_path):
+    model = tmp_path / "device.tflite"
     arguments = ["--calibration", small_manifest, "--least-clips", "4", "--max-drop", "100"]
-    run("convert.quantize", begun / "model.keras", "--out", model, *arguments)
+    run("convert.quantize", fitted / "model.keras", "--out", model, *arguments)
     assert model.stat().st_size <= 500 * 1024
     classifier = Classifier(read(model))
     training = classifier.manifest.training
@@ -53,9 +44,3 @@ def test_it_runs_as_a_device_runs_it(begun, small_manifest):
     said = classifier.judge(window)
     assert said.probabilities.sum() == pytest.approx(1, abs=1e-5)
     assert 0 <= said.distress <= 1
-
-
-def test_what_was_trained_before_there_was_a_choice_is_still_known(begun, fitted):
-    plain, other = (json.loads((folder / "recipe.json").read_text()) for folder in (fitted, begun))
-    assert other.pop("pretrained") is True
-    assert plain == other
