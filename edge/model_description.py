@@ -79,4 +79,4 @@ def _self_test(manifest: Manifest) -> str:
     test = manifest.self_test
     if test is None:
         return "none"
-    return f"{len(test.scores)} scores of a golden window, to within {allowed(test):.2g}"
+    return f"{len(test.scores)} scores of a golden window, to within {allowed(manifest, test):.2g}"

@@ -11,8 +11,6 @@ import numpy.typing as npt
 Arrays = Mapping[str, npt.NDArray[np.generic]]
 LARGEST_FEATURE_CHANGE = 2e-3
 """Of an MFCC: processors round differently; a step of the shipped model's int8 input is some tenths."""
-LARGEST_STEPS = 2
-"""As a device's self-test allows: kernels round differently, which adds up over the layers."""
 _STEPS = 255  # between the smallest and the largest int8
 _LEAST = 1e-3
 _ROUNDING = 1e-4  # of a step: what is no whole number may come out a hair more
@@ -28,13 +26,15 @@ class Agreement:
     """Of scores, in steps of the output or, where it is no whole number, of int8 over all its scores."""
     features: float
     """Of MFCC, in their own unit."""
+    allowed: float
+    """Steps, as a device's self-test allows."""
     refusal: str
     """What the device of `other` says where it refuses the file, or nothing."""
 
     @property
     def is_good(self) -> bool:
         """Whether a device may compute so, whatever the self-test in the file says of one window."""
-        return self.steps <= LARGEST_STEPS + _ROUNDING and self.features <= LARGEST_FEATURE_CHANGE
+        return self.steps <= self.allowed + _ROUNDING and self.features <= LARGEST_FEATURE_CHANGE
 
 
 def agreements(reference: Arrays, other: Arrays) -> list[Agreement]:
@@ -48,6 +48,7 @@ def agreements(reference: Arrays, other: Arrays) -> list[Agreement]:
             scores=reference[f"{name}/scores"].size,
             steps=_steps(reference[f"{name}/scores"], other[f"{name}/scores"]),
             features=_largest(reference[f"{name}/features"], other[f"{name}/features"]),
+            allowed=float(other[f"{name}/allowed"]),
             refusal=str(other[f"{name}/refusal"]),
         )
         for name in names

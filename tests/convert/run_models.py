@@ -4,10 +4,10 @@
 
 FOLDER holds model files and recordings. Of each model, by its name without .tflite, OUT.npz keeps
 NAME/features, the windows as computed here, shape (windows, frames, coefficients), NAME/scores, what the
-network answers as its output tensor holds it, shape (windows, outputs), and NAME/refusal, what a device says
-where the file fails its self-test, or nothing; `runtime` is the runtime's name. With REFERENCE.npz, an
-OUT.npz of another run, the networks are given that run's windows: features and scores can then be compared
-each for itself.
+network answers as its output tensor holds it, shape (windows, outputs), NAME/refusal, what a device says
+where the file fails its self-test, or nothing, and NAME/allowed, how many steps a score may be off there;
+`runtime` is the runtime's name. With REFERENCE.npz, an OUT.npz of another run, the networks are given that
+run's windows: features and scores can then be compared each for itself.
 
 It needs numpy, a runtime and edge, and asks for its parent's process id before and after every window: an
 emulator may count there.
@@ -42,6 +42,13 @@ def refusal_of(classifier):
     return ""
 
 
+def allowed_steps(manifest):
+    """How many steps of its output a score may be off; two where the file has no self-test."""
+    if manifest.self_test is None:
+        return 2.0
+    return self_test.allowed(manifest, manifest.self_test) / manifest.self_test.tolerance
+
+
 def main(out, folder, reference=None):
     recordings = [samples_of(path) for path in sorted(folder.glob("*.wav"))]
     given = np.load(reference) if reference else None
@@ -49,6 +56,7 @@ def main(out, folder, reference=None):
     for path in sorted(folder.glob("*.tflite")):
         classifier = Classifier(model_file.read(path))
         told[f"{path.stem}/refusal"] = np.array(refusal_of(classifier))
+        told[f"{path.stem}/allowed"] = np.array(allowed_steps(classifier.manifest))
         training = classifier.manifest.training
         key = (training.front_end, training.window)
         if key not in features:

@@ -1,4 +1,4 @@
-"""The same model files under the other TFLite runtime: every score is within two steps of the other.
+"""The same model files under the other TFLite runtime: every score is as near as a self-test asks.
 
 `make test-arm64` does the same on the processors of Raspberry Pis, emulated.
 """

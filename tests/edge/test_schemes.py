@@ -18,6 +18,7 @@ from edge.model_description import describe
 from edge.model_file import ModelFile, pack, unpack
 
 # Of logits between -1 and 1: int8 moves them by no more than two of its steps, the others by less.
+TEMPERATURE = 0.02
 LARGEST_CHANGE = {"int8": 0.008, "16x8": 0.005, "float16": 0.001, "dynamic": 0.005}
 
 
@@ -34,7 +35,10 @@ def file_of(scheme, folder, manifest):
     flatbuffer = (folder / f"{scheme}.flatbuffer").read_bytes()
     inputs, outputs = tensors(flatbuffer)
     digest = hashlib.sha256(flatbuffer).hexdigest()
-    told = dataclasses.replace(manifest, sha256=digest, scheme=scheme, input=inputs, output=outputs)
+    training = dataclasses.replace(manifest.training, temperature=TEMPERATURE)
+    told = dataclasses.replace(
+        manifest, sha256=digest, scheme=scheme, input=inputs, output=outputs, training=training
+    )
     return unpack(pack(flatbuffer, told), scheme)
 
 
@@ -76,19 +80,21 @@ def test_a_self_test_travels_in_the_file_and_passes(model, judged):
     assert "3 scores of a golden window" in dict(describe(again.manifest))["self-test"]
 
 
-def test_two_steps_off_pass_and_more_do_not(model, judged):
+def test_what_is_as_far_off_as_may_be_passes_and_no_more(model, judged):
     test = self_test.make(Classifier(model), judged[0][0])
+    furthest = self_test.allowed(model.manifest, test)
+    assert furthest == max(2 * test.tolerance, 0.2 * TEMPERATURE)
 
-    def moved(steps):
+    def moved(share):
         first, second, third = test.scores
-        scores = (first, second + steps * test.tolerance, third)
+        scores = (first, second + share * furthest, third)
         self_test.check(Classifier(with_test(model, dataclasses.replace(test, scores=scores))))
 
-    moved(2)
-    moved(-2)
-    for steps in (2.6, -2.6, 40):
+    moved(0.99)
+    moved(-0.99)
+    for share in (1.3, -1.3, 20):
         with pytest.raises(ModelError, match=r"fails its self-test: output 1 is .* copy the file again"):
-            moved(steps)
+            moved(share)
 
 
 def test_other_features_give_other_scores(model, judged):
