@@ -71,7 +71,8 @@ class Witness:
             client.on_connect = self._connected
             client.on_disconnect = self._disconnected
             client.reconnect_delay_set(1, 2)
-            client.connect(self._broker.host, self._broker.port)
+            # It may be starting anew this moment, as after every change of its list: not tried once alone.
+            client.connect_async(self._broker.host, self._broker.port)
             client.loop_start()
             self._client = client
             self._there.wait(_CONNECT_S)

@@ -18,9 +18,10 @@ _STEPS = 255  # between the smallest and the largest int8
 _LEAST = 1e-3
 # Kernels of other runtimes and processors round differently, which adds up over the layers, so that steps of
 # a deep network's scores say little. What says something is the probability: it moves by a quarter at most
-# of what the score, divided by its temperature, is off. Wrong kernels are off by whole units.
+# of what the score, divided by its temperature, is off. 0.1 of a probability is what int8 itself may move
+# (the report of bedside-quantize); wrong kernels are off by whole units of a score.
 _MOST_STEPS = 2
-_MOST_OFF = 0.2
+_MOST_OFF = 0.4
 _ROUNDING = 1e-4  # of a step: scores are real numbers, and one step may come out a hair more
 
 
@@ -63,7 +64,7 @@ def check(classifier: Classifier) -> None:
 
 
 def allowed(manifest: Manifest, test: SelfTest) -> float:
-    """How far a score may be off: two steps, or what moves no probability by more than 0.05."""
+    """How far a score may be off: two steps, or what moves no probability by more than 0.1."""
     training = manifest.training
     temperatures = (training.temperature, training.distress.temperature or training.temperature)
     return max(_MOST_STEPS * test.tolerance, _MOST_OFF * min(temperatures))
