@@ -83,7 +83,9 @@ const feed = new Feed({
     draw();
   },
   onLive(state) {
+    const first = state.ready && !live.ready;
     live = state;
+    if (first) draw(); // what is silent now is known from here on: whatever begins next is news
     drawLiveness();
   },
 });
