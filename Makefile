@@ -84,11 +84,11 @@ RELEASE ?= trixie
 deb: $(BIN)/python
 	$(BIN)/python -m deploy.packages --arch $(ARCH) --release $(RELEASE)
 
-# Some minutes, as root: both packages installed, upgraded, removed and purged in a Debian 13 of their own, the
+# Some minutes, as root: both packages installed, upgraded, removed and purged in a Debian 13 of their own (or 12), the
 # hub's guide done literally, and deploy/cloud-init started.
 test-deb: $(VENV)/test.stamp | packages-image
 	$(MAKE) deb ARCH=amd64
-	$(BIN)/pytest tests/deb
+	RELEASE=$(RELEASE) $(BIN)/pytest tests/deb
 
 # The image for a box's card, in out/image; as root, about ten minutes the first time, then three.
 image: $(BIN)/python | packages-image

@@ -1,4 +1,4 @@
-"""A Debian 13 of our own, booted, for `make test-deb`: root, mmdebstrap and systemd-nspawn are needed."""
+"""A Debian of our own, 13 or as RELEASE says: root, mmdebstrap and systemd-nspawn are needed."""
 
 import functools
 import hashlib
@@ -12,7 +12,10 @@ from pathlib import Path
 import pytest
 
 from deploy.packages.contents import CHECKOUT
+from deploy.packages.targets import RELEASES
 
+RELEASE = RELEASES[os.environ.get("RELEASE", "trixie")]
+VERSION = f"+deb{RELEASE.number}"
 KEPT = CHECKOUT / ".cache" / "deb-test"
 NEEDED = (
     "ca-certificates", "dbus", "init-system-helpers", "libpam-systemd", "mosquitto", "openssl", "python3",
@@ -96,18 +99,18 @@ class Debian:
 
 
 def tarball(*more):
-    """A Debian 13 with NEEDED and these packages, made once and kept."""
+    """A Debian with NEEDED and these packages, made once and kept."""
     if os.geteuid() != 0 or not shutil.which("systemd-nspawn"):
         pytest.skip("booting a Debian needs root and systemd-nspawn")
     packages = ",".join(sorted({*NEEDED, *more}))
-    path = KEPT / f"trixie-amd64-{hashlib.sha256(packages.encode()).hexdigest()[:12]}.tar"
+    path = KEPT / f"{RELEASE.name}-amd64-{hashlib.sha256(packages.encode()).hexdigest()[:12]}.tar"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         new = path.with_suffix(".new.tar")
         subprocess.run(
             ["mmdebstrap", "--variant=apt", "--mode=root", "--dpkgopt=force-unsafe-io",
              f"--include={packages}", '--aptopt=APT::Install-Recommends "false"',
-             "trixie", new, "http://deb.debian.org/debian"],
+             RELEASE.name, new, "http://deb.debian.org/debian"],
             check=True,
         )  # fmt: skip
         new.rename(path)
@@ -141,13 +144,13 @@ def packages(tmp_path_factory):
 
     @functools.cache
     def find(name):
-        found = sorted((CHECKOUT / "out" / "deb").glob(f"{name}_*+deb13_amd64.deb"))
+        found = sorted((CHECKOUT / "out" / "deb").glob(f"{name}_*{VERSION}_amd64.deb"))
         if not found:
-            pytest.fail(f"{name} is not built for amd64: make deb ARCH=amd64")
+            pytest.fail(f"{name} is not built for amd64: make deb ARCH=amd64 RELEASE={RELEASE.name}")
         tree = folder / name
         subprocess.run(["dpkg-deb", "--raw-extract", found[-1], tree], check=True)
         control = tree / "DEBIAN" / "control"
-        control.write_text(control.read_text().replace("+deb13", "+deb13+next", 1))
+        control.write_text(control.read_text().replace(VERSION, f"{VERSION}+next", 1))
         newer = folder / f"{name}_next.deb"
         subprocess.run(["dpkg-deb", "--root-owner-group", "-Znone", "--build", tree, newer], check=True)
         return found[-1], newer

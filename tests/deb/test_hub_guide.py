@@ -1,4 +1,4 @@
-"""hub/README.md done literally in a Debian 13: from the package to a hub with a bed, and a backup back."""
+"""hub/README.md done literally in a Debian: from the package to a hub with a bed, and a backup back."""
 
 import re
 import shutil
@@ -56,6 +56,9 @@ def test_a_hub_by_the_guide(debian, packages):
     package, _ = packages("bedside-ser-hub")
     install, certificates, start, proxy, first_bed, backup, restore, anew = blocks()
     [caddyfile] = blocks("caddyfile")
+    # The guide names Debian 13's package; Debian 12's is called after it.
+    [release] = re.findall(r"\+deb\d+", package.name)
+    install = install.replace("+deb13", release)
 
     def do(block):
         return debian.run("sh", "-ec", block)

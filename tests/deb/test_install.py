@@ -1,4 +1,4 @@
-"""Both packages in a real Debian 13: installed, upgraded, removed, purged. `make test-deb`."""
+"""Both packages in a real Debian: installed, upgraded, removed, purged. `make test-deb`."""
 
 import time
 
