@@ -11,7 +11,6 @@ FOLDER/self_test.json; FOLDER/device.json says which runtime it was and what its
 
 from __future__ import annotations
 
-import importlib
 import json
 import re
 import sys
@@ -22,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from edge import model_file, self_test
-from edge.classifier import Classifier, dequantise, quantise, runtime_name, tensors
+from edge.classifier import Classifier, dequantise, plain_interpreter, quantise, runtime_name, tensors
 from edge.errors import ModelError
 from edge.fields import encode
 
@@ -52,11 +51,7 @@ def arena_bytes(flatbuffer: bytes) -> int:
     The tensors lie where the runtime's planner has put them, many over one another; constants lie in the
     flatbuffer.
     """
-    runtime = importlib.import_module(runtime_name().split()[0] + ".interpreter")
-    plain = runtime.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
-    interpreter = runtime.Interpreter(
-        model_content=flatbuffer, num_threads=1, experimental_op_resolver_type=plain
-    )
+    interpreter = plain_interpreter(flatbuffer)
     interpreter.allocate_tensors()
     first = np.frombuffer(flatbuffer, np.uint8).__array_interface__["data"][0]
     taken, reached = 0, 0

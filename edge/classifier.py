@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from edge.errors import ModelError
 from edge.features import FloatArray
-from edge.manifest import Manifest, Normalisation, Tensor, Training
+from edge.manifest import Normalisation, Tensor, Training
 from edge.model_file import ModelFile
 from edge.quiet import quiet
 
@@ -39,7 +39,8 @@ class Classifier:
         self._flatbuffer = model.flatbuffer  # the interpreter keeps only a pointer to these bytes
         try:
             with quiet():
-                self._interpreter = _interpreter(self._flatbuffer, self.manifest)
+                is_whole = self.manifest.input.dtype != "float32"
+                self._interpreter = (plain_interpreter if is_whole else _interpreter)(self._flatbuffer)
                 self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise ModelError(
@@ -126,11 +127,22 @@ def judged(logits: FloatArray, training: Training) -> Judged:
 def tensors(flatbuffer: bytes) -> tuple[Tensor, Tensor]:
     """Input and output of a bare flatbuffer. Raises ModelError where it cannot be run or has more."""
     try:
-        interpreter = _runtime().Interpreter(model_content=flatbuffer, num_threads=1)
+        interpreter = _interpreter(flatbuffer)
         (inputs,), (outputs,) = interpreter.get_input_details(), interpreter.get_output_details()
     except (ValueError, RuntimeError) as error:
         raise ModelError(f"the runtime refuses the model: {_sentence(error)}; convert it again") from error
     return _tensor("input", inputs), _tensor("output", outputs)
+
+
+def plain_interpreter(flatbuffer: bytes) -> Any:
+    """An interpreter on one thread, without XNNPACK, which for int8 ai-edge-litert alone has.
+
+    XNNPACK is faster and rounds differently, by up to five steps of the shipped model's scores. Without it
+    both runtimes give the same bytes on x86-64, and are three steps apart on arm64. Whole numbers go so.
+    """
+    runtime = _runtime()
+    kernels = runtime.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    return runtime.Interpreter(model_content=flatbuffer, num_threads=1, experimental_op_resolver_type=kernels)
 
 
 def runtime_name() -> str:
@@ -150,16 +162,8 @@ def _runtime() -> Any:
     )
 
 
-def _interpreter(flatbuffer: bytes, manifest: Manifest) -> Any:
-    """On one thread. Whole numbers go without XNNPACK, which ai-edge-litert has and tflite-runtime has not.
-
-    It is faster and rounds differently, by up to five steps of the shipped model's scores. Without it both
-    runtimes give the same bytes on x86-64, and are three steps apart on arm64.
-    """
-    runtime, kinds = _runtime(), _runtime().OpResolverType
-    is_whole = manifest.input.dtype != "float32"
-    kernels = kinds.BUILTIN_WITHOUT_DEFAULT_DELEGATES if is_whole else kinds.AUTO
-    return runtime.Interpreter(model_content=flatbuffer, num_threads=1, experimental_op_resolver_type=kernels)
+def _interpreter(flatbuffer: bytes) -> Any:
+    return _runtime().Interpreter(model_content=flatbuffer, num_threads=1)
 
 
 def _sentence(error: Exception) -> str:

@@ -44,7 +44,8 @@ def listen(inputs: Any, normalisation: Normalisation, name: str) -> Any:
         x = _convolution(x, weights, number, name)
         if number in _POOLS:
             x = layers.MaxPooling2D(_POOLS[number])(x)
-        # After the pooling, which leaves less of it; the greatest is the greatest before and after.
+        # After the pooling, which leaves less of it; the greatest stays the greatest. Added, not subtracted,
+        # for time (train/NOTES.md, seventh sitting).
         x = layers.LeakyReLU(_SLOPE)(x + -_LEAST)
     return x
 

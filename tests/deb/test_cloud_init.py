@@ -1,7 +1,6 @@
 """deploy/cloud-init in a Debian 13 with its cloud-init, configured and seeded as in Raspberry Pi OS."""
 
 import hashlib
-import os
 import shutil
 import time
 
@@ -23,11 +22,6 @@ META_DATA = "dsmode: local\ninstance_id: rpios-image\n"
 SETTINGS = 'site = "clinic"\nward = "3b"\ndevice = "bed-12"\nbed = "12"\n[hub]\nhost = "127.0.0.1"\n'
 BOOT = "boot/firmware"
 NEEDED = ("bedside-ca.crt", "bedside-device.crt", "bedside-device.key")
-
-pytestmark = pytest.mark.skipif(
-    os.environ.get("RELEASE", "trixie") != "trixie",
-    reason="Raspberry Pi OS is Debian 13 since cloud-init is in it",
-)
 
 
 @pytest.fixture

@@ -17,8 +17,9 @@ from edge.manifest import SCHEMES, Calibration, SelfTest, Tensor
 from edge.model_description import describe
 from edge.model_file import ModelFile, pack, unpack
 
-# Of logits between -1 and 1: int8 moves them by no more than two of its steps, the others by less.
+# As calibration would find it for logits between -1 and 1 that are all a network says.
 TEMPERATURE = 0.02
+# Of such logits: int8 moves them by no more than two of its steps, the others by less.
 LARGEST_CHANGE = {"int8": 0.008, "16x8": 0.005, "float16": 0.001, "dynamic": 0.005}
 
 
