@@ -18,13 +18,12 @@ from sklearn.model_selection import GridSearchCV, GroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
-from tqdm import tqdm
 
 from edge.errors import CorpusError
 from edge.features import FloatArray
-from train import kept
-from train.corpus import Clip, labels_of, listing, targets_of
+from train.corpus import Clip, labels_of, targets_of
 from train.folds import Split, fingerprint, random_split, speaker_folds
+from train.functionals import functionals
 
 Classes = npt.NDArray[np.intp]
 FOLDS = 5
@@ -81,29 +80,6 @@ def run(name: str, ready: Callable[[], System], clips: Sequence[Clip], out: Path
     return result
 
 
-def opensmile_features(clips: Sequence[Clip], feature_set: str, cache: Path) -> FloatArray:
-    """Functionals by openSMILE of each recording, shape (clips, features); kept in `cache`.
-
-    Raises CorpusError where openSMILE is not installed.
-    """
-    file = cache / f"opensmile-{feature_set}-{listing([clip.path for clip in clips])[:16]}.npz"
-    found = kept.made_once(file, lambda: {"features": _extracted(clips, feature_set)})
-    return found["features"]
-
-
-def _extracted(clips: Sequence[Clip], feature_set: str) -> FloatArray:
-    try:
-        import opensmile  # noqa: PLC0415 - its licence is for research: nothing else needs it
-    except ModuleNotFoundError as error:
-        raise CorpusError("openSMILE is not installed; pip install 'bedside-ser[compare]'") from error
-    extractor = opensmile.Smile(opensmile.FeatureSet[feature_set], opensmile.FeatureLevel.Functionals)
-    rows = [
-        extractor.process_file(str(clip.path)).to_numpy()[0] for clip in tqdm(clips, feature_set, unit="clip")
-    ]
-    result: FloatArray = np.nan_to_num(np.array(rows, np.float32))
-    return result
-
-
 def support_vectors(features: FloatArray, clips: Sequence[Clip]) -> Callable[[Split], tuple[Classes, int]]:
     """A linear SVM; what it normalises by and how much it regularises comes from the training side alone."""
     truths = targets_of(clips, labels_of(clips))
@@ -155,7 +131,7 @@ def systems(clips: Sequence[Clip], cache: Path) -> dict[str, Callable[[], System
 
 
 def _with_support_vectors(name: str, feature_set: str, clips: Sequence[Clip], cache: Path) -> System:
-    return System(name, support_vectors(opensmile_features(clips, feature_set, cache), clips))
+    return System(name, support_vectors(functionals(clips, feature_set, cache), clips))
 
 
 def _network(rival: Any, clips: Sequence[Clip], truths: Classes) -> System:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.errors import AudioFileError, CorpusError
+from edge.errors import CorpusError
 from train import side_by_side
 from train.corpus import Clip
 from train.side_by_side import Scored, System
@@ -65,17 +65,6 @@ def test_ours_is_what_was_cross_validated(tmp_path):
     assert found["random"].accuracy == 0.8
     with pytest.raises(CorpusError, match="no finished cross-validation"):
         side_by_side.ours(tmp_path / "nowhere")
-
-
-def test_without_opensmile_it_is_one_sentence(clips, tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "opensmile", None)
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(AudioFileError, match="cannot read 0-angry-0"):
-        side_by_side.opensmile_features(clips, "eGeMAPSv02", tmp_path)
-    for clip in clips:
-        clip.path.touch()
-    with pytest.raises(CorpusError, match="openSMILE is not installed; pip install"):
-        side_by_side.opensmile_features(clips, "eGeMAPSv02", tmp_path)
 
 
 NETWORKS = """
