@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,6 @@ def made_once(file: Path | None, make: Callable[[], Arrays]) -> Arrays:
 def save(file: Path, arrays: Arrays, *, compress: bool = False) -> None:
     """Keeps the arrays as a .npz; it is whole or not there."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_suffix(".partial.npz")
+    partial = file.with_suffix(f".{os.getpid()}.npz")  # two trainings may make the same at the same time
     (np.savez_compressed if compress else np.savez)(partial, **arrays)
     partial.replace(file)
