@@ -28,7 +28,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.lite.python.convert_phase import ConverterError
 
-from convert import flatbuffer, layers, mending, workers
+from convert import flatbuffer, folding, layers, mending, workers
 from convert.anatomy import Layer
 from convert.fine_tuning import fine_tune
 from convert.networks import load, predict
@@ -108,8 +108,12 @@ def inspect(job: Job, folder: Path) -> None:
 
 
 def _mended(made: bytes, model: Any) -> bytes:
-    """The flatbuffer as devices compute it rightly; the same bytes where they did. `model` is it, parsed."""
-    return flatbuffer.packed(model) if mending.mend(model) else made
+    """The flatbuffer as devices compute it rightly and soonest; the same bytes where they did.
+
+    `model` is it, parsed.
+    """
+    folded, mended = folding.fold(model), mending.mend(model)
+    return flatbuffer.packed(model) if folded or mended else made
 
 
 def _tell(model: Any, errors: list[Layer], folder: Path) -> None:

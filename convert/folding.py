@@ -1,0 +1,82 @@
+"""Operators of an int8 network that its neighbours can do: fewer roundings, and less time; needs TensorFlow.
+
+A lower limit, written as max(0, x + limit) - limit so that a convolution's own ReLU does the most of it, is
+what int8 does anyway where the limit is the lowest value of a tensor. The constant behind it goes into the
+convolution's bias.
+
+A leaky ReLU leaves what is above 0 as it is. Given the scale of its input, its output has the very same
+values there, in every kernel of every runtime.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from tensorflow.lite.python import schema_py_generated as schema
+
+from convert.graph import Graph
+
+_CONVOLUTIONS = {schema.BuiltinOperator.CONV_2D, schema.BuiltinOperator.DEPTHWISE_CONV_2D}
+_KEEPING = {schema.BuiltinOperator.MAX_POOL_2D, schema.BuiltinOperator.PAD}
+"""Operators whose output has the scale of their input."""
+_LOWEST = -128
+
+
+def fold(model: Any) -> bool:
+    """Fold what can be folded in the parsed `model`, of int8; whether anything was."""
+    graph = Graph(model)
+    found = [one for one in graph.of(schema.BuiltinOperator.ADD) if _fold_limit(graph, one)]
+    found += [one for one in graph.of(schema.BuiltinOperator.LEAKY_RELU) if _keep_scale(graph, one)]
+    return bool(found)
+
+
+def _fold_limit(graph: Graph, add: Any) -> bool:
+    """Put a constant added behind a convolution and its ReLU into both, where int8's own limit is the same."""
+    given, constant = (int(index) for index in add.inputs[:2])
+    answer = graph.tensor(add.outputs[0])
+    if not graph.is_int8(given, constant) or graph.size(constant) != 1 or not graph.is_constant(constant):
+        return False
+    if add.builtinOptions.fusedActivationFunction != schema.ActivationFunctionType.NONE:
+        return False
+    between = [given]
+    while (made := graph.maker(between[-1])) is not None and graph.code(made) in _KEEPING:
+        between.append(int(made.inputs[0]))
+    if made is None or graph.code(made) not in _CONVOLUTIONS or not graph.has_bias(made):
+        return False
+    if made.builtinOptions.fusedActivationFunction != schema.ActivationFunctionType.RELU:
+        return False
+    if any(len(graph.takers(index)) != 1 for index in between):
+        return False
+    limit, (scale, zero) = graph.real_values(constant).item(), graph.scale(add.outputs[0])
+    if abs(scale * (_LOWEST - zero) - limit) > scale:
+        return False
+    made.builtinOptions.fusedActivationFunction = schema.ActivationFunctionType.NONE
+    graph.change_bias(made, lambda bias, scales: bias + limit / scales)
+    for index in between:
+        graph.tensor(index).quantization = answer.quantization
+    graph.replace(int(add.outputs[0]), given)
+    graph.remove(add)
+    return True
+
+
+def _keep_scale(graph: Graph, leaky: Any) -> bool:
+    """Give a leaky ReLU's output its input's scale, where convolutions alone are told of it."""
+    given, (answer,) = int(leaky.inputs[0]), leaky.outputs
+    if not graph.is_int8(given, int(answer)) or graph.scale(given) == graph.scale(answer):
+        return False
+    changed, told = [int(answer)], []
+    for index in changed:
+        for taker in graph.takers(index):
+            if graph.code(taker) in _KEEPING:
+                changed.append(int(taker.outputs[0]))
+            elif graph.code(taker) in _CONVOLUTIONS and graph.has_bias(taker):
+                told.append(taker)
+            else:
+                return False
+    ratio = np.float64(graph.scale(answer)[0]) / np.float64(graph.scale(given)[0])
+    for index in changed:
+        graph.tensor(index).quantization = graph.tensor(given).quantization
+    for taker in told:
+        graph.change_bias(taker, lambda bias, _: bias * ratio)
+    return True
