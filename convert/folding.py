@@ -32,10 +32,10 @@ def fold(model: Any) -> bool:
 
 
 def _fold_limit(graph: Graph, add: Any) -> bool:
-    """Put a constant added behind a convolution and its ReLU into both, where int8's own limit is the same."""
+    """Put a constant behind a convolution and its ReLU into both, where int8's own limit is the same."""
     given, constant = (int(index) for index in add.inputs[:2])
     answer = graph.tensor(add.outputs[0])
-    if not graph.is_int8(given, constant) or graph.size(constant) != 1 or not graph.is_constant(constant):
+    if not graph.is_int8(given, constant) or not graph.is_constant(constant) or graph.size(constant) != 1:
         return False
     if add.builtinOptions.fusedActivationFunction != schema.ActivationFunctionType.NONE:
         return False

@@ -72,9 +72,9 @@ class Graph:
         return len(operator.inputs) > 2 and operator.inputs[2] >= 0
 
     def change_bias(self, operator: Any, change: Callable[[Reals, Reals], Reals]) -> None:
-        """Replace a convolution's bias by what `change` makes of it and of its scales, both of shape (outputs,).
+        """Replace a convolution's bias by what `change` makes of it and of its scales.
 
-        The scales are those of its input and weights as they are now.
+        Both have the shape (outputs,); the scales are those of its input and weights as they are now.
         """
         bias = self.tensor(operator.inputs[2])
         given = np.float64(self.tensor(operator.inputs[0]).quantization.scale[0])

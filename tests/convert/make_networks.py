@@ -46,6 +46,21 @@ def conv2d():
     return keras.Model(inputs, layers.Dense(CLASSES)(layers.Flatten()(x)))
 
 
+def limited():
+    """What is below -2 is cut off by a convolution's own ReLU, and leaks; with a pooling and without."""
+    x = inputs = keras.Input(SHAPE)
+    x = layers.Reshape((*SHAPE, 1))(x)
+    for pool in ((2, 2), None):
+        # Their values lie around 0, so that both sides of both limits are seen.
+        x = layers.Conv2D(
+            8, 3, kernel_initializer="lecun_normal", bias_initializer=keras.initializers.Constant(2.0)
+        )(x)
+        x = layers.ReLU()(x)
+        x = layers.MaxPooling2D(pool)(x) if pool else x
+        x = layers.ZeroPadding2D((0, 1))(layers.LeakyReLU(0.2)(x + -2.0))
+    return keras.Model(inputs, layers.Dense(CLASSES)(layers.GlobalAveragePooling2D()(layers.Conv2D(8, 3)(x))))
+
+
 def residual():
     inputs = keras.Input(SHAPE)
     x = layers.Conv1D(8, 3, padding="same", activation="relu")(inputs)
@@ -194,6 +209,7 @@ def networks(folder):
         "conv2d": conv2d(),
         "separable": pooled(layers.SeparableConv1D(8, 5, activation="relu")),
         "residual": residual(),
+        "limited": limited(),
         "attention": attention(),
         "two_outputs": two_outputs(),
         "lstm": keras.Sequential([keras.Input(SHAPE), layers.LSTM(8), layers.Dense(CLASSES)]),

@@ -42,6 +42,14 @@ def unmended(folder):
     (folder / "unmended.tflite").write_bytes(made)
 
 
+def unfolded(folder):
+    """limited as the converter leaves it."""
+    network = keras.saving.load_model(folder / "limited.keras")
+    job = Job("limited", *make_networks.SHAPE, outputs=make_networks.CLASSES)
+    made = converter_of(network, job, np.load(folder / "windows.npy")).convert()
+    (folder / "unfolded.tflite").write_bytes(made)
+
+
 def layer_values(folder, name):
     """What the layer of the network, both of that name, gives in floating point."""
     network = keras.saving.load_model(folder / f"{name}.keras")
@@ -70,6 +78,7 @@ def main(folder):
             (work / "refusal.txt").write_text(str(error))
     newer(folder)
     unmended(folder)
+    unfolded(folder)
     layer_values(folder, "lopsided")
 
 

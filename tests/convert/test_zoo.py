@@ -187,3 +187,32 @@ def test_the_self_test_made_here_is_one_the_device_passes(networks, tmp_path):
     off = replace(test, scores=(test.scores[0] + 1.5 * furthest, *test.scores[1:]))
     with pytest.raises(ModelError, match="fails its self-test: output 0"):
         self_test.check(Classifier(replace(model, manifest=replace(model.manifest, self_test=off))))
+
+
+def kinds_and_scores(flatbuffer, windows):
+    """The kinds of its operators, and its logits, shape (windows, outputs)."""
+    interpreter = observed(flatbuffer)
+    (given,), (answer,) = interpreter.get_input_details(), interpreter.get_output_details()
+    scores = []
+    for window in windows:
+        interpreter.set_tensor(given["index"], quantise(window, tensors(flatbuffer)[0])[np.newaxis])
+        interpreter.invoke()
+        scores.append(dequantise(interpreter.get_tensor(answer["index"])[0], tensors(flatbuffer)[1]))
+    return [one["op_name"] for one in interpreter._get_ops_details()], np.array(scores)
+
+
+def test_a_limit_is_folded_into_its_convolution_and_a_leaky_relu_keeps_its_scale(networks):
+    windows = np.load(networks / "windows.npy")
+    folded = (networks / "shrunk-limited.keras-int8/model.tflite").read_bytes()
+    before, left = kinds_and_scores((networks / "unfolded.tflite").read_bytes(), windows)
+    kinds, scores = kinds_and_scores(folded, windows)
+    assert before.count("ADD") == 2
+    assert "ADD" not in kinds
+    assert kinds.count("LEAKY_RELU") == 2
+    truth = np.load(networks / "shrunk-limited.keras-int8/float.npy")
+    assert np.abs(scores - truth).mean() <= np.abs(left - truth).mean()
+    interpreter = observed(folded)
+    details = {one["index"]: one["quantization"] for one in interpreter.get_tensor_details()}
+    for one in interpreter._get_ops_details():
+        if one["op_name"] == "LEAKY_RELU":
+            assert details[one["inputs"][0]] == details[one["outputs"][0]]

@@ -28,6 +28,7 @@ ZOO = [
     Specimen("conv2d.keras"),
     Specimen("separable.keras"),
     Specimen("residual.keras"),
+    Specimen("limited.keras"),
     Specimen("attention.keras"),
     Specimen("heads.keras"),
     Specimen("per_frame.keras"),
