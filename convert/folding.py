@@ -18,8 +18,9 @@ from tensorflow.lite.python import schema_py_generated as schema
 from convert.graph import Graph
 
 _CONVOLUTIONS = {schema.BuiltinOperator.CONV_2D, schema.BuiltinOperator.DEPTHWISE_CONV_2D}
-_KEEPING = {schema.BuiltinOperator.MAX_POOL_2D, schema.BuiltinOperator.PAD}
-"""Operators whose output has the scale of their input."""
+_POOLING = {schema.BuiltinOperator.MAX_POOL_2D}
+_KEEPING = _POOLING | {schema.BuiltinOperator.PAD}
+"""Operators whose output has the scale of their input. A limit may not pass a padding: what is added is 0."""
 _LOWEST = -128
 
 
@@ -40,7 +41,7 @@ def _fold_limit(graph: Graph, add: Any) -> bool:
     if add.builtinOptions.fusedActivationFunction != schema.ActivationFunctionType.NONE:
         return False
     between = [given]
-    while (made := graph.maker(between[-1])) is not None and graph.code(made) in _KEEPING:
+    while (made := graph.maker(between[-1])) is not None and graph.code(made) in _POOLING:
         between.append(int(made.inputs[0]))
     if made is None or graph.code(made) not in _CONVOLUTIONS or not graph.has_bias(made):
         return False

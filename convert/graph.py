@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,15 +19,23 @@ class Graph:
     def __init__(self, model: Any) -> None:
         self._model, self._graph = model, model.subgraphs[0]
 
+    @property
+    def operators(self) -> list[Any]:
+        """All of them, in the order in which they are computed."""
+        found: list[Any] = self._graph.operators
+        return found
+
+    @operators.setter
+    def operators(self, operators: list[Any]) -> None:
+        self._graph.operators = operators
+
     def of(self, builtin: int) -> list[Any]:
         """The operators of that kind, in the order in which they are computed."""
-        return [one for one in self._graph.operators if self.code(one) == builtin]
+        return [one for one in self.operators if self.code(one) == builtin]
 
     def code(self, operator: Any) -> int:
         """Its kind, a schema.BuiltinOperator."""
-        code = self._model.operatorCodes[operator.opcodeIndex]
-        # The old field is one byte wide, and older files have that one alone.
-        return max(int(code.builtinCode), int(code.deprecatedBuiltinCode))
+        return _builtin(self._model.operatorCodes[operator.opcodeIndex])
 
     def tensor(self, index: int) -> Any:
         """The schema's own object."""
@@ -35,11 +43,11 @@ class Graph:
 
     def maker(self, index: int) -> Any | None:
         """The operator whose output it is; None of an input or a constant."""
-        return next((one for one in self._graph.operators if index in list(one.outputs)), None)
+        return next((one for one in self.operators if index in list(one.outputs)), None)
 
     def takers(self, index: int) -> list[Any]:
         """The operators that take it."""
-        return [one for one in self._graph.operators if index in list(one.inputs)]
+        return [one for one in self.operators if index in list(one.inputs)]
 
     def is_int8(self, *indices: int) -> bool:
         """Whether all of these are."""
@@ -60,11 +68,15 @@ class Graph:
         told = self.tensor(index).quantization
         return float(told.scale[0]), int(told.zeroPoint[0])
 
+    def values(self, index: int) -> npt.NDArray[np.int8]:
+        """Those of an int8 constant, shape (n,)."""
+        data = np.asarray(self._model.buffers[self.tensor(index).buffer].data, np.uint8)
+        return data.view(np.int8)
+
     def real_values(self, index: int) -> Reals:
         """What the values of an int8 constant with one scale stand for, shape (n,)."""
         scale, zero = self.scale(index)
-        data = np.asarray(self._model.buffers[self.tensor(index).buffer].data, np.uint8)
-        values: Reals = scale * (data.view(np.int8).astype(np.float64) - zero)
+        values: Reals = scale * (self.values(index).astype(np.float64) - zero)
         return values
 
     def has_bias(self, operator: Any) -> bool:
@@ -81,10 +93,40 @@ class Graph:
         weights = np.asarray(self.tensor(operator.inputs[1]).quantization.scale, np.float64)
         values = np.asarray(self._model.buffers[bias.buffer].data, np.uint8).view("<i4").astype(np.float64)
         scales = np.broadcast_to(given * weights, values.shape)
-        changed = np.rint(change(values, scales)).astype("<i4")
-        self._model.buffers.append(schema.BufferT(data=np.frombuffer(changed.tobytes(), np.uint8)))
-        bias.buffer = len(self._model.buffers) - 1
+        bias.buffer = self._buffer(np.rint(change(values, scales)).astype(np.int32))
         bias.quantization.scale = (given * weights).astype(np.float32)
+
+    def add_tensor(self, tensor: Any) -> int:
+        """Its index."""
+        self._graph.tensors.append(tensor)
+        return len(self._graph.tensors) - 1
+
+    def add_constant(self, values: npt.NDArray[np.int32], name: bytes) -> int:
+        """The index of a tensor that holds these values, of 32 bits in the order of bytes of every file."""
+        tensor = schema.TensorT(
+            shape=np.array(values.shape, np.int32),
+            type=schema.TensorType.INT32,
+            buffer=self._buffer(values),
+            name=name,
+            hasRank=True,
+        )
+        return self.add_tensor(tensor)
+
+    def _buffer(self, values: npt.NDArray[np.int32]) -> int:
+        data = np.frombuffer(values.astype("<i4").tobytes(), np.uint8)
+        self._model.buffers.append(schema.BufferT(data=data))
+        return len(self._model.buffers) - 1
+
+    def new_operator(self, builtin: int, inputs: Sequence[int], outputs: Sequence[int]) -> Any:
+        """One without options, yet to be put among the `operators`."""
+        codes = self._model.operatorCodes
+        known = [index for index, code in enumerate(codes) if _builtin(code) == builtin]
+        if not known:
+            known = [len(codes)]
+            codes.append(schema.OperatorCodeT(builtinCode=builtin, deprecatedBuiltinCode=builtin, version=1))
+        return schema.OperatorT(
+            opcodeIndex=known[0], inputs=np.array(inputs, np.int32), outputs=np.array(outputs, np.int32)
+        )
 
     def replace(self, index: int, by: int) -> None:
         """Have all that take one tensor take another."""
@@ -94,4 +136,9 @@ class Graph:
 
     def remove(self, operator: Any) -> None:
         """Take an operator out; what it made is left over."""
-        self._graph.operators = [one for one in self._graph.operators if one is not operator]
+        self.operators = [one for one in self.operators if one is not operator]
+
+
+def _builtin(code: Any) -> int:
+    # The old field is one byte wide, and older files have that one alone.
+    return max(int(code.builtinCode), int(code.deprecatedBuiltinCode))

@@ -209,7 +209,6 @@ def networks(folder):
         "conv2d": conv2d(),
         "separable": pooled(layers.SeparableConv1D(8, 5, activation="relu")),
         "residual": residual(),
-        "limited": limited(),
         "attention": attention(),
         "two_outputs": two_outputs(),
         "lstm": keras.Sequential([keras.Input(SHAPE), layers.LSTM(8), layers.Dense(CLASSES)]),
@@ -238,6 +237,7 @@ def networks(folder):
             layers.Dense(8, activation="relu", bias_initializer="ones"),
             layers.Dense(6, activation="relu", use_bias=False),
         ),
+        "limited": limited(),
     }
 
 
