@@ -19,7 +19,7 @@ from deploy.card_folder import Card, Folders
 from deploy.settings import FILE_NAME
 from edge.credentials import borrow
 from edge.errors import ConfigError
-from edge.messages import Address
+from edge.topics import Address
 from hub import commands
 from hub.authority import DAYS
 from hub.cli import UNITS

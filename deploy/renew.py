@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from deploy.provision import add_authority
 from edge.credentials import borrow
 from edge.errors import BedsideError, ConfigError, UnavailableError
-from edge.messages import Address, utc_text
+from edge.topics import Address
+from edge.utc import utc_text
 from hub import commands
 from hub.cli import UNITS
 from hub.config import load

@@ -20,7 +20,7 @@ from edge.config import Microphone
 from edge.config import Panel as Pins
 from edge.errors import ConfigError
 from edge.fields import FieldError, checked, decode, encode, unknown_key
-from edge.messages import Address, name_field
+from edge.topics import Address, name_field
 
 FILE_NAME = "bedside.toml"
 SECRETS = (("wifi", "passphrase"), ("wifi", "password"))

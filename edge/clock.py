@@ -9,7 +9,8 @@ import time
 import uuid
 from collections.abc import Callable
 
-from edge.messages import Stamp, utc_text
+from edge.messages import Stamp
+from edge.utc import utc_text
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from edge.credentials import borrow, resolve
 from edge.errors import ConfigError
 from edge.fields import FieldError, checked, decode
-from edge.messages import Address, name_field
+from edge.topics import Address, name_field
 
 if TYPE_CHECKING:
     from edge.manifest import EpisodePolicy  # which brings numpy, and a hub has none

@@ -19,7 +19,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 from edge import tls
 from edge.config import Broker
 from edge.errors import MessageError, UnavailableError
-from edge.messages import Address, Command, HubState, Receipt, from_json, hub_topic
+from edge.messages import Command, HubState, Receipt, from_json
+from edge.topics import Address, hub_topic
 
 log = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""What goes over the wire: one frozen dataclass a message, and the topics.
+"""What goes over the wire: one frozen dataclass a message.
 
 MQTT 5, JSON of at most 1 KiB, closed schemas (`edge/schemas/`, generated from these classes by
 `python -m edge.schemas`). Durable messages (episode, summary) carry `id` and a gapless `seq`:
@@ -8,30 +8,23 @@ MQTT 5, JSON of at most 1 KiB, closed schemas (`edge/schemas/`, generated from t
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, ClassVar, TypeVar
 
 from edge.errors import MessageError
 from edge.fields import FieldError, checked, decode, encode
+from edge.utc import utc_seconds
 
 VERSION = 1
 MAX_BYTES = 1024
 MICROPHONE_STATES = ("healthy", "silent", "stalled", "lost", "recovering", "muted", "file")
 PHASES = ("onset", "update", "end")
 
-_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}"
 _TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
 _HEX = r"[0-9a-f]{32}"
 _MAX_INTEGER = 2**53 - 1  # the largest every JSON reader and every database keeps exactly
 _TIME_WORDS = "UTC like 2026-01-31T23:59:59.000Z"
 M = TypeVar("M")
-
-
-def name_field() -> Any:
-    """A field for a site, ward or device: one level of a topic."""
-    return checked(pattern=_NAME, allowed="1 to 40 letters, digits, . _ - (no slash, space, + or #)")
 
 
 def _id_field() -> Any:
@@ -300,38 +293,6 @@ MESSAGES: dict[str, type[Any]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where a device stands in the tree of topics."""
-
-    site: str = name_field()
-    ward: str = name_field()
-    device: str = name_field()
-
-    @property
-    def name(self) -> str:
-        """Such as `clinic/3b/bed-12`: its certificate's common name, and so its name at the broker."""
-        return f"{self.site}/{self.ward}/{self.device}"
-
-    def topic(self, kind: str) -> str:
-        """The topic for messages of this kind, such as `ser/v1/clinic/3b/bed-12/episode`."""
-        return f"ser/v{VERSION}/{self.name}/{kind}"
-
-
-def hub_topic(site: str) -> str:
-    """The topic of the hub's own retained state."""
-    return f"ser/v{VERSION}/{site}/hub/state"
-
-
-def parse_topic(topic: str) -> tuple[Address, str]:
-    """The device and kind of a device topic; raises MessageError for any other topic."""
-    match = re.fullmatch(rf"ser/v{VERSION}/({_NAME})/({_NAME})/({_NAME})/({'|'.join(MESSAGES)})", topic)
-    if match is None:
-        form = f"ser/v{VERSION}/SITE/WARD/DEVICE/KIND"
-        raise MessageError(f"topic {topic[:120]!r} is no device topic; it must be {form}")
-    return Address(*match.groups()[:3]), match.group(4)
-
-
 def to_json(message: Message) -> bytes:
     """UTF-8 JSON of a message. Raises MessageError above 1 KiB, which no valid message of ours reaches."""
     data = json.dumps(encode(message), separators=(",", ":"), ensure_ascii=False).encode()
@@ -348,13 +309,3 @@ def from_json(cls: type[M], data: bytes) -> M:
         return decode(cls, json.loads(data))
     except (FieldError, ValueError, RecursionError) as error:
         raise MessageError(f"not a {cls.__name__.lower()} message: {error}") from error
-
-
-def utc_text(seconds: float) -> str:
-    """RFC 3339 in UTC with milliseconds, from seconds since 1970."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def utc_seconds(text: str) -> float:
-    """Seconds since 1970 from the text `utc_text` makes."""
-    return datetime.fromisoformat(text).timestamp()

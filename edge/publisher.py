@@ -18,10 +18,11 @@ from edge.config import Broker
 from edge.connection import Connection
 from edge.delivery import Delivery
 from edge.errors import BedsideError, StorageError
-from edge.messages import Address, Command, Dropped, Emotion, Health, Receipt, Stamp, State, to_json
+from edge.messages import Command, Dropped, Emotion, Health, Receipt, Stamp, State, to_json
 from edge.renewal import Renewal
 from edge.storage import Storage
 from edge.story import Story
+from edge.topics import Address
 
 log = logging.getLogger(__name__)
 

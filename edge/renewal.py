@@ -19,7 +19,8 @@ from edge import atomic_file
 from edge.certificates import common_name, validity
 from edge.config import Broker
 from edge.errors import BedsideError, ConfigError, MessageError, StorageError
-from edge.messages import Address, utc_text
+from edge.topics import Address
+from edge.utc import utc_text
 
 log = logging.getLogger(__name__)
 

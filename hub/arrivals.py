@@ -10,18 +10,8 @@ from dataclasses import dataclass
 
 from edge.errors import MessageError
 from edge.fields import encode
-from edge.messages import (
-    MESSAGES,
-    Address,
-    Dropped,
-    Emotion,
-    Episode,
-    Health,
-    State,
-    Summary,
-    from_json,
-    parse_topic,
-)
+from edge.messages import MESSAGES, Dropped, Emotion, Episode, Health, State, Summary, from_json
+from edge.topics import Address, parse_topic
 
 DeviceMessage = State | Emotion | Episode | Summary | Health | Dropped
 FROM_DEVICES = ("state", "emotion", "episode", "summary", "health", "dropped")

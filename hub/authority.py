@@ -17,7 +17,7 @@ from pathlib import Path
 from edge.certificates import days_left
 from edge.errors import ConfigError, StorageError
 from edge.fields import FieldError, decode
-from edge.messages import Address
+from edge.topics import Address
 from hub import openssl
 from hub.openssl import INDEX, Issued, none_in
 

@@ -13,7 +13,7 @@ from pydantic import StringConstraints
 from sqlalchemy import Connection
 
 from edge.errors import BedsideError
-from edge.messages import Address
+from edge.topics import Address
 from hub import audit, board, commands, patients
 from hub.accounts import LEAD, NURSE, Session
 from hub.actions import see_bed

@@ -17,7 +17,8 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from edge.errors import ConfigError
-from edge.messages import VERSION, hub_topic
+from edge.messages import VERSION
+from edge.topics import hub_topic
 from hub.config import Broker, Settings
 
 log = logging.getLogger(__name__)

@@ -12,7 +12,9 @@ import time
 import uuid
 from collections.abc import Callable
 
-from edge.messages import Address, Episode, Stamp, to_json, utc_text
+from edge.messages import Episode, Stamp, to_json
+from edge.topics import Address
+from edge.utc import utc_text
 from hub.broker import RETRY_S, new_client
 from hub.config import Settings
 from hub.tables import CANARY

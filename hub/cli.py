@@ -15,7 +15,7 @@ from typing import Any
 from edge.credentials import borrow
 from edge.errors import BedsideError, ConfigError
 from edge.fields import FieldError, decode
-from edge.messages import Address
+from edge.topics import Address
 from hub import __version__, audit, config, operation, people, supervisor
 from hub.accounts import ADMIN, INVITATION_S
 from hub.refusals import RefusalError

@@ -16,7 +16,8 @@ from sqlalchemy import select
 from edge.commands import REFUSED, read_key, sign
 from edge.errors import ConfigError, MessageError, UnavailableError
 from edge.fields import checked
-from edge.messages import ACTIONS, Address, Command, State, from_json, to_json
+from edge.messages import ACTIONS, Command, State, from_json, to_json
+from edge.topics import Address
 from hub.broker import new_client
 from hub.config import Settings
 from hub.store import Store

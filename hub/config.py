@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 from edge import credentials
 from edge.errors import ConfigError
 from edge.fields import FieldError, checked, decode
-from edge.messages import name_field
+from edge.topics import name_field
 from hub.accounts import INITIALS, SHOWN
 from hub.alerts import Timers
 from hub.delivery import Delivery, Recipient

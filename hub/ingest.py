@@ -16,7 +16,9 @@ from sqlalchemy.exc import StatementError
 
 from edge.clock import clock_synced
 from edge.errors import StorageError
-from edge.messages import Address, HubState, Receipt, to_json, utc_text
+from edge.messages import HubState, Receipt, to_json
+from edge.topics import Address
+from edge.utc import utc_text
 from hub import __version__, time_lines
 from hub.arrivals import Accepted, Arrival, Rejected, check, printable
 from hub.broker import Connection

@@ -7,7 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
-from edge.messages import Address, Dropped, Episode, Receipt, Summary
+from edge.messages import Dropped, Episode, Receipt, Summary
+from edge.topics import Address
 from hub import tiles, time_lines
 from hub.arrivals import Accepted, DeviceMessage, Rejected, printable, text
 from hub.sequences import Range, add, holds, join, receipts, size

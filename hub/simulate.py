@@ -19,7 +19,8 @@ from paho.mqtt.enums import MQTTErrorCode
 
 from edge.clock import new_id
 from edge.errors import MessageError, UnavailableError
-from edge.messages import Address, Receipt, from_json, to_json
+from edge.messages import Receipt, from_json, to_json
+from edge.topics import Address
 from hub.board_listener import BoardListener
 from hub.broker import new_client
 from hub.config import Settings

@@ -6,19 +6,9 @@ import time
 from typing import Protocol
 
 from edge.clock import new_id
-from edge.messages import (
-    Address,
-    Emotion,
-    Episode,
-    Health,
-    Message,
-    Receipt,
-    Stamp,
-    State,
-    Summary,
-    to_json,
-    utc_text,
-)
+from edge.messages import Emotion, Episode, Health, Message, Receipt, Stamp, State, Summary, to_json
+from edge.topics import Address
+from edge.utc import utc_text
 
 
 class Publish(Protocol):

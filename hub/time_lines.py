@@ -13,7 +13,9 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from edge.messages import Address, Emotion, Health, State, utc_seconds
+from edge.messages import Emotion, Health, State
+from edge.topics import Address
+from edge.utc import utc_seconds
 from hub.arrivals import Accepted
 from hub.store import Pair, find_pairs, is_pair
 from hub.tables import Boot, Device

@@ -18,7 +18,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "hub"))
 from postgres import Cluster, binaries
 
 from edge.clock import Clock, new_id
-from edge.messages import Address, Summary, to_json
+from edge.messages import Summary, to_json
+from edge.topics import Address
 from hub.arrivals import Accepted, Arrival, check
 from hub.intake import save
 from hub.store import Store

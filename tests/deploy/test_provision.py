@@ -9,7 +9,7 @@ from provision_parts import HOST, MASTER, Office, make_authority
 
 from deploy import bundle, card_folder, settings
 from edge.certificates import common_name, days_left
-from edge.messages import Address
+from edge.topics import Address
 from hub import authority as hub_authority
 from hub.commands import device_key
 

@@ -14,7 +14,9 @@ from paho.mqtt.enums import CallbackAPIVersion
 from ports import free_port
 from waiting import until
 
-from edge.messages import Address, HubState, Receipt, hub_topic, to_json, utc_text
+from edge.messages import HubState, Receipt, to_json
+from edge.topics import Address, hub_topic
+from edge.utc import utc_text
 
 ADDRESS = Address("demo", "ward-1", "bed-1")
 

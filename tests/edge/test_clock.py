@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.clock import Clock
-from edge.messages import utc_seconds
+from edge.utc import utc_seconds
 
 YEAR_S = 365.25 * 86400
 

@@ -10,9 +10,9 @@ from certificate_parts import HOST, Ward
 from samples import CLOCK, SampleDevice, episode
 
 from edge.config import Broker
-from edge.messages import Address
 from edge.publisher import Publisher
 from edge.storage import Storage
+from edge.topics import Address
 
 DEVICE = Address("demo", "ward-1", "bed-1")
 

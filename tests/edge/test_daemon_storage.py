@@ -6,10 +6,10 @@ from samples import CLOCK, SampleDevice, episode
 
 from edge.config import Broker
 from edge.errors import StorageError
-from edge.messages import Address
 from edge.outbox import FILE_NAME, Outbox
 from edge.publisher import Publisher
 from edge.storage import Storage
+from edge.topics import Address
 
 
 def told(hub):

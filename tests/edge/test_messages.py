@@ -13,7 +13,6 @@ from edge.fields import encode
 from edge.messages import (
     MAX_BYTES,
     MESSAGES,
-    Address,
     Command,
     Dropped,
     Emotion,
@@ -25,13 +24,11 @@ from edge.messages import (
     State,
     Summary,
     from_json,
-    hub_topic,
-    parse_topic,
     to_json,
-    utc_seconds,
-    utc_text,
 )
 from edge.schemas.__main__ import documents
+from edge.topics import Address, hub_topic, parse_topic
+from edge.utc import utc_seconds, utc_text
 
 STAMP = Stamp(boot_id="0" * 32, time="2026-01-31T23:59:59.000Z", mono_ms=12, clock_synced=True)
 EXAMPLES = [

@@ -10,10 +10,11 @@ from samples import CLOCK, SampleDevice, episode
 
 from edge.clock import new_id
 from edge.config import Broker
-from edge.messages import Address, Emotion
+from edge.messages import Emotion
 from edge.outbox import Outbox
 from edge.publisher import Publisher
 from edge.storage import Storage
+from edge.topics import Address
 
 ADDRESS = Address("demo", "ward-1", "bed-1")
 

@@ -10,8 +10,8 @@ from certificate_parts import Authority
 from edge.certificates import days_left
 from edge.config import Broker
 from edge.errors import MessageError, StorageError
-from edge.messages import Address
 from edge.renewal import FILE_NAME, Renewal, prove
+from edge.topics import Address
 
 ADDRESS = Address("demo", "ward-1", "bed-1")
 NAME = "demo/ward-1/bed-1"

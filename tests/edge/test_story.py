@@ -6,10 +6,11 @@ from samples import CLOCK, SampleDevice, episode, summary
 
 from edge.config import Broker
 from edge.entry import Entry
-from edge.messages import Address, Receipt, to_json
+from edge.messages import Receipt, to_json
 from edge.publisher import Publisher
 from edge.storage import Storage
 from edge.story import Story
+from edge.topics import Address
 
 
 @pytest.fixture

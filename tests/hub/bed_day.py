@@ -11,7 +11,8 @@ from typing import Any
 from engine_parts import Loose
 from simulate import Device, hex_id
 
-from edge.messages import Message, Summary, to_json, utc_text
+from edge.messages import Message, Summary, to_json
+from edge.utc import utc_text
 from hub import board, mutes, patients
 from hub.alerts import Timers
 from hub.arrivals import Accepted, Arrival, check

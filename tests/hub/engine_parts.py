@@ -7,7 +7,8 @@ from typing import Any
 
 from simulate import Device
 
-from edge.messages import Message, Receipt, to_json, utc_text
+from edge.messages import Message, Receipt, to_json
+from edge.utc import utc_text
 from hub import board, boards
 from hub.alerts import Timers
 from hub.arrivals import Accepted, Arrival, Rejected, check

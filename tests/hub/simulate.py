@@ -10,7 +10,8 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
 from edge.clock import new_id as hex_id
-from edge.messages import Address, Receipt, from_json
+from edge.messages import Receipt, from_json
+from edge.topics import Address
 from hub.simulated_device import SimulatedDevice
 
 __all__ = ["Device", "Line", "hex_id"]

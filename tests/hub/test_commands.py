@@ -11,7 +11,8 @@ import pytest
 from hub_parts import ROOT, Broker, Hub, end, until
 
 from edge.commands import Gatekeeper, sign
-from edge.messages import Address, Command
+from edge.messages import Command
+from edge.topics import Address
 from hub.commands import device_key
 
 MASTER = "5" * 64

@@ -11,9 +11,9 @@ from samples import CLOCK, SampleDevice, summary
 from simulate import Line
 
 from edge.config import Broker as BrokerSettings
-from edge.messages import Address
 from edge.publisher import Publisher
 from edge.storage import Storage
+from edge.topics import Address
 
 BOUND = 726_000  # most of it is the share of SQLite's log
 

@@ -12,7 +12,8 @@ import pytest
 from hub_parts import until
 from ward_parts import Client, Ward, folder_of, hub_on, make_ward, refused
 
-from edge.messages import Address, Receipt, from_json
+from edge.messages import Receipt, from_json
+from edge.topics import Address
 from hub import check_broker
 from hub.config import load
 from hub.simulated_device import SimulatedDevice

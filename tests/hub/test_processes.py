@@ -17,7 +17,7 @@ from ports import free_port
 from simulate import Device, Line, hex_id
 
 from edge.errors import ConfigError
-from edge.messages import hub_topic
+from edge.topics import hub_topic
 from hub.config import load
 
 both = pytest.mark.parametrize("hub", ["sqlite", "postgresql"], indirect=True)

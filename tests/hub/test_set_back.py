@@ -9,7 +9,8 @@ from engine_parts import T0, Clock, alerts, arrival, close, engine, hear, put, r
 from simulate import Device, hex_id
 
 from edge.findings import Finding
-from edge.messages import Episode, to_json, utc_text
+from edge.messages import Episode, to_json
+from edge.utc import utc_text
 from hub import check, health, mutes
 from hub.arrivals import Arrival
 from hub.audit import Actor

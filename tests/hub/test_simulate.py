@@ -12,7 +12,8 @@ import pytest
 from account_parts import PASSWORD, REQUIRED, Ward
 from hub_parts import ROOT, Broker, running_hub
 
-from edge.messages import Address, Receipt
+from edge.messages import Receipt
+from edge.topics import Address
 from hub import passwords
 from hub.simulated_device import SimulatedDevice
 from hub.simulation import HEALTH_S, SUMMARY_S, Plan, Task, Timetable, quantile

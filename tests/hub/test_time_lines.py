@@ -11,7 +11,8 @@ from engine_parts import T0, Clock, Loose, alerts, engine, put, restamped
 from simulate import Device
 from sqlalchemy import select
 
-from edge.messages import Message, to_json, utc_text
+from edge.messages import Message, to_json
+from edge.utc import utc_text
 from hub.arrivals import Arrival
 from hub.config import Settings
 from hub.faults import Limits

@@ -14,7 +14,8 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
 from edge.clock import new_id
-from edge.messages import Address, Receipt, from_json, to_json
+from edge.messages import Receipt, from_json, to_json
+from edge.topics import Address
 from hub.simulated_device import SimulatedDevice
 
 _RESEND_S, _HEALTH_S = 3.0, 5.0

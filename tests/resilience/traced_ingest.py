@@ -8,7 +8,8 @@ import os
 import sys
 
 from edge.clock import Clock, new_id
-from edge.messages import Address, Summary, to_json
+from edge.messages import Summary, to_json
+from edge.topics import Address
 from hub.arrivals import Arrival
 from hub.config import load
 from hub.ingest import Ingest

@@ -14,7 +14,7 @@ from machine import CHECKOUT, ROOT
 from paho.mqtt.enums import CallbackAPIVersion
 from ports import free_port
 
-from edge.messages import Address
+from edge.topics import Address
 from hub.authority import Authority
 from hub.commands import device_key
 
