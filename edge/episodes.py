@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from edge.manifest import Distress, EpisodePolicy
+from edge.messages import MAX_REASON
 from edge.pipeline import WindowResult
 
 UPDATE_EVERY_S = 5.0
@@ -161,7 +162,7 @@ class EpisodeDetector:
             peak=episode.peak,
             duration_s=round(duration, 2),
             level_db=episode.level_db,
-            reason=reason[:120],
+            reason=reason[:MAX_REASON],
             at_s=at_s,
         )
 

@@ -17,6 +17,8 @@ from edge.utc import utc_seconds
 
 VERSION = 1
 MAX_BYTES = 1024
+MAX_REASON = 120
+"""Characters; a board shows them on one line."""
 MICROPHONE_STATES = ("healthy", "silent", "stalled", "lost", "recovering", "muted", "file")
 PHASES = ("onset", "update", "end")
 
@@ -80,13 +82,13 @@ class State:
 
     kind: ClassVar[str] = "state"
     status: str = checked(choices=("online", "offline"))
-    reason: str = checked(minimum=1, maximum=120)
+    reason: str = checked(minimum=1, maximum=MAX_REASON)
     bed: str = checked(minimum=1, maximum=40)
     microphone: str = checked(choices=MICROPHONE_STATES)
     model: str = checked(minimum=1, maximum=80)
     software: str = checked(minimum=1, maximum=40)
     stamp: Stamp = checked()
-    model_refused: str | None = checked(minimum=1, maximum=120, default=None)
+    model_refused: str | None = checked(minimum=1, maximum=MAX_REASON, default=None)
     certificate_ends: str | None = checked(pattern=_TIME, allowed=_TIME_WORDS, default=None)
     v: int = checked(minimum=VERSION, maximum=VERSION, default=VERSION)
 
@@ -120,7 +122,7 @@ class Episode:
     peak: float = _share_field()
     duration_s: float = _count_field()
     level_db: float = _level_field()
-    reason: str = checked(minimum=1, maximum=120)
+    reason: str = checked(minimum=1, maximum=MAX_REASON)
     stamp: Stamp = checked()
     v: int = checked(minimum=VERSION, maximum=VERSION, default=VERSION)
 

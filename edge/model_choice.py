@@ -14,6 +14,7 @@ from edge import atomic_file, self_test, signature
 from edge.classifier import Classifier
 from edge.config import Config
 from edge.errors import BedsideError, ModelError
+from edge.messages import MAX_REASON
 from edge.model_file import read_bytes, unpack
 from edge.model_trial import try_out
 from edge.reporter import check_labels
@@ -21,7 +22,6 @@ from edge.reporter import check_labels
 log = logging.getLogger(__name__)
 
 FILE_NAME = "last-good.tflite"
-_MOST = 120  # characters of edge.messages.State.model_refused
 START_LIMIT_S = 30.0
 """A slow box needs seconds for it, and systemd gives it a minute to start."""
 RELOAD_LIMIT_S = 15.0
@@ -107,7 +107,7 @@ def words(refused: BedsideError, config: Config) -> str:
     """Why a model is refused, for the hub: ASCII, whole words, as many as `state` takes."""
     text = str(refused).replace(config.model.path, Path(config.model.path).name)
     text = text.encode("ascii", "replace").decode("ascii")
-    return text if len(text) <= _MOST else text[: _MOST - 4].rsplit(" ", 1)[0] + " ..."
+    return text if len(text) <= MAX_REASON else text[: MAX_REASON - 4].rsplit(" ", 1)[0] + " ..."
 
 
 def _kept_bytes(config: Config) -> bytes | None:

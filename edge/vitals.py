@@ -12,7 +12,7 @@ from edge.certificates import Expiry
 from edge.clock import Clock
 from edge.config import Config
 from edge.health import LoadMeter
-from edge.messages import Health, Stamp, State
+from edge.messages import MAX_REASON, Health, Stamp, State
 from edge.pipeline import Pipeline
 from edge.renewal import Renewal
 
@@ -56,7 +56,7 @@ class Vitals:
             reason = self._muted() or reason
         return State(
             status=status,
-            reason=reason[:120],
+            reason=reason[:MAX_REASON],
             bed=self._config.bed,
             microphone=self._source.condition.state,
             model=self._pipeline.model[:80],
