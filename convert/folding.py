@@ -43,11 +43,11 @@ def _fold_limit(graph: Graph, add: Any) -> bool:
     between = [given]
     while (made := graph.maker(between[-1])) is not None and graph.code(made) in _POOLING:
         between.append(int(made.inputs[0]))
-    if made is None or graph.code(made) not in _CONVOLUTIONS or not graph.has_bias(made):
+    if made is None or graph.code(made) not in _CONVOLUTIONS or not graph.has_own_bias(made):
         return False
     if made.builtinOptions.fusedActivationFunction != schema.ActivationFunctionType.RELU:
         return False
-    if any(len(graph.takers(index)) != 1 for index in between):
+    if any(len(graph.takers(index)) != 1 or graph.is_output(index) for index in between):
         return False
     limit, (scale, zero) = graph.real_values(constant).item(), graph.scale(add.outputs[0])
     if abs(scale * (_LOWEST - zero) - limit) > scale:
@@ -68,10 +68,12 @@ def _keep_scale(graph: Graph, leaky: Any) -> bool:
         return False
     changed, told = [int(answer)], []
     for index in changed:
+        if graph.is_output(index):
+            return False
         for taker in graph.takers(index):
             if graph.code(taker) in _KEEPING:
                 changed.append(int(taker.outputs[0]))
-            elif graph.code(taker) in _CONVOLUTIONS and graph.has_bias(taker):
+            elif graph.code(taker) in _CONVOLUTIONS and graph.has_own_bias(taker):
                 told.append(taker)
             else:
                 return False

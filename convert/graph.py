@@ -49,6 +49,10 @@ class Graph:
         """The operators that take it."""
         return [one for one in self.operators if index in list(one.inputs)]
 
+    def is_output(self, index: int) -> bool:
+        """Whether it is one of the network's."""
+        return index in list(self._graph.outputs)
+
     def is_int8(self, *indices: int) -> bool:
         """Whether all of these are."""
         return all(self.tensor(index).type == schema.TensorType.INT8 for index in indices)
@@ -83,8 +87,16 @@ class Graph:
         """Whether a convolution has one."""
         return len(operator.inputs) > 2 and operator.inputs[2] >= 0
 
+    def has_own_bias(self, operator: Any) -> bool:
+        """Whether it has one that nothing else takes, so that it may be changed."""
+        if not self.has_bias(operator):
+            return False
+        index = int(operator.inputs[2])
+        buffer = self.tensor(index).buffer
+        return len(self.takers(index)) == 1 and sum(one.buffer == buffer for one in self._graph.tensors) == 1
+
     def change_bias(self, operator: Any, change: Callable[[Reals, Reals], Reals]) -> None:
-        """Replace a convolution's bias by what `change` makes of it and of its scales.
+        """Replace a convolution's own bias by what `change` makes of it and of its scales.
 
         Both have the shape (outputs,); the scales are those of its input and weights as they are now.
         """
@@ -93,7 +105,8 @@ class Graph:
         weights = np.asarray(self.tensor(operator.inputs[1]).quantization.scale, np.float64)
         values = np.asarray(self._model.buffers[bias.buffer].data, np.uint8).view("<i4").astype(np.float64)
         scales = np.broadcast_to(given * weights, values.shape)
-        bias.buffer = self._buffer(np.rint(change(values, scales)).astype(np.int32))
+        changed = np.rint(change(values, scales)).astype(np.int32)
+        self._model.buffers[bias.buffer].data = _bytes(changed)
         bias.quantization.scale = (given * weights).astype(np.float32)
 
     def add_tensor(self, tensor: Any) -> int:
@@ -102,20 +115,16 @@ class Graph:
         return len(self._graph.tensors) - 1
 
     def add_constant(self, values: npt.NDArray[np.int32], name: bytes) -> int:
-        """The index of a tensor that holds these values, of 32 bits in the order of bytes of every file."""
+        """The index of a tensor that holds these values."""
+        self._model.buffers.append(schema.BufferT(data=_bytes(values)))
         tensor = schema.TensorT(
             shape=np.array(values.shape, np.int32),
             type=schema.TensorType.INT32,
-            buffer=self._buffer(values),
+            buffer=len(self._model.buffers) - 1,
             name=name,
             hasRank=True,
         )
         return self.add_tensor(tensor)
-
-    def _buffer(self, values: npt.NDArray[np.int32]) -> int:
-        data = np.frombuffer(values.astype("<i4").tobytes(), np.uint8)
-        self._model.buffers.append(schema.BufferT(data=data))
-        return len(self._model.buffers) - 1
 
     def new_operator(self, builtin: int, inputs: Sequence[int], outputs: Sequence[int]) -> Any:
         """One without options, yet to be put among the `operators`."""
@@ -137,6 +146,11 @@ class Graph:
     def remove(self, operator: Any) -> None:
         """Take an operator out; what it made is left over."""
         self.operators = [one for one in self.operators if one is not operator]
+
+
+def _bytes(values: npt.NDArray[np.int32]) -> npt.NDArray[np.uint8]:
+    """In the order that every file has."""
+    return np.frombuffer(values.astype("<i4").tobytes(), np.uint8)
 
 
 def _builtin(code: Any) -> int:

@@ -6,7 +6,7 @@ METHOD = (
     "Estimated, not measured on a Pi: multiply-adds, times the instructions that tflite-runtime 2.14 spent on"
     " each with the shipped recipe's network under QEMU (user mode, counted by a plugin, as that board's"
     " processor), at one instruction a cycle and the board's nominal clock, one thread. Caches and memory are"
-    " not in it. ai-edge-litert took nearly as many of int8, and two thirds with the dot product of a Pi 5."
+    " not in it. ai-edge-litert took nearly as many of int8, and three fifths with the dot product of a Pi 5."
 )
 # `make test-arm64` counts them again and fails where they differ: the median of eight windows of 58.6 million
 # multiply-adds, from before the network is given a window until its scores are there.

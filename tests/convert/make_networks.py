@@ -61,6 +61,18 @@ def limited():
     return keras.Model(inputs, layers.Dense(CLASSES)(layers.GlobalAveragePooling2D()(layers.Conv2D(8, 3)(x))))
 
 
+def limited_but(way):
+    """A limit that may not be folded: padded before the constant is added, or an output of its own."""
+    inputs = keras.Input(SHAPE)
+    x = layers.Reshape((*SHAPE, 1))(inputs)
+    x = seen = layers.ReLU()(layers.Conv2D(8, 3, bias_initializer=keras.initializers.Constant(2.0))(x))
+    if way == "padded":
+        x = layers.ZeroPadding2D((0, 1))(x)
+    x = layers.LeakyReLU(0.2)(x + -2.0)
+    answer = layers.Dense(CLASSES)(layers.GlobalAveragePooling2D()(layers.Conv2D(8, 3)(x)))
+    return keras.Model(inputs, {"padded": answer, "seen": [seen, answer], "leaky": [x, answer]}[way])
+
+
 def residual():
     inputs = keras.Input(SHAPE)
     x = layers.Conv1D(8, 3, padding="same", activation="relu")(inputs)
@@ -238,6 +250,7 @@ def networks(folder):
             layers.Dense(6, activation="relu", use_bias=False),
         ),
         "limited": limited(),
+        **{f"limited_{way}": limited_but(way) for way in ("padded", "seen", "leaky")},
     }
 
 

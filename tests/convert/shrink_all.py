@@ -3,7 +3,8 @@
 Run as: python shrink_all.py FOLDER, whose zoo.json is a list of specimens, each after the name of a folder.
 Into that goes what convert.tensorflow_worker writes, or refusal.txt. FOLDER/lopsided.npy is what the layer of
 that name, of the network of that name, gives in floating point. FOLDER/newer.tflite is one that devices
-refuse, and FOLDER/unmended.tflite one that some do.
+refuse, and FOLDER/unmended.tflite one that some do. FOLDER/NETWORK-plain.tflite is what TensorFlow makes of a
+network, and FOLDER/NETWORK-folded.tflite the same after folding.
 """
 
 import json
@@ -16,7 +17,7 @@ import make_networks
 import numpy as np
 from zoo import BLAMED
 
-from convert import flatbuffer
+from convert import flatbuffer, folding
 from convert.tensorflow_worker import converter_of, shrink
 from convert.workers import Job
 from edge.errors import ConversionError
@@ -34,20 +35,25 @@ def newer(folder):
     flatbuffer_utils.write_model(model, str(folder / "newer.tflite"))
 
 
+def plain(folder, name):
+    """The network of that name as TensorFlow's converter leaves it."""
+    network = keras.saving.load_model(folder / f"{name}.keras")
+    job = Job(name, *make_networks.SHAPE, outputs=make_networks.CLASSES)
+    made = converter_of(network, job, np.load(folder / "windows.npy")).convert()
+    (folder / f"{name}-plain.tflite").write_bytes(made)
+    return made
+
+
 def unmended(folder):
-    """attention as the converter leaves it: tflite-runtime computes it wrongly on some arm64 processors."""
-    network = keras.saving.load_model(folder / "attention.keras")
-    job = Job("attention", *make_networks.SHAPE, outputs=make_networks.CLASSES)
-    made = converter_of(network, job, np.load(folder / "windows.npy")).convert()
-    (folder / "unmended.tflite").write_bytes(made)
+    """attention so: tflite-runtime computes it wrongly on some arm64 processors."""
+    (folder / "unmended.tflite").write_bytes(plain(folder, "attention"))
 
 
-def unfolded(folder):
-    """limited as the converter leaves it."""
-    network = keras.saving.load_model(folder / "limited.keras")
-    job = Job("limited", *make_networks.SHAPE, outputs=make_networks.CLASSES)
-    made = converter_of(network, job, np.load(folder / "windows.npy")).convert()
-    (folder / "unfolded.tflite").write_bytes(made)
+def folded(folder, name):
+    """The same after folding alone."""
+    model = flatbuffer.parse(plain(folder, name))
+    folding.fold(model)
+    (folder / f"{name}-folded.tflite").write_bytes(flatbuffer.packed(model))
 
 
 def layer_values(folder, name):
@@ -78,7 +84,9 @@ def main(folder):
             (work / "refusal.txt").write_text(str(error))
     newer(folder)
     unmended(folder)
-    unfolded(folder)
+    plain(folder, "limited")
+    for way in ("padded", "seen", "leaky"):
+        folded(folder, f"limited_{way}")
     layer_values(folder, "lopsided")
 
 

@@ -16,10 +16,10 @@ from convert.device_worker import in_words, judge
 from convert.judgement import GUILTY
 from convert.workers import Job
 from edge import model_file, self_test
-from edge.classifier import Classifier, dequantise, quantise, runtime_name, tensors
+from edge.classifier import Classifier, dequantise, quantise, runtime_name
 from edge.errors import ModelError
 from edge.fields import decode
-from edge.manifest import SelfTest
+from edge.manifest import SelfTest, Tensor
 
 PRODUCTS = {"BATCH_MATMUL", "FULLY_CONNECTED"}
 
@@ -66,13 +66,33 @@ def observed(flatbuffer):
     return interpreter
 
 
+def quantised(window, given):
+    """The window as the input whose details are given takes it."""
+    scale, zero = given["quantization"]
+    return quantise(window, Tensor(tuple(given["shape"]), scale, zero))[np.newaxis]
+
+
+def answers_and_kinds(flatbuffer, windows):
+    """What each output says of the windows, shape (windows, ...), and the kinds of the operators."""
+    interpreter = observed(flatbuffer)
+    (given,), answers = interpreter.get_input_details(), interpreter.get_output_details()
+    said = [[] for _ in answers]
+    for window in windows:
+        interpreter.set_tensor(given["index"], quantised(window, given))
+        interpreter.invoke()
+        for values, one in zip(said, answers, strict=True):
+            scale, zero = one["quantization"]
+            values.append(scale * (interpreter.get_tensor(one["index"])[0].astype(np.float64) - zero))
+    return [np.array(values) for values in said], [one["op_name"] for one in interpreter._get_ops_details()]
+
+
 def lowest_on_both_sides(flatbuffer, windows):
     """How many products of two tensors of int8 there are, and in how many windows both have a -128."""
     interpreter = observed(flatbuffer)
     (given,), found = interpreter.get_input_details(), []
     operators = [one for one in interpreter._get_ops_details() if one["op_name"] in PRODUCTS]
     for window in windows:
-        interpreter.set_tensor(given["index"], quantise(window, tensors(flatbuffer)[0])[np.newaxis])
+        interpreter.set_tensor(given["index"], quantised(window, given))
         interpreter.invoke()
         for one in operators:
             factors = [interpreter.get_tensor(index) for index in one["inputs"][:2]]
@@ -189,23 +209,11 @@ def test_the_self_test_made_here_is_one_the_device_passes(networks, tmp_path):
         self_test.check(Classifier(replace(model, manifest=replace(model.manifest, self_test=off))))
 
 
-def kinds_and_scores(flatbuffer, windows):
-    """The kinds of its operators, and its logits, shape (windows, outputs)."""
-    interpreter = observed(flatbuffer)
-    (given,), (answer,) = interpreter.get_input_details(), interpreter.get_output_details()
-    scores = []
-    for window in windows:
-        interpreter.set_tensor(given["index"], quantise(window, tensors(flatbuffer)[0])[np.newaxis])
-        interpreter.invoke()
-        scores.append(dequantise(interpreter.get_tensor(answer["index"])[0], tensors(flatbuffer)[1]))
-    return [one["op_name"] for one in interpreter._get_ops_details()], np.array(scores)
-
-
 def test_a_limit_is_folded_into_its_convolution_and_a_leaky_relu_keeps_its_scale(networks):
     windows = np.load(networks / "windows.npy")
     folded = (networks / "shrunk-limited.keras-int8/model.tflite").read_bytes()
-    before, left = kinds_and_scores((networks / "unfolded.tflite").read_bytes(), windows)
-    kinds, scores = kinds_and_scores(folded, windows)
+    (left,), before = answers_and_kinds((networks / "limited-plain.tflite").read_bytes(), windows)
+    (scores,), kinds = answers_and_kinds(folded, windows)
     assert before.count("ADD") == 2
     assert "ADD" not in kinds
     assert kinds.count("LEAKY_RELU") == 2
@@ -216,3 +224,18 @@ def test_a_limit_is_folded_into_its_convolution_and_a_leaky_relu_keeps_its_scale
     for one in interpreter._get_ops_details():
         if one["op_name"] == "LEAKY_RELU":
             assert details[one["inputs"][0]] == details[one["outputs"][0]]
+
+
+@pytest.mark.parametrize(("way", "added"), [("padded", 1), ("seen", 1), ("leaky", 0)])
+def test_what_something_else_is_told_of_is_not_folded(networks, way, added):
+    windows = np.load(networks / "windows.npy")
+    plain, folded = ((networks / f"limited_{way}-{name}.tflite").read_bytes() for name in ("plain", "folded"))
+    expected, before = answers_and_kinds(plain, windows)
+    said, kinds = answers_and_kinds(folded, windows)
+    assert (before.count("ADD"), kinds.count("ADD")) == (1, added)
+    for one, other in zip(expected, said, strict=True):
+        assert np.abs(one - other).max() <= 0.05 * np.ptp(one)
+    scales = [
+        [one["quantization"] for one in observed(made).get_output_details()] for made in (plain, folded)
+    ]
+    assert scales[0] == scales[1]
