@@ -1,11 +1,13 @@
-"""Operators of an int8 network that its neighbours can do: fewer roundings, and less time; needs TensorFlow.
+"""Operators of an int8 network that others can do: fewer roundings, and less time; needs TensorFlow.
 
 A lower limit, written as max(0, x + limit) - limit so that a convolution's own ReLU does the most of it, is
 what int8 does anyway where the limit is the lowest value of a tensor. The constant behind it goes into the
 convolution's bias.
 
 A leaky ReLU leaves what is above 0 as it is. Given the scale of its input, its output has the very same
-values there, in every kernel of every runtime.
+values there, in every kernel of every runtime. It is then the larger of x and slope * x, whose kernels take
+many values at a time where that of the leaky ReLU takes one, and round to nearest where that one, multiplying
+by a fraction of two bits or three after rounding, does not.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ _CONVOLUTIONS = {schema.BuiltinOperator.CONV_2D, schema.BuiltinOperator.DEPTHWIS
 _POOLING = {schema.BuiltinOperator.MAX_POOL_2D}
 _KEEPING = _POOLING | {schema.BuiltinOperator.PAD}
 """Operators whose output has the scale of their input. A limit may not pass a padding: what is added is 0."""
-_LOWEST = -128
+_LOWEST, _HIGHEST = -128, 127
 
 
 def fold(model: Any) -> bool:
@@ -29,6 +31,7 @@ def fold(model: Any) -> bool:
     graph = Graph(model)
     found = [one for one in graph.of(schema.BuiltinOperator.ADD) if _fold_limit(graph, one)]
     found += [one for one in graph.of(schema.BuiltinOperator.LEAKY_RELU) if _keep_scale(graph, one)]
+    found += [one for one in graph.of(schema.BuiltinOperator.LEAKY_RELU) if _as_larger(graph, one)]
     return bool(found)
 
 
@@ -82,4 +85,37 @@ def _keep_scale(graph: Graph, leaky: Any) -> bool:
         graph.tensor(index).quantization = graph.tensor(given).quantization
     for taker in told:
         graph.change_bias(taker, lambda bias, _: bias * ratio)
+    return True
+
+
+def _as_larger(graph: Graph, leaky: Any) -> bool:
+    """Put the larger of x and slope * x in its place, where its output has its input's scale."""
+    given, answer, slope = int(leaky.inputs[0]), int(leaky.outputs[0]), float(leaky.builtinOptions.alpha)
+    if not graph.is_int8(given, answer) or graph.scale(given) != graph.scale(answer) or not 0 < slope <= 1:
+        return False
+    tensor = graph.tensor(given)
+    factor = graph.add_constant(np.array(_HIGHEST, np.int8), tensor.name + b"/slope")
+    graph.tensor(factor).quantization = schema.QuantizationParametersT(
+        scale=np.array([slope / _HIGHEST], np.float32), zeroPoint=np.array([0], np.int64)
+    )
+    less = graph.add_tensor(
+        schema.TensorT(
+            shape=tensor.shape,
+            type=tensor.type,
+            name=tensor.name + b"/less",
+            quantization=tensor.quantization,
+            hasRank=True,
+        )
+    )
+    multiplied = graph.new_operator(
+        schema.BuiltinOperator.MUL, [given, factor], [less], version=2, options=schema.MulOptionsT()
+    )
+    larger = graph.new_operator(
+        schema.BuiltinOperator.MAXIMUM,
+        [given, less],
+        [answer],
+        version=2,
+        options=schema.MaximumMinimumOptionsT(),
+    )
+    graph.put(leaky, [multiplied, larger])
     return True

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from tensorflow.lite.python import schema_py_generated as schema
 
 Reals = npt.NDArray[np.float64]
+_TYPES = {"int8": schema.TensorType.INT8, "int32": schema.TensorType.INT32}
 
 
 class Graph:
@@ -114,28 +115,48 @@ class Graph:
         self._graph.tensors.append(tensor)
         return len(self._graph.tensors) - 1
 
-    def add_constant(self, values: npt.NDArray[np.int32], name: bytes) -> int:
-        """The index of a tensor that holds these values."""
+    def add_constant(self, values: npt.NDArray[Any], name: bytes) -> int:
+        """The index of a tensor that holds these values, of int8 or int32."""
         self._model.buffers.append(schema.BufferT(data=_bytes(values)))
         tensor = schema.TensorT(
             shape=np.array(values.shape, np.int32),
-            type=schema.TensorType.INT32,
+            type=_TYPES[values.dtype.name],
             buffer=len(self._model.buffers) - 1,
             name=name,
             hasRank=True,
         )
         return self.add_tensor(tensor)
 
-    def new_operator(self, builtin: int, inputs: Sequence[int], outputs: Sequence[int]) -> Any:
-        """One without options, yet to be put among the `operators`."""
+    def new_operator(
+        self,
+        builtin: int,
+        inputs: Sequence[int],
+        outputs: Sequence[int],
+        version: int = 1,
+        options: Any = None,
+    ) -> Any:
+        """One yet to be put among the `operators`; `options` are the schema's own object for its kind."""
         codes = self._model.operatorCodes
         known = [index for index, code in enumerate(codes) if _builtin(code) == builtin]
-        if not known:
+        if known:
+            codes[known[0]].version = max(codes[known[0]].version, version)
+        else:
             known = [len(codes)]
-            codes.append(schema.OperatorCodeT(builtinCode=builtin, deprecatedBuiltinCode=builtin, version=1))
+            codes.append(
+                schema.OperatorCodeT(builtinCode=builtin, deprecatedBuiltinCode=builtin, version=version)
+            )
         return schema.OperatorT(
-            opcodeIndex=known[0], inputs=np.array(inputs, np.int32), outputs=np.array(outputs, np.int32)
+            opcodeIndex=known[0],
+            inputs=np.array(inputs, np.int32),
+            outputs=np.array(outputs, np.int32),
+            builtinOptionsType=_options_type(options),
+            builtinOptions=options,
         )
+
+    def put(self, operator: Any, others: Sequence[Any]) -> None:
+        """Have others compute what one did; it is taken out."""
+        at = next(index for index, one in enumerate(self.operators) if one is operator)
+        self.operators[at : at + 1] = others
 
     def replace(self, index: int, by: int) -> None:
         """Have all that take one tensor take another."""
@@ -148,9 +169,16 @@ class Graph:
         self.operators = [one for one in self.operators if one is not operator]
 
 
-def _bytes(values: npt.NDArray[np.int32]) -> npt.NDArray[np.uint8]:
+def _bytes(values: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     """In the order that every file has."""
-    return np.frombuffer(values.astype("<i4").tobytes(), np.uint8)
+    return np.frombuffer(values.astype(values.dtype.newbyteorder("<")).tobytes(), np.uint8)
+
+
+def _options_type(options: Any) -> int:
+    """The schema's number for the class that the options are of, less its T."""
+    name = type(options).__name__.removesuffix("T") if options else "NONE"
+    number: int = getattr(schema.BuiltinOptions, name)
+    return number
 
 
 def _builtin(code: Any) -> int:

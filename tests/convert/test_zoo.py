@@ -209,21 +209,33 @@ def test_the_self_test_made_here_is_one_the_device_passes(networks, tmp_path):
         self_test.check(Classifier(replace(model, manifest=replace(model.manifest, self_test=off))))
 
 
-def test_a_limit_is_folded_into_its_convolution_and_a_leaky_relu_keeps_its_scale(networks):
+def test_a_limit_is_folded_into_its_convolution_and_a_leaky_relu_is_the_larger_of_two(networks):
     windows = np.load(networks / "windows.npy")
     folded = (networks / "shrunk-limited.keras-int8/model.tflite").read_bytes()
     (left,), before = answers_and_kinds((networks / "limited-plain.tflite").read_bytes(), windows)
     (scores,), kinds = answers_and_kinds(folded, windows)
-    assert before.count("ADD") == 2
-    assert "ADD" not in kinds
-    assert kinds.count("LEAKY_RELU") == 2
+    assert (before.count("ADD"), before.count("LEAKY_RELU")) == (2, 2)
+    assert not {"ADD", "LEAKY_RELU"} & set(kinds)
+    assert kinds.count("MAXIMUM") == 2
     truth = np.load(networks / "shrunk-limited.keras-int8/float.npy")
     assert np.abs(scores - truth).mean() <= np.abs(left - truth).mean()
-    interpreter = observed(folded)
-    details = {one["index"]: one["quantization"] for one in interpreter.get_tensor_details()}
-    for one in interpreter._get_ops_details():
-        if one["op_name"] == "LEAKY_RELU":
-            assert details[one["inputs"][0]] == details[one["outputs"][0]]
+
+
+def test_the_larger_of_x_and_slope_times_x_is_rounded_to_nearest(networks):
+    interpreter = observed((networks / "shrunk-limited.keras-int8/model.tflite").read_bytes())
+    (given,) = interpreter.get_input_details()
+    zeros = {one["index"]: one["quantization"][1] for one in interpreter.get_tensor_details()}
+    larger = [one for one in interpreter._get_ops_details() if one["op_name"] == "MAXIMUM"]
+    for window in np.load(networks / "windows.npy"):
+        interpreter.set_tensor(given["index"], quantised(window, given))
+        interpreter.invoke()
+        for one in larger:
+            x, answer = (
+                interpreter.get_tensor(index).astype(int) - zeros[index]
+                for index in (one["inputs"][0], one["outputs"][0])
+            )
+            assert np.array_equal(answer, np.maximum(x, np.rint(0.2 * x)))
+            assert (x < 0).any()
 
 
 @pytest.mark.parametrize(("way", "added"), [("padded", 1), ("seen", 1), ("leaky", 0)])
