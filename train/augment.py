@@ -8,6 +8,7 @@ import numpy as np
 import soxr
 
 from edge.features import FloatArray
+from train.made_noise import coloured_noise
 
 SPEED = 0.13  # at most so much faster or slower, pitch with it
 GAIN_DB = 10.0
@@ -74,15 +75,6 @@ def _room(sample_rate: int, rng: np.random.Generator) -> FloatArray:
     tail *= rng.uniform(0.2, 1.2) / np.sqrt(np.sum(tail**2))
     response: FloatArray = np.concatenate(([1.0], np.zeros(rng.integers(20, 160)), tail)).astype(np.float32)
     return response
-
-
-def coloured_noise(size: int, rng: np.random.Generator) -> FloatArray:
-    """Noise whose power falls with frequency by 0 to 6 dB an octave, peak level 1, shape (size,)."""
-    spectrum = np.fft.rfft(rng.standard_normal(size))
-    frequencies = np.maximum(np.arange(spectrum.size), 1)
-    noise = np.fft.irfft(spectrum / frequencies ** rng.uniform(0, 1), size)
-    scaled: FloatArray = (noise / np.abs(noise).max()).astype(np.float32)
-    return scaled
 
 
 def add_noise(samples: FloatArray, noise: FloatArray, snr_db: float) -> FloatArray:

@@ -36,9 +36,9 @@ class Recipe:
     companions: float = 0.5  # recordings of other corpora an epoch, for each of those with an emotion
     wards: float = 0.5  # windows of days at simulated beds an epoch, for each recording with an emotion
     ward_distress: float = 0.33  # of them are distress
-    ward_beds: int = 6
+    ward_beds: int = 12
     ward_hours: float = 1.0  # of an ordinary day at each
-    ward_episodes: int = 2  # of each kind of distress at each
+    ward_episodes: int = 4  # of each kind of distress at each
     distress_weight: float = 1.0  # of the distress output's loss against that of the emotions
     batch: int = 48
     learning_rate: float = 3e-3

@@ -23,7 +23,7 @@ from edge.features import FloatArray
 from edge.manifest import SCHEMA_VERSION, Manifest, Tensor, Training
 from edge.pipeline import Pipeline, WindowResult
 from edge.speech_gate import SAMPLE_RATE
-from train import kept, rooms, ward_day, ward_sound
+from train import kept, made_noise, rooms, ward_day, ward_sound
 from train.corpus import listing
 from train.sounds import Sound
 from train.ward import Plan, stretches_of
@@ -81,7 +81,7 @@ def ward_windows(
 
 
 def _fingerprint(training: Training, sounds: Sequence[Sound], plan: Plan, beds: int) -> str:
-    code = "".join(inspect.getsource(module) for module in (rooms, ward_day, ward_sound))
+    code = "".join(inspect.getsource(module) for module in (made_noise, rooms, ward_day, ward_sound))
     heard = (training.front_end, training.window, training.adaptation, training.speech_level)
     names = listing([sound.path for sound in sounds])
     return hashlib.sha256(f"{code}{heard}{plan}{beds}{names}".encode()).hexdigest()[:16]

@@ -14,7 +14,7 @@ from scipy import signal
 
 from edge.features import FloatArray
 from edge.sound_files import to_int16
-from train.augment import coloured_noise
+from train.made_noise import made_noise
 from train.rooms import Room
 from train.sounds import Loudness, Sound, level
 from train.ward_day import Placed, Stretch
@@ -37,7 +37,7 @@ class Bed:
         self._television = signal.butter(2, TELEVISION_HZ, "bandpass", fs=sample_rate, output="sos")
         self._heard = lru_cache(_KEPT)(self._at_the_bed)
         self._rng = np.random.default_rng(seed)
-        self._noise = lru_cache(2)(self._noise_of)
+        self._recorded = lru_cache(2)(self._loudness.read)
 
     def blocks(self, stretch: Stretch, rng: np.random.Generator) -> Iterator[npt.NDArray[np.int16]]:
         """The stretch's samples, shape (n,) each, BLOCK_S at most."""
@@ -67,10 +67,10 @@ class Bed:
         heard: FloatArray = signal.oaconvolve(samples, self._room.responses[place]).astype(np.float32)
         return heard
 
-    def _noise_of(self, background: Sound | None) -> FloatArray:
+    def _noise(self, background: Sound | None) -> FloatArray:
         """The noise at the level of ordinary speech at 1 m."""
         if background is None:
-            samples = coloured_noise(MADE_S * self._rate, self._rng)
+            samples = made_noise(MADE_S * self._rate, self._rate, self._rng)  # each stretch has its own
         else:
-            samples = self._loudness.read(background)
+            samples = self._recorded(background)
         return samples / np.float32(max(level(samples), 1e-9))

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from train import augment
+from train import augment, made_noise
 
 PADDING = np.full(3, -9, np.float32)
 
@@ -30,7 +30,7 @@ def test_a_crop_always_has_the_window_length(frames, seed):
 def test_noise_is_added_at_the_ratio_asked_for(snr_db):
     rng = np.random.default_rng(1)
     voice = rng.normal(0, 0.1, 16000).astype(np.float32)
-    noise = augment.add_noise(voice, augment.coloured_noise(16000, rng), snr_db) - voice
+    noise = augment.add_noise(voice, made_noise.coloured_noise(16000, rng), snr_db) - voice
     assert 10 * np.log10(np.mean(voice**2) / np.mean(noise**2)) == pytest.approx(snr_db, abs=0.05)
 
 
