@@ -149,7 +149,9 @@ def _features(clips: Sequence[Clip], others: Sequence[Clip], recipe: Recipe, cac
 
 def _recipe(options: argparse.Namespace) -> Recipe:
     recipe = Recipe(seed=options.seed, pretrained=options.pretrained)
-    return replace(recipe, epochs=options.epochs) if options.epochs else recipe
+    if not options.epochs:
+        return recipe
+    return replace(recipe, epochs=options.epochs, thawed_epochs=min(options.epochs, recipe.thawed_epochs))
 
 
 def _several_labels(clips: Sequence[Clip]) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from train.batches import Batches
 from train.corpus import Clip
 from train.folds import Split, fingerprint
 from train.material import Material, normalise_all
-from train.network import build, members_of
+from train.network import build, members_of, thaw
 from train.recipe import FRONT_END, WINDOW, Recipe
 
 _STATISTICS_BATCHES = 24
@@ -33,19 +33,32 @@ class Fitted:
 
 
 def fit(material: Material, recipe: Recipe, title: str) -> Fitted:
-    """A network trained on this material alone, by the recipe's fixed schedule; `title` is for the bar."""
+    """A network trained on this material alone, by the recipe's fixed schedules; `title` is for the bar."""
     keras.utils.set_random_seed(recipe.seed)
-    batches = Batches(material, recipe)
-    steps = len(batches)
-    warm_up = steps * min(recipe.warm_up_epochs, recipe.epochs - 1)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        0.0, max(1, steps * recipe.epochs - warm_up), warmup_target=recipe.learning_rate, warmup_steps=warm_up
-    )
     network = build(
         WINDOW.frames,
         FRONT_END.coefficients,
         material.answers.shape[1] - 1,
         pretrained_for=material.normalisation if recipe.pretrained else None,
+    )
+    with tqdm(total=recipe.epochs + recipe.thawed_epochs, desc=title, unit="epoch") as bar:
+        parts = [_learn(network, material, recipe, bar)]
+        if recipe.pretrained:
+            thaw(network)
+        if recipe.thawed_epochs:
+            parts.append(_learn(network, material, recipe.thawed, bar))
+    _measure_batch_statistics(network, Batches(material, recipe.thawed if recipe.thawed_epochs else recipe))
+    curve = {name: [round(float(value), 5) for part in parts for value in part[name]] for name in parts[0]}
+    return Fitted(network, curve)
+
+
+def _learn(network: Any, material: Material, recipe: Recipe, bar: Any) -> dict[str, list[float]]:
+    """The recipe's epochs, after which the network has its averaged weights; the curve of its training."""
+    batches = Batches(material, recipe)
+    steps = len(batches)
+    warm_up = steps * min(recipe.warm_up_epochs, recipe.epochs - 1)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        0.0, max(1, steps * recipe.epochs - warm_up), warmup_target=recipe.learning_rate, warmup_steps=warm_up
     )
     members = members_of(network)
     members.compile(
@@ -55,11 +68,10 @@ def fit(material: Material, recipe: Recipe, title: str) -> Fitted:
         joint_loss(recipe) if material.teaching is None else taught_loss(recipe),
         metrics=[accuracy],
     )
-    with tqdm(total=recipe.epochs, desc=title, unit="epoch") as bar:
-        history = members.fit(batches, epochs=recipe.epochs, verbose=0, callbacks=[_Progress(bar)]).history
-    _measure_batch_statistics(network, batches)
-    curve = {name: [round(float(value), 5) for value in values] for name, values in history.items()}
-    return Fitted(network, curve)
+    history: dict[str, list[float]] = members.fit(
+        batches, epochs=recipe.epochs, verbose=0, callbacks=[_Progress(bar)]
+    ).history
+    return history
 
 
 def joint_loss(recipe: Recipe) -> Callable[[Any, Any], Any]:
@@ -146,10 +158,7 @@ def save(fitted: Fitted, folder: Path) -> None:
 
 def identity(recipe: Recipe, clips: Sequence[Clip], split: Split, teachers: Sequence[Path] = ()) -> str:
     """What makes two trainings the same one: recipe, teachers, and who is learnt from and who is not."""
-    choices = asdict(recipe)
-    if not recipe.pretrained:
-        del choices["pretrained"]  # what learnt before there was a choice is still the same
-    said = choices | {"split": fingerprint(clips, split)} | teaching.identity_of(teachers)
+    said = asdict(recipe) | {"split": fingerprint(clips, split)} | teaching.identity_of(teachers)
     return json.dumps(said, sort_keys=True)
 
 

@@ -48,6 +48,11 @@ def members_of(network: keras.Model) -> keras.Model:
     return keras.Model(network.inputs, keras.ops.stack(outputs, axis=1))
 
 
+def thaw(network: keras.Model) -> None:
+    """Let the pretrained convolutions learn too; to be compiled anew."""
+    pretrained.thaw(network, _name_of(MEMBERS - 1))
+
+
 def _name_of(member: int) -> str:
     return f"member_{member + 1}"
 

@@ -2,7 +2,7 @@
 
 Its first eleven convolutions, arXiv 2002.01322, Apache-2.0, as in embedding_model.onnx of the package
 openwakeword 0.4.0 (SHA-256 ba754db3cd76...). The first pooling is twice as wide over time as there, which
-halves the cost. The weights stay as they are.
+halves the cost. The weights stay as they are until `thaw`.
 """
 
 from __future__ import annotations
@@ -50,6 +50,12 @@ def listen(inputs: Any, normalisation: Normalisation, name: str) -> Any:
     return x
 
 
+def thaw(network: Any, name: str) -> None:
+    """Let the convolutions learn on; what comes before them is arithmetic."""
+    for number in range(_CONVOLUTIONS):
+        network.get_layer(f"{name}_{number}").trainable = True
+
+
 def _convolution(x: Any, weights: dict[str, npt.NDArray[Any]], number: int, name: str) -> Any:
     """A convolution over frames or over bands, of which the first and the last have neighbours of zeros.
 
@@ -74,7 +80,7 @@ def _convolution(x: Any, weights: dict[str, npt.NDArray[Any]], number: int, name
 
 
 def _fixed(layer: Any, x: Any, *weights: npt.NDArray[Any]) -> Any:
-    """The layer's output, with these weights, which training leaves as they are."""
+    """The layer's output, with these weights, which training leaves as they are until it is thawed."""
     output = layer(x)
     layer.set_weights(weights)
     layer.trainable = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -30,7 +30,7 @@ DISTRESS_EMOTIONS = ("angry", "fearful", "sad")
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How one network is trained. No early stopping: the schedule is fixed, so nothing is selected."""
+    """How one network is trained. No early stopping: the schedules are fixed, so nothing is selected."""
 
     epochs: int = 60
     companions: float = 0.5  # recordings of other corpora an epoch, for each of those with an emotion
@@ -57,4 +57,19 @@ class Recipe:
     outlier: float = 4.0
     most: float = 0.5
     pretrained: bool = True  # whether one of the members begins as speech_embedding does
+    thawed_epochs: int = 15  # of a second part, see `thawed`
     seed: int = 0
+
+    @property
+    def thawed(self) -> Recipe:
+        """The second part: pretrained convolutions learn on, slowly, and days at beds count for more."""
+        return replace(
+            self,
+            epochs=self.thawed_epochs,
+            warm_up_epochs=1,
+            learning_rate=5e-4,
+            companions=1.0,
+            wards=2.0,
+            ward_distress=0.5,
+            distress_weight=2.0,
+        )
