@@ -1,4 +1,4 @@
-"""What became of the layers taken from speech_embedding in a network that has learnt, as JSON."""
+"""The layers taken from speech_embedding: what they compute, and what became of them in a network, as JSON."""
 
 import json
 import sys
@@ -8,18 +8,20 @@ import keras
 import numpy as np
 
 from train import metadata, pretrained
-from train.fit import normalise_all
+from train.material import normalise_all
+from train.network import build
 
 
 def main(folder):
     network = keras.models.load_model(folder / "model.keras", compile=False)
     normalisation = metadata.read(folder / metadata.FILE).normalisation
-    last = [layer for layer in network.layers if layer.name.startswith("leaky_re_lu")][-1]
     frames, coefficients = network.input_shape[1:]
     mean, deviation = (np.array(part) for part in (normalisation.mean, normalisation.deviation))
     rng = np.random.default_rng(0)
     windows = (mean + deviation * rng.uniform(-2, 2, (2, frames, coefficients))).astype(np.float32)
-    heard = keras.Model(network.inputs, last.output).predict(normalise_all(windows, normalisation), verbose=0)
+    begun = build(frames, coefficients, 2, pretrained_for=normalisation)
+    last = [layer for layer in begun.layers if isinstance(layer, keras.layers.LeakyReLU)][-1]
+    heard = keras.Model(begun.inputs, last.output).predict(normalise_all(windows, normalisation), verbose=0)
     expected = np.stack([_by_hand(window) for window in windows])
     learnt = [layer.name for layer in network.layers if layer.trainable_weights]
     print(
@@ -28,6 +30,7 @@ def main(folder):
                 "shape": heard.shape,
                 "error": float(np.abs(heard - expected).max() / np.abs(expected).max()),
                 "learnt": learnt,
+                "moved": [_moved(begun, network, f"member_2_{number}") for number in range(11)],
                 "parameters": network.count_params(),
                 "products": sum(
                     int(np.prod(layer.output.shape[1:]) * np.prod(layer.kernel.shape[:3]))
@@ -37,6 +40,12 @@ def main(folder):
             }
         )
     )
+
+
+def _moved(begun, network, name):
+    """How far a convolution's weights have come, against how large they were."""
+    before, after = (one.get_layer(name).get_weights()[0] for one in (begun, network))
+    return float(np.abs(after - before).max() / np.abs(before).max())
 
 
 def _by_hand(window):

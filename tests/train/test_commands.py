@@ -31,7 +31,8 @@ def test_cross_validation_is_whole_and_takes_up_where_it_stopped(small_manifest,
         assert (tmp_path / "out" / picture).read_bytes()[:4] == b"\x89PNG"
 
     recipe = json.loads((tmp_path / "out/fold-1/recipe.json").read_text())
-    assert "pretrained" not in recipe, "what was trained before there was a choice is still known"
+    assert not recipe["pretrained"]
+    assert len(json.loads((tmp_path / "out/fold-1/history.json").read_text())["loss"]) == 2  # one a part
     model = tmp_path / "out/fold-1/model.keras"
     trained_at = model.stat().st_mtime_ns
     (tmp_path / "out/fold-2/recipe.json").unlink()  # as if stopped during the second fold
