@@ -77,6 +77,7 @@ def _values(manifest: Manifest, size: int, seeds: Sequence[Path], ward: Path) ->
         f" {policy.offset:g}; one that begins within {policy.repeat_s:g} s of that is told as a repeat",
         "chosen_for": training.distress.chosen_for,
         "epochs": str(first["recipe"]["epochs"]),
+        "thawed_epochs": str(first["recipe"]["thawed_epochs"]),
         "tools": ", ".join(f"{name} {version}" for name, version in manifest.tools.items()),
     }
 
