@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from edge.evidence import evidence_of
 from edge.manifest import Distress, EpisodePolicy
 from edge.messages import MAX_REASON
 from edge.pipeline import WindowResult
@@ -61,8 +62,8 @@ class EpisodeDetector:
         self._new_id = new_id
         self._score: float | None = None
         self._heard_s = 0.0  # end of the last window with speech
-        self._recent: deque[tuple[bool, WindowResult]] = deque(maxlen=policy.among)
-        self._since_s: float | None = None  # start of the distress that has been k of n ever since
+        self._recent: deque[WindowResult] = deque(maxlen=policy.among or policy.count)
+        self._evidence = evidence_of(policy)
         self._open: _Open | None = None
         self._ended_s: float | None = None  # when the episode before was over
 
@@ -79,19 +80,16 @@ class EpisodeDetector:
     def update(self, result: WindowResult) -> list[EpisodeEvent]:
         """What this window brings about: nothing or one event."""
         self._smooth(result)
-        positive = result.judgement is not None and self.score >= self.policy.onset
-        self._recent.append((positive, result))
+        self._recent.append(result)
         if self._open is not None:
             return self._go_on(self._open, result)
-        starts = [one.start_s for was, one in self._recent if was]
-        if len(starts) < self.policy.count:
-            self._since_s = None
+        score = None if result.judgement is None else self.score
+        since_s = self._evidence.hear(score, result.start_s)
+        if since_s is None or score is None or score < self.policy.onset:
             return []
-        since_s = starts[0] if self._since_s is None else self._since_s
-        self._since_s = since_s
-        if positive and result.end_s - since_s >= self.policy.min_duration_s - _ROUNDING_S:
-            return [self._begin(since_s, result)]
-        return []
+        if result.end_s - since_s < self.policy.min_duration_s - _ROUNDING_S:
+            return []
+        return [self._begin(since_s, result)]
 
     def finish(self, why: str) -> list[EpisodeEvent]:
         """Listening stops: the end of the open episode, if there is one, with `why` in its reason."""
@@ -103,8 +101,9 @@ class EpisodeDetector:
         return [event]
 
     def _close(self) -> None:
-        self._open = self._since_s = None
-        self._recent.clear()  # the windows of one episode must not begin the next
+        self._open = None
+        self._recent.clear()
+        self._evidence = evidence_of(self.policy)  # the windows of one episode must not begin the next
 
     def _smooth(self, result: WindowResult) -> None:
         if result.judgement is None:
@@ -148,7 +147,7 @@ class EpisodeDetector:
 
     def _cause(self) -> tuple[str, float]:
         """The emotion that weighs most in the recent windows with speech, and their loudest level."""
-        spoken = [one for _, one in self._recent if one.judgement is not None]
+        spoken = [one for one in self._recent if one.judgement is not None]
         return leading_emotion(spoken, self._weights), max(one.level_db for one in spoken)
 
     def _event(self, phase: str, episode: _Open, at_s: float, prefix: str = "") -> EpisodeEvent:

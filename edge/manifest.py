@@ -84,17 +84,21 @@ class EpisodePolicy:
     """When smoothed distress becomes an episode, and when it is over.
 
     A window is positive when the smoothed distress score is at least `onset`. `count` positive
-    windows among the last `among`, from the start of the first one on for `min_duration_s` at least,
-    begin an episode; it ends when the score stays below `offset`, or nobody speaks, for `hold_off_s`.
-    One that begins within `repeat_s` of that end is told as a repeat; 0: none is.
+    windows among the last `among` begin an episode, or without `among` windows that together weigh as
+    much as `count` certain ones do (edge/evidence.py); a window whose log-odds are `saturation` above
+    those of `onset` is certain. Either takes `min_duration_s` at least, from the start of the first window.
+
+    An episode ends when the score stays below `offset`, or nobody speaks, for `hold_off_s`. One that begins
+    within `repeat_s` of that end is told as a repeat; 0: none is.
     """
 
     smoothing: float = checked(minimum=0, maximum=1, allowed="a number from 0 (none) to 1")
     onset: float = checked(minimum=0, maximum=1)
     offset: float = checked(minimum=0, maximum=1)
     count: int = checked(minimum=1, maximum=60)
-    among: int = checked(minimum=1, maximum=60)
     hold_off_s: float = checked(minimum=0, maximum=600)
+    among: int | None = checked(minimum=1, maximum=60, default=None)
+    saturation: float = checked(minimum=0.1, maximum=10, default=1.0)
     min_duration_s: float = checked(minimum=0, maximum=120, default=0.0)
     repeat_s: float = checked(minimum=0, maximum=600, default=0.0)
 
@@ -102,7 +106,7 @@ class EpisodePolicy:
         """Raises ValueError where two values contradict each other."""
         if self.offset > self.onset:
             raise ValueError(f"offset {self.offset:g} is above onset {self.onset:g}")
-        if self.count > self.among:
+        if self.among is not None and self.count > self.among:
             raise ValueError(f"count {self.count} exceeds among {self.among}")
 
 

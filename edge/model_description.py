@@ -6,8 +6,19 @@ from typing import Any
 
 import numpy as np
 
-from edge.manifest import Distress, Manifest
+from edge.manifest import Distress, EpisodePolicy, Manifest
 from edge.self_test import allowed
+
+
+def enough(policy: EpisodePolicy) -> str:
+    """Which windows begin an episode, such as `2 of 3 windows at 0.6 or more`."""
+    lasting = f", for {policy.min_duration_s:g} s or more" if policy.min_duration_s else ""
+    if policy.among is not None:
+        return f"{policy.count} of {policy.among} windows at {policy.onset:g} or more{lasting}"
+    return (
+        f"windows that weigh {policy.count} together (each the log-odds of its score above those of"
+        f" {policy.onset:g}, over {policy.saturation:g}, from -1 to 1; silence -1){lasting}"
+    )
 
 
 def describe(manifest: Manifest) -> list[tuple[str, Any]]:
@@ -21,8 +32,7 @@ def describe(manifest: Manifest) -> list[tuple[str, Any]]:
         f" {front_end.low_hz:g} to {front_end.high_hz:g} Hz, at {front_end.sample_rate} Hz"
     )
     alert = (
-        f"{policy.count} of {policy.among} windows at {policy.onset:g} or more,"
-        f" for {policy.min_duration_s:g} s or more, until {policy.hold_off_s:g} s below {policy.offset:g};"
+        f"{enough(policy)}, until {policy.hold_off_s:g} s below {policy.offset:g};"
         f" a repeat within {policy.repeat_s:g} s"
     )
     level = "not known: a bed's own level is taken as it is"

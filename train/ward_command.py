@@ -28,6 +28,9 @@ ONSETS = tuple(round(float(value), 3) for value in np.arange(0.2, 0.99, 0.02))
 SMOOTHINGS = (0.0, 0.3, 0.6)
 AGREEING = ((2, 3, 4.0), (4, 6, 6.0), (6, 8, 8.0), (8, 10, 8.0))
 """How many of how many windows must be at the onset, for how many seconds from the first one's start."""
+WEIGHING = (5, 6, 7, 8, 9)
+SATURATIONS = (1.0, 2.0, 3.0)
+"""What windows must weigh together, and the log-odds above the onset's with which one weighs 1."""
 _FILE = "ward.json"
 
 
@@ -57,12 +60,7 @@ def measure(crossval: Path, sounds: Sequence[Sound], plan: ward.Plan, out: Path)
 
 def choose(days: Sequence[Lived], distress: Distress) -> Measured:
     """Try every policy on these bed-days."""
-    shapes = [
-        replace(distress.policy, smoothing=smoothing, count=count, among=among, min_duration_s=seconds)
-        for smoothing in SMOOTHINGS
-        for count, among, seconds in AGREEING
-    ]
-    policies = [policy_at(onset, shape) for shape in shapes for onset in ONSETS]
+    policies = [policy_at(onset, shape) for shape in _shapes(distress.policy) for onset in ONSETS]
     by_bed = [
         [point(day, distress, policy) for policy in policies] for day in tqdm(days, "policies", unit="bed")
     ]
@@ -76,6 +74,21 @@ def choose(days: Sequence[Lived], distress: Distress) -> Measured:
     if mine:
         held_out = together(mine)
     return Measured(points, chosen, [one.policy for one in mine], held_out)
+
+
+def _shapes(policy: EpisodePolicy) -> list[EpisodePolicy]:
+    """The policy with other ways to begin an episode; their thresholds are not chosen yet."""
+    agreeing = [
+        replace(policy, smoothing=smoothing, count=count, among=among, min_duration_s=seconds)
+        for smoothing in SMOOTHINGS
+        for count, among, seconds in AGREEING
+    ]
+    weighing = [
+        replace(policy, smoothing=0.0, count=count, among=None, saturation=saturation, min_duration_s=0.0)
+        for saturation in SATURATIONS
+        for count in WEIGHING
+    ]
+    return agreeing + weighing
 
 
 def _over(by_bed: Sequence[Sequence[Point]]) -> list[Point]:
@@ -146,6 +159,8 @@ def _by_shape(points: Sequence[Point]) -> list[list[Point]]:
 
 def _shape(policy: EpisodePolicy) -> str:
     """All of a policy but its threshold."""
+    if policy.among is None:
+        return f"weighing {policy.count} together, 1 at log-odds {policy.saturation:g} above"
     return (
         f"smoothing {policy.smoothing:g}, {policy.count} of {policy.among} windows,"
         f" {policy.min_duration_s:g} s or more"

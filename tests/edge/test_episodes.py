@@ -1,5 +1,6 @@
 import dataclasses
 import itertools
+import math
 
 import pytest
 from hypothesis import given
@@ -98,6 +99,42 @@ def test_smoothing_delays():
     assert len(play([0.1] * 3 + [0.9] * 3)[1]) > len(play([0.1] * 3 + [0.9] * 3, slow)[1])
 
 
+WEIGHING = EpisodePolicy(smoothing=0, onset=0.5, offset=0.3, count=3, hold_off_s=4, saturation=2)
+SURE = 1 / (1 + math.exp(-2))  # its log-odds are 2 above those of 0.5
+
+
+@pytest.mark.parametrize(
+    ("scores", "onset_s"),
+    [
+        ([0.1, SURE, SURE, SURE], 6),
+        ([0.1, 1, 1, 1], 6),  # none weighs more than 1
+        ([1 / (1 + math.exp(-1))] * 6, 8),  # half
+        ([SURE, SURE, 0.5, SURE], 6),  # neither for nor against
+        ([SURE, SURE, 0, SURE, SURE], 7),
+        ([SURE, SURE, None, SURE, SURE], 7),
+        ([SURE, None, SURE, None] * 5, None),
+        ([0] * 9 + [SURE, SURE, SURE], 14),  # calm before is not held against it
+    ],
+)
+def test_without_among_windows_weigh_what_they_say(scores, onset_s):
+    _, events = play(scores, WEIGHING)
+    assert [event.at_s for event in events] == ([] if onset_s is None else [onset_s])
+
+
+def test_distress_that_adds_up_began_when_the_sum_rose_from_nothing():
+    (onset,) = play([SURE, 0.1, 0.1, SURE, 0.5, SURE, SURE], WEIGHING)[1]
+    assert (onset.at_s, onset.duration_s) == (9, 6)
+
+
+def test_what_one_episode_added_up_does_not_begin_the_next():
+    _, events = play([1.0] * 6 + [None] * 4 + [SURE] * 4, WEIGHING)
+    assert [(event.phase, event.at_s) for event in events if event.phase != "update"] == [
+        ("onset", 5),
+        ("end", 12),
+        ("onset", 15),
+    ]
+
+
 def test_a_long_silence_forgets_the_score():
     policy = EpisodePolicy(smoothing=0.9, onset=0.6, offset=0.4, count=2, among=3, hold_off_s=4)
     detector, _ = play([0.1] * 10 + [None] * 10, policy)
@@ -160,14 +197,15 @@ def test_after_a_break_nothing_is_a_repeat():
 
 
 POLICIES = st.builds(
-    lambda smoothing, limits, counts, hold, shortest, repeat: EpisodePolicy(
+    lambda smoothing, limits, counts, hold, shortest, repeat, weighs: EpisodePolicy(
         min_duration_s=shortest,
         repeat_s=repeat,
         smoothing=smoothing,
         onset=max(limits),
         offset=min(limits),
         count=min(counts),
-        among=max(counts),
+        among=None if weighs else max(counts),
+        saturation=weighs or 1.0,
         hold_off_s=hold,
     ),
     st.floats(0, 0.95),
@@ -176,6 +214,7 @@ POLICIES = st.builds(
     st.floats(1, 20),
     st.floats(0, 15),
     st.floats(0, 40),
+    st.none() | st.floats(0.1, 10),
 )
 SCORES = st.lists(st.none() | st.floats(0, 1), max_size=80)
 
@@ -221,7 +260,7 @@ def test_calm_never_alarms(scores):
 
 
 @given(SCORES, POLICIES)
-def test_every_onset_has_k_of_n_windows_above_it(scores, policy):
+def test_every_onset_has_enough_windows_above_it(scores, policy):
     detector = detector_of(policy)
     above = []
     for at, score in enumerate(scores):
@@ -231,7 +270,7 @@ def test_every_onset_has_k_of_n_windows_above_it(scores, policy):
         if "onset" in phases(events):
             assert not was_open
             assert above[-1]
-            assert sum(above[-policy.among :]) >= policy.count
+            assert sum(above[-(policy.among or len(above)) :]) >= policy.count
 
 
 @given(SCORES, POLICIES)

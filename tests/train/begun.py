@@ -1,4 +1,4 @@
-"""The layers taken from speech_embedding: what they compute, and what became of them in a network, as JSON."""
+"""Layers taken from speech_embedding: what they compute, and what became of them in a network, as JSON."""
 
 import json
 import sys
