@@ -22,13 +22,13 @@ from train.robustness import Fold, folds_in
 from train.sounds import Sound, unheard
 from train.ward_report import Lived, Point, lived, operating_point, point, policy_at, together
 
-MOST_A_DAY, SLOWEST_S = 1.0, 10.0
+MOST_A_DAY, SLOWEST_S = 1.0, 12.0
 """What a policy may cost: false alerts a bed-day, and how late half of the episodes found are told."""
 ONSETS = tuple(round(float(value), 3) for value in np.arange(0.2, 0.99, 0.02))
 SMOOTHINGS = (0.0, 0.3, 0.6)
 AGREEING = ((2, 3, 4.0), (4, 6, 6.0), (6, 8, 8.0), (8, 10, 8.0))
 """How many of how many windows must be at the onset, for how many seconds from the first one's start."""
-WEIGHING = (5, 6, 7, 8, 9)
+WEIGHING = (6, 7, 8, 9, 10)
 SATURATIONS = (1.0, 2.0, 3.0)
 """What windows must weigh together, and the log-odds above the onset's with which one weighs 1."""
 _FILE = "ward.json"
