@@ -160,7 +160,7 @@ def _by_shape(points: Sequence[Point]) -> list[list[Point]]:
 def _shape(policy: EpisodePolicy) -> str:
     """All of a policy but its threshold."""
     if policy.among is None:
-        return f"weighing {policy.count} together, 1 at log-odds {policy.saturation:g} above"
+        return f"windows that weigh {policy.count} together, log-odds over {policy.saturation:g}"
     return (
         f"smoothing {policy.smoothing:g}, {policy.count} of {policy.among} windows,"
         f" {policy.min_duration_s:g} s or more"
