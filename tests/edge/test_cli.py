@@ -193,10 +193,10 @@ def test_unknown_configuration_key(edge, config_file):
 
 
 def test_settings_that_contradict_the_model(edge, config_file, clips):
-    config = config_file(1, extra="[episodes]\ncount = 30")
+    config = config_file(1, extra="[episodes]\noffset = 0.9")
     status, _, err = edge("run", "--config", config, "--source", clips[0])
     assert status == 78
-    assert "count 30 exceeds among" in sentence(err)
+    assert "offset 0.9 is above onset" in sentence(err)
 
 
 def test_sources_that_contradict_each_other(edge, config_file, clips):

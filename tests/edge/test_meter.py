@@ -262,7 +262,7 @@ def test_bad_input_is_one_sentence(edge, config_file, tmp_path, clips):
     for config, file, expected in [
         (lambda: tmp_path / "none.toml", clips[0], 78),
         (config_file, tmp_path / "none.wav", 66),
-        (lambda: config_file(extra="[episodes]\ncount = 30"), clips[0], 78),
+        (lambda: config_file(extra="[episodes]\noffset = 0.9"), clips[0], 78),
     ]:
         status, out, err = edge("meter", "--config", config(), "--source", file)
         assert (status, out) == (expected, "")
