@@ -60,7 +60,7 @@ def _fold_limit(graph: Graph, add: Any) -> bool:
     for index in between:
         graph.tensor(index).quantization = answer.quantization
     graph.replace(int(add.outputs[0]), given)
-    graph.remove(add)
+    graph.put(add, [])
     return True
 
 
@@ -93,20 +93,12 @@ def _as_larger(graph: Graph, leaky: Any) -> bool:
     given, answer, slope = int(leaky.inputs[0]), int(leaky.outputs[0]), float(leaky.builtinOptions.alpha)
     if not graph.is_int8(given, answer) or graph.scale(given) != graph.scale(answer) or not 0 < slope <= 1:
         return False
-    tensor = graph.tensor(given)
-    factor = graph.add_constant(np.array(_HIGHEST, np.int8), tensor.name + b"/slope")
-    graph.tensor(factor).quantization = schema.QuantizationParametersT(
-        scale=np.array([slope / _HIGHEST], np.float32), zeroPoint=np.array([0], np.int64)
+    factor = graph.add_constant(
+        np.array(_HIGHEST, np.int8),
+        graph.tensor(given).name + b"/slope",
+        np.array([slope / _HIGHEST], np.float32),
     )
-    less = graph.add_tensor(
-        schema.TensorT(
-            shape=tensor.shape,
-            type=tensor.type,
-            name=tensor.name + b"/less",
-            quantization=tensor.quantization,
-            hasRank=True,
-        )
-    )
+    less = graph.add_like(given, b"/less")
     multiplied = graph.new_operator(
         schema.BuiltinOperator.MUL, [given, factor], [less], version=2, options=schema.MulOptionsT()
     )

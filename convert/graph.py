@@ -23,12 +23,7 @@ class Graph:
     @property
     def operators(self) -> list[Any]:
         """All of them, in the order in which they are computed."""
-        found: list[Any] = self._graph.operators
-        return found
-
-    @operators.setter
-    def operators(self, operators: list[Any]) -> None:
-        self._graph.operators = operators
+        return list(self._graph.operators)
 
     def of(self, builtin: int) -> list[Any]:
         """The operators of that kind, in the order in which they are computed."""
@@ -110,22 +105,45 @@ class Graph:
         self._model.buffers[bias.buffer].data = _bytes(changed)
         bias.quantization.scale = (given * weights).astype(np.float32)
 
-    def add_tensor(self, tensor: Any) -> int:
-        """Its index."""
+    def add_like(self, index: int, suffix: bytes, shape: Sequence[int] = (), quantization: Any = None) -> int:
+        """The index of a tensor like another, whose name is followed by `suffix`.
+
+        It has a shape or a quantization of its own where one is given.
+        """
+        like = self.tensor(index)
+        return self._add(
+            schema.TensorT(
+                shape=np.array(shape if len(shape) else like.shape, np.int32),
+                type=like.type,
+                name=like.name + suffix,
+                quantization=quantization or like.quantization,
+                hasRank=True,
+            )
+        )
+
+    def add_constant(
+        self, values: npt.NDArray[Any], name: bytes, scales: npt.NDArray[np.float32] | None = None
+    ) -> int:
+        """The index of a tensor that holds these values, of int8 or int32; with scales its zero is 0."""
+        self._model.buffers.append(schema.BufferT(data=_bytes(values)))
+        quantization = None
+        if scales is not None:
+            zeros = np.zeros(len(scales), np.int64)
+            quantization = schema.QuantizationParametersT(scale=scales, zeroPoint=zeros)
+        return self._add(
+            schema.TensorT(
+                shape=np.array(values.shape, np.int32),
+                type=_TYPES[values.dtype.name],
+                buffer=len(self._model.buffers) - 1,
+                name=name,
+                quantization=quantization,
+                hasRank=True,
+            )
+        )
+
+    def _add(self, tensor: Any) -> int:
         self._graph.tensors.append(tensor)
         return len(self._graph.tensors) - 1
-
-    def add_constant(self, values: npt.NDArray[Any], name: bytes) -> int:
-        """The index of a tensor that holds these values, of int8 or int32."""
-        self._model.buffers.append(schema.BufferT(data=_bytes(values)))
-        tensor = schema.TensorT(
-            shape=np.array(values.shape, np.int32),
-            type=_TYPES[values.dtype.name],
-            buffer=len(self._model.buffers) - 1,
-            name=name,
-            hasRank=True,
-        )
-        return self.add_tensor(tensor)
 
     def new_operator(
         self,
@@ -135,7 +153,7 @@ class Graph:
         version: int = 1,
         options: Any = None,
     ) -> Any:
-        """One yet to be put among the `operators`; `options` are the schema's own object for its kind."""
+        """One yet to be put into the network; `options` are the schema's own object for its kind."""
         codes = self._model.operatorCodes
         known = [index for index, code in enumerate(codes) if _builtin(code) == builtin]
         if known:
@@ -154,19 +172,15 @@ class Graph:
         )
 
     def put(self, operator: Any, others: Sequence[Any]) -> None:
-        """Have others compute what one did; it is taken out."""
+        """Have others in an operator's place, itself among them or not; what it made may be left over."""
         at = next(index for index, one in enumerate(self.operators) if one is operator)
-        self.operators[at : at + 1] = others
+        self._graph.operators[at : at + 1] = others
 
     def replace(self, index: int, by: int) -> None:
         """Have all that take one tensor take another."""
         for operator in self.takers(index):
             operator.inputs = np.array([by if one == index else one for one in operator.inputs], np.int32)
         self._graph.outputs = np.array([by if one == index else one for one in self._graph.outputs], np.int32)
-
-    def remove(self, operator: Any) -> None:
-        """Take an operator out; what it made is left over."""
-        self.operators = [one for one in self.operators if one is not operator]
 
 
 def _bytes(values: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:

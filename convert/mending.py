@@ -52,53 +52,37 @@ def _give_biases(graph: Graph) -> None:
         if graph.has_bias(operator) or not is_int8 or len(weights.quantization.scale) == 1:
             continue
         scales = np.float32(given.quantization.scale[0]) * np.asarray(weights.quantization.scale, np.float32)
-        bias = graph.add_constant(np.zeros(len(scales), np.int32), weights.name + b"/zeros")
-        graph.tensor(bias).quantization = schema.QuantizationParametersT(
-            scale=scales, zeroPoint=np.zeros(len(scales), np.int64)
-        )
+        bias = graph.add_constant(np.zeros(len(scales), np.int32), weights.name + b"/zeros", scales)
         operator.inputs = np.array([*operator.inputs[:2], bias], np.int32)
 
 
 def _move_factors(graph: Graph) -> None:
     moved: dict[int, int] = {}  # by the index of a tensor, that of the same without -128
-    operators = []
     for operator in graph.operators:
         factors = [int(index) for index in operator.inputs[:2]]
         if graph.code(operator) in _PRODUCTS and all(_reaches_lowest(graph, index) for index in factors):
             index = _movable(graph, factors)
             if index not in moved:
-                moved[index] = graph.add_tensor(_moved(graph.tensor(index)))
-                operators.append(graph.new_operator(schema.BuiltinOperator.QUANTIZE, [index], [moved[index]]))
+                moved[index] = graph.add_like(index, b"/moved", quantization=_one_higher(graph, index))
+                quantize = graph.new_operator(schema.BuiltinOperator.QUANTIZE, [index], [moved[index]])
+                graph.put(operator, [quantize, operator])
             operator.inputs = np.array(operator.inputs, np.int32)
             operator.inputs[factors.index(index)] = moved[index]
-        operators.append(operator)
-    graph.operators = operators
 
 
 def _take_two_axes(graph: Graph) -> None:
-    operators = []
-    for operator in graph.operators:
-        operators.append(operator)
-        answer = graph.tensor(operator.outputs[0])
-        if (
-            graph.code(operator) == schema.BuiltinOperator.FULLY_CONNECTED
-            and answer.type == schema.TensorType.INT16
-            and len(answer.shape) > 2
-            and graph.has_bias(operator)
-        ):
-            flat = schema.TensorT(
-                shape=np.array([math.prod(answer.shape[:-1]), answer.shape[-1]], np.int32),
-                type=answer.type,
-                name=answer.name + b"/flat",
-                quantization=answer.quantization,
-                hasRank=True,
-            )
-            shape = graph.add_constant(np.asarray(answer.shape, np.int32), answer.name + b"/shape")
-            sources, targets = [graph.add_tensor(flat), shape], operator.outputs
-            operator.outputs = np.array(sources[:1], np.int32)
-            operator.builtinOptions.keepNumDims = False
-            operators.append(graph.new_operator(schema.BuiltinOperator.RESHAPE, sources, targets))
-    graph.operators = operators
+    for operator in graph.of(schema.BuiltinOperator.FULLY_CONNECTED):
+        index = int(operator.outputs[0])
+        answer = graph.tensor(index)
+        is_int16 = answer.type == schema.TensorType.INT16
+        if not is_int16 or len(answer.shape) <= 2 or not graph.has_bias(operator):
+            continue
+        shape = graph.add_constant(np.asarray(answer.shape, np.int32), answer.name + b"/shape")
+        flat = graph.add_like(index, b"/flat", [math.prod(answer.shape[:-1]), answer.shape[-1]])
+        operator.outputs = np.array([flat], np.int32)
+        operator.builtinOptions.keepNumDims = False
+        reshape = graph.new_operator(schema.BuiltinOperator.RESHAPE, [flat, shape], [index])
+        graph.put(operator, [operator, reshape])
 
 
 def _movable(graph: Graph, factors: Sequence[int]) -> int:
@@ -119,17 +103,11 @@ def _movable(graph: Graph, factors: Sequence[int]) -> int:
     return min(movable, key=graph.size)
 
 
-def _moved(tensor: Any) -> Any:
-    """The same real numbers one step higher: -128 is -127, and alone what was 127 is a step less."""
-    return schema.TensorT(
-        shape=tensor.shape,
-        type=tensor.type,
-        name=tensor.name + b"/moved",
-        quantization=schema.QuantizationParametersT(
-            scale=np.asarray(tensor.quantization.scale, np.float32),
-            zeroPoint=np.asarray(tensor.quantization.zeroPoint, np.int64) + 1,
-        ),
-        hasRank=True,
+def _one_higher(graph: Graph, index: int) -> Any:
+    """That of the same real numbers one step higher: -128 is -127, and alone what was 127 is a step less."""
+    told = graph.tensor(index).quantization
+    return schema.QuantizationParametersT(
+        scale=np.asarray(told.scale, np.float32), zeroPoint=np.asarray(told.zeroPoint, np.int64) + 1
     )
 
 

@@ -10,7 +10,7 @@ from edge.manifest import EpisodePolicy
 
 _CERTAIN = 1e-4
 """No score is nearer to 0 or 1 than this: the log-odds of those have no end."""
-_ROUNDING = 1e-6
+_ROUNDING = 1e-6  # of a sum of floats
 
 
 class Evidence(Protocol):

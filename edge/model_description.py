@@ -10,7 +10,7 @@ from edge.manifest import Distress, EpisodePolicy, Manifest
 from edge.self_test import allowed
 
 
-def enough(policy: EpisodePolicy) -> str:
+def onset_rule(policy: EpisodePolicy) -> str:
     """Which windows begin an episode, such as `2 of 3 windows at 0.6 or more`."""
     lasting = f", for {policy.min_duration_s:g} s or more" if policy.min_duration_s else ""
     if policy.among is not None:
@@ -32,7 +32,7 @@ def describe(manifest: Manifest) -> list[tuple[str, Any]]:
         f" {front_end.low_hz:g} to {front_end.high_hz:g} Hz, at {front_end.sample_rate} Hz"
     )
     alert = (
-        f"{enough(policy)}, until {policy.hold_off_s:g} s below {policy.offset:g};"
+        f"{onset_rule(policy)}, until {policy.hold_off_s:g} s below {policy.offset:g};"
         f" a repeat within {policy.repeat_s:g} s"
     )
     level = "not known: a bed's own level is taken as it is"

@@ -13,7 +13,7 @@ import numpy as np
 
 from edge.errors import CorpusError
 from edge.manifest import Manifest, Training
-from edge.model_description import enough
+from edge.model_description import onset_rule
 from train import figures
 from train.examples import examples
 from train.robustness import Row, folds_in, table
@@ -73,8 +73,8 @@ def _values(manifest: Manifest, size: int, seeds: Sequence[Path], ward: Path) ->
         "ward": _text(ward / "ward.md").strip(),
         "temperature": f"{training.temperature:g}",
         "distress_score": _score(training),
-        "policy": f"{enough(policy)}; over after {policy.hold_off_s:g} s below {policy.offset:g}; one that"
-        f" begins within {policy.repeat_s:g} s of that is told as a repeat",
+        "policy": f"{onset_rule(policy)}; over after {policy.hold_off_s:g} s below {policy.offset:g}; one"
+        f" that begins within {policy.repeat_s:g} s of that is told as a repeat",
         "chosen_for": training.distress.chosen_for,
         "epochs": str(first["recipe"]["epochs"]),
         "thawed_epochs": str(first["recipe"]["thawed_epochs"]),

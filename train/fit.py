@@ -43,9 +43,9 @@ def fit(material: Material, recipe: Recipe, title: str) -> Fitted:
     )
     with tqdm(total=recipe.epochs + recipe.thawed_epochs, desc=title, unit="epoch") as bar:
         parts = [_learn(network, material, recipe, bar)]
-        if recipe.pretrained:
-            thaw(network)
         if recipe.thawed_epochs:
+            if recipe.pretrained:
+                thaw(network)
             parts.append(_learn(network, material, recipe.thawed, bar))
     _measure_batch_statistics(network, Batches(material, recipe.thawed if recipe.thawed_epochs else recipe))
     curve = {name: [round(float(value), 5) for part in parts for value in part[name]] for name in parts[0]}
