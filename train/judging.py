@@ -66,12 +66,12 @@ def compare(options: argparse.Namespace) -> None:
     """Other systems on the same recordings and folds, beside ours."""
     clips = read_manifests(options.manifest, options.map)
     found = {"ours, int8": side_by_side.ours(options.crossval)} if options.crossval else {}
-    systems = side_by_side.systems(clips, options.cache)
+    systems = {system.name: system for system in side_by_side.systems(clips, options.cache)}
     unknown = [name for name in options.only if name not in systems]
     if unknown:
         raise CorpusError(f"no system is called {unknown[0]}; there are {', '.join(systems)}")
     for name in options.only or systems:
-        found[name] = side_by_side.run(name, systems[name], clips, options.out)
+        found[name] = side_by_side.run(systems[name], clips, options.out)
     text = "\n".join(side_by_side.lines(found))
     (options.out / "compare.md").write_text(text + "\n")
     print(text)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import keras
@@ -34,7 +35,10 @@ _SERNET = replace(FRONT_END, frame_length=1024, hop_length=256, fft_length=1024)
 
 @dataclass(frozen=True, slots=True)
 class Rival:
-    """A network and its training: `frames` of a recording are heard, cut or filled up at its end."""
+    """A network and its training: `frames` of a recording are heard, cut or filled up at its end.
+
+    `recurrent`: filled up at its start, since such a network would have forgotten the voice by its end.
+    """
 
     name: str
     front_end: FrontEnd
@@ -43,6 +47,14 @@ class Rival:
     epochs: int
     learning_rate: float
     batch: int = 32
+    recurrent: bool = False
+
+    @property
+    def identity(self) -> str:
+        """What makes two of its trainings the same: settings and code."""
+        settings = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "build"}
+        code = "".join(inspect.getsource(part) for part in (self.build, heard, guesses))
+        return f"{settings}{code}"
 
 
 def cnn_lstm(shape: tuple[int, int], labels: int) -> Any:
@@ -91,9 +103,9 @@ def three_branches(shape: tuple[int, int], labels: int) -> Any:
 
 
 RIVALS = (
-    Rival("two-layer LSTM", _SEED, 250, two_layer_lstm, epochs=60, learning_rate=1e-3),
+    Rival("two-layer LSTM", _SEED, 250, two_layer_lstm, epochs=60, learning_rate=1e-3, recurrent=True),
     Rival("three branches (Light-SERNet)", _SERNET, 187, three_branches, epochs=60, learning_rate=1e-3),
-    Rival("CNN-LSTM", _SEED, 250, cnn_lstm, epochs=40, learning_rate=1e-4),
+    Rival("CNN-LSTM", _SEED, 250, cnn_lstm, epochs=40, learning_rate=1e-4, recurrent=True),
 )
 
 
@@ -102,8 +114,9 @@ def heard(clips: Sequence[Clip], rival: Rival) -> FloatArray:
     result = np.zeros((len(clips), rival.frames, rival.front_end.coefficients), np.float32)
     for row, clip in zip(result, tqdm(clips, "features", unit="clip"), strict=True):
         frames = mfcc(read_audio(clip.path, rival.front_end.sample_rate), rival.front_end)[: rival.frames]
-        row[: len(frames)] = frames
-        row[len(frames) :] = frames.min(axis=0)
+        row[:] = frames.min(axis=0)
+        first = rival.frames - len(frames) if rival.recurrent else 0
+        row[first : first + len(frames)] = frames
     return result
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import inspect
 import json
 import re
 import time
@@ -43,12 +45,17 @@ class Scored:
     minutes: float
 
 
+Guess = Callable[[Split], tuple[Classes, int]]
+"""Gives, for a split, what is said of its test side, shape (tested,), and the parameters."""
+
+
 @dataclass(frozen=True, slots=True)
 class System:
-    """`guess` gives, for a split, what is said of its test side, shape (tested,), and the parameters."""
+    """`identity` changes with whatever changes its figures; `ready` extracts its features."""
 
     name: str
-    guess: Callable[[Split], tuple[Classes, int]]
+    identity: str
+    ready: Callable[[], Guess]
 
 
 def splits(clips: Sequence[Clip], seed: int = 0) -> dict[str, Split]:
@@ -57,17 +64,18 @@ def splits(clips: Sequence[Clip], seed: int = 0) -> dict[str, Split]:
     return folds | {"random": random_split(clips, 0.2, seed)}
 
 
-def run(name: str, ready: Callable[[], System], clips: Sequence[Clip], out: Path) -> dict[str, Scored]:
-    """Each split's figures; what is in `out` is not trained again."""
+def run(system: System, clips: Sequence[Clip], out: Path) -> dict[str, Scored]:
+    """Each split's figures; what is in `out`, of the same system on the same split, is not trained again."""
     truths = targets_of(clips, labels_of(clips))
     result: dict[str, Scored] = {}
-    system: System | None = None
-    for split_name, split in splits(clips).items():
-        file = out / re.sub(r"\W+", "-", name) / f"{split_name}-{fingerprint(clips, split)[:12]}.json"
+    guess: Guess | None = None
+    for name, split in splits(clips).items():
+        made_of = hashlib.sha256(f"{system.identity}{fingerprint(clips, split)}".encode()).hexdigest()
+        file = out / re.sub(r"\W+", "-", system.name) / f"{name}-{made_of[:12]}.json"
         if not file.exists():
-            system = system or ready()
+            guess = guess or system.ready()
             started = time.monotonic()
-            said, parameters = system.guess(split)
+            said, parameters = guess(split)
             scored = Scored(
                 uar=float(recall_score(truths[split[1]], said, average="macro")),
                 accuracy=float(accuracy_score(truths[split[1]], said)),
@@ -76,11 +84,11 @@ def run(name: str, ready: Callable[[], System], clips: Sequence[Clip], out: Path
             )
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(json.dumps(asdict(scored)) + "\n")
-        result[split_name] = Scored(**json.loads(file.read_text()))
+        result[name] = Scored(**json.loads(file.read_text()))
     return result
 
 
-def support_vectors(features: FloatArray, clips: Sequence[Clip]) -> Callable[[Split], tuple[Classes, int]]:
+def support_vectors(features: FloatArray, clips: Sequence[Clip]) -> Guess:
     """A linear SVM; what it normalises by and how much it regularises comes from the training side alone."""
     truths = targets_of(clips, labels_of(clips))
     speakers = np.array([clip.speaker for clip in clips])
@@ -115,30 +123,36 @@ def ours(crossval: Path) -> dict[str, Scored]:
     }
 
 
-def systems(clips: Sequence[Clip], cache: Path) -> dict[str, Callable[[], System]]:
-    """All there are, by name; each is made ready, its features extracted, when it is called."""
+def systems(clips: Sequence[Clip], cache: Path) -> list[System]:
+    """All there are."""
+    from train import rivals  # noqa: PLC0415 - TensorFlow takes seconds to load
+
     truths = targets_of(clips, labels_of(clips))
-    found: dict[str, Callable[[], System]] = {
-        name: partial(_with_support_vectors, name, feature_set, clips, cache)
+    found = [
+        System(
+            name,
+            f"{feature_set}{inspect.getsource(support_vectors)}",
+            partial(_with_support_vectors, feature_set, clips, cache),
+        )
         for name, feature_set in (
             ("openSMILE eGeMAPS + SVM", "eGeMAPSv02"),
             ("openSMILE ComParE + SVM", "ComParE_2016"),
         )
-    }
-    from train import rivals  # noqa: PLC0415 - TensorFlow takes seconds to load
-
-    return found | {rival.name: partial(_network, rival, clips, truths) for rival in rivals.RIVALS}
-
-
-def _with_support_vectors(name: str, feature_set: str, clips: Sequence[Clip], cache: Path) -> System:
-    return System(name, support_vectors(functionals(clips, feature_set, cache), clips))
+    ]
+    return found + [
+        System(rival.name, rival.identity, partial(_network, rival, clips, truths)) for rival in rivals.RIVALS
+    ]
 
 
-def _network(rival: Any, clips: Sequence[Clip], truths: Classes) -> System:
+def _with_support_vectors(feature_set: str, clips: Sequence[Clip], cache: Path) -> Guess:
+    return support_vectors(functionals(clips, feature_set, cache), clips)
+
+
+def _network(rival: Any, clips: Sequence[Clip], truths: Classes) -> Guess:
     from train import rivals  # noqa: PLC0415 - as in systems
 
     features = rivals.heard(clips, rival)
-    return System(rival.name, lambda split: rivals.guesses(rival, features, truths, *split, seed=0))
+    return lambda split: rivals.guesses(rival, features, truths, *split, seed=0)
 
 
 def lines(found: dict[str, dict[str, Scored]]) -> list[str]:

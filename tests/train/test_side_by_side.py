@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -45,10 +46,13 @@ def test_what_is_finished_is_not_trained_again(clips, tmp_path):
             trained.append(len(split[0]))
             return np.zeros(len(split[1]), np.intp), 7
 
-        return System("always angry", guess)
+        return guess
 
-    first, again = (side_by_side.run("always angry", ready, clips, tmp_path) for _ in range(2))
+    system = System("always angry", "1", ready)
+    first, again = (side_by_side.run(system, clips, tmp_path) for _ in range(2))
     assert len(trained) == 6
+    side_by_side.run(replace(system, identity="2"), clips, tmp_path)
+    assert len(trained) == 12, "another system of the same name"
     assert first == again
     assert first["fold-1"].uar == pytest.approx(1 / 3)
     text = "\n".join(side_by_side.lines({"always angry": first}))
@@ -80,10 +84,14 @@ for rival in rivals.RIVALS:
     features = rivals.heard(clips, rival)
     assert features.shape == (4, rival.frames, 40), features.shape
     assert np.isfinite(features).all()
+    longer = rivals.heard(clips[:1], replace(rival, frames=2000))[0]
+    assert (longer[0] == longer[1]).all() == rival.recurrent, "the rest comes first"
+    assert (longer[-1] == longer[-2]).all() != rival.recurrent, "or last"
     quick, sides = replace(rival, epochs=1), (np.arange(3), np.arange(3, 4))
     said, parameters = rivals.guesses(quick, features, np.arange(4), *sides, seed=0)
     assert said.shape == (1,)
     found[rival.name] = parameters
+    assert len({one.identity for one in (rival, quick, replace(rival, recurrent=not rival.recurrent))}) == 3
 print(json.dumps(found))
 """
 
