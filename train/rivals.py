@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from edge.features import FloatArray, FrontEnd, mfcc
 from train.corpus import Clip, read_audio
+from train.folds import Split
 from train.recipe import FRONT_END
 
 Classes = npt.NDArray[np.intp]
@@ -146,3 +147,9 @@ def guesses(
         )
     said: Classes = network.predict(normalised[tested], batch_size=64, verbose=0).argmax(axis=1)
     return said, int(network.count_params())
+
+
+def ready(rival: Rival, clips: Sequence[Clip], truths: Classes) -> Callable[[Split], tuple[Classes, int]]:
+    """What `guesses` of a split, training and tested side, once the recordings have been heard."""
+    features = heard(clips, rival)
+    return lambda split: guesses(rival, features, truths, *split, seed=0)

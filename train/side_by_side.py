@@ -51,7 +51,7 @@ Guess = Callable[[Split], tuple[Classes, int]]
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """`identity` changes with whatever changes its figures; `ready` extracts its features."""
+    """`identity` is its settings and the code that trains it; `ready` extracts its features."""
 
     name: str
     identity: str
@@ -140,19 +140,13 @@ def systems(clips: Sequence[Clip], cache: Path) -> list[System]:
         )
     ]
     return found + [
-        System(rival.name, rival.identity, partial(_network, rival, clips, truths)) for rival in rivals.RIVALS
+        System(rival.name, rival.identity, partial(rivals.ready, rival, clips, truths))
+        for rival in rivals.RIVALS
     ]
 
 
 def _with_support_vectors(feature_set: str, clips: Sequence[Clip], cache: Path) -> Guess:
     return support_vectors(functionals(clips, feature_set, cache), clips)
-
-
-def _network(rival: Any, clips: Sequence[Clip], truths: Classes) -> Guess:
-    from train import rivals  # noqa: PLC0415 - as in systems
-
-    features = rivals.heard(clips, rival)
-    return lambda split: rivals.guesses(rival, features, truths, *split, seed=0)
 
 
 def lines(found: dict[str, dict[str, Scored]]) -> list[str]:
