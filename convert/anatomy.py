@@ -17,6 +17,8 @@ class Anatomy:
     """Of convolutions and matrix products, for one window."""
     parameters: int = checked(minimum=0)
     """Constants but for whole numbers of 32 bits, which are biases and shapes."""
+    rounded_apart: tuple[str, ...] | None = checked(default=None)
+    """Operators that each runtime rounds in a way of its own; None where runtimes were left to it."""
 
 
 @dataclass(frozen=True, slots=True)

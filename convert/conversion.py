@@ -145,6 +145,7 @@ def _shrink(model: Path, training: Training, settings: Settings, epochs: int, wo
         outputs=training.outputs,
         scheme=settings.scheme,
         per_channel=settings.per_channel,
+        alike=settings.alike,
         weights="" if settings.weights is None else str(settings.weights),
         fine_tune=epochs,
         labels=len(training.labels),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from tensorflow.lite.python import schema_py_generated as schema
@@ -31,8 +32,8 @@ def packed(model: Any) -> bytes:
     return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
 
 
-def anatomy(model: Any) -> Anatomy:
-    """What the parsed `model` consists of."""
+def anatomy(model: Any, rounded_apart: Sequence[str] | None = None) -> Anatomy:
+    """What the parsed `model` consists of, where runtimes round these operators each in its own way."""
     names = [_name(code) for code in model.operatorCodes]
     graph = model.subgraphs[0]
     counts = Counter(names[operator.opcodeIndex] for operator in graph.operators)
@@ -41,6 +42,7 @@ def anatomy(model: Any) -> Anatomy:
         operators=dict(sorted(counts.items())),
         multiply_adds=sum(_multiply_adds(model, graph, operator) for operator in graph.operators),
         parameters=sum(math.prod(_shape(one)) for one in constants),
+        rounded_apart=None if rounded_apart is None else tuple(rounded_apart),
     )
 
 

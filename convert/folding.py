@@ -12,6 +12,7 @@ by a fraction of two bits or three after rounding, does not.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -26,77 +27,79 @@ _KEEPING = _POOLING | {schema.BuiltinOperator.PAD}
 _LOWEST, _HIGHEST = -128, 127
 
 
-def fold(model: Any) -> bool:
-    """Fold what can be folded in the parsed `model`, of int8; whether anything was."""
+def fold(model: Any) -> None:
+    """Fold what can be folded in the parsed `model`, of int8."""
     graph = Graph(model)
-    found = [one for one in graph.of(schema.BuiltinOperator.ADD) if _fold_limit(graph, one)]
-    found += [one for one in graph.of(schema.BuiltinOperator.LEAKY_RELU) if _keep_scale(graph, one)]
-    found += [one for one in graph.of(schema.BuiltinOperator.LEAKY_RELU) if _as_larger(graph, one)]
-    return bool(found)
+    for add in graph.of(schema.BuiltinOperator.ADD):
+        _fold_limit(graph, add)
+    for leaky in graph.of(schema.BuiltinOperator.LEAKY_RELU):
+        _keep_scale(graph, leaky)
+        _as_larger(graph, leaky)
 
 
-def _fold_limit(graph: Graph, add: Any) -> bool:
+def _fold_limit(graph: Graph, add: Any) -> None:
     """Put a constant behind a convolution and its ReLU into both, where int8's own limit is the same."""
     given, constant = (int(index) for index in add.inputs[:2])
     answer = graph.tensor(add.outputs[0])
     if not graph.is_int8(given, constant) or not graph.is_constant(constant) or graph.size(constant) != 1:
-        return False
+        return
     if add.builtinOptions.fusedActivationFunction != schema.ActivationFunctionType.NONE:
-        return False
+        return
     between = [given]
     while (made := graph.maker(between[-1])) is not None and graph.code(made) in _POOLING:
         between.append(int(made.inputs[0]))
     if made is None or graph.code(made) not in _CONVOLUTIONS or not graph.has_own_bias(made):
-        return False
+        return
     if made.builtinOptions.fusedActivationFunction != schema.ActivationFunctionType.RELU:
-        return False
+        return
     if any(len(graph.takers(index)) != 1 or graph.is_output(index) for index in between):
-        return False
+        return
     limit, (scale, zero) = graph.real_values(constant).item(), graph.scale(add.outputs[0])
     if abs(scale * (_LOWEST - zero) - limit) > scale:
-        return False
+        return
     made.builtinOptions.fusedActivationFunction = schema.ActivationFunctionType.NONE
     graph.change_bias(made, lambda bias, scales: bias + limit / scales)
     for index in between:
         graph.tensor(index).quantization = answer.quantization
     graph.replace(int(add.outputs[0]), given)
     graph.put(add, [])
-    return True
 
 
-def _keep_scale(graph: Graph, leaky: Any) -> bool:
+def _keep_scale(graph: Graph, leaky: Any) -> None:
     """Give a leaky ReLU's output its input's scale, where convolutions alone are told of it."""
     given, (answer,) = int(leaky.inputs[0]), leaky.outputs
     if not graph.is_int8(given, int(answer)) or graph.scale(given) == graph.scale(answer):
-        return False
+        return
     changed, told = [int(answer)], []
     for index in changed:
         if graph.is_output(index):
-            return False
+            return
         for taker in graph.takers(index):
             if graph.code(taker) in _KEEPING:
                 changed.append(int(taker.outputs[0]))
             elif graph.code(taker) in _CONVOLUTIONS and graph.has_own_bias(taker):
                 told.append(taker)
             else:
-                return False
+                return
     ratio = np.float64(graph.scale(answer)[0]) / np.float64(graph.scale(given)[0])
     for index in changed:
         graph.tensor(index).quantization = graph.tensor(given).quantization
     for taker in told:
         graph.change_bias(taker, lambda bias, _: bias * ratio)
-    return True
 
 
-def _as_larger(graph: Graph, leaky: Any) -> bool:
+def _as_larger(graph: Graph, leaky: Any) -> None:
     """Put the larger of x and slope * x in its place, where its output has its input's scale."""
     given, answer, slope = int(leaky.inputs[0]), int(leaky.outputs[0]), float(leaky.builtinOptions.alpha)
     if not graph.is_int8(given, answer) or graph.scale(given) != graph.scale(answer) or not 0 < slope <= 1:
-        return False
+        return
+    # An odd number over a power of two, and a hair less, is what every runtime rounds alike (rounding.py).
+    power = math.floor(math.log2(_HIGHEST / slope))
+    odd = 2 * math.floor(slope * 2**power / 2) + 1
     factor = graph.add_constant(
-        np.array(_HIGHEST, np.int8),
+        np.array(odd, np.int8),
         graph.tensor(given).name + b"/slope",
-        np.array([slope / _HIGHEST], np.float32),
+        np.nextafter(np.array([2.0**-power], np.float32), np.float32(0)),
     )
     less = graph.add_like(given, b"/less")
     multiplied = graph.new_operator(
@@ -110,4 +113,3 @@ def _as_larger(graph: Graph, leaky: Any) -> bool:
         options=schema.MaximumMinimumOptionsT(),
     )
     graph.put(leaky, [multiplied, larger])
-    return True

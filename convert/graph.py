@@ -55,13 +55,20 @@ class Graph:
 
     def is_constant(self, index: int) -> bool:
         """Whether its values are in the file."""
-        data = self._model.buffers[self.tensor(index).buffer].data
+        data = self._data(index)
         return data is not None and len(data) > 0
+
+    def _data(self, index: int) -> Any:
+        return self._model.buffers[self.tensor(index).buffer].data
 
     def size(self, index: int) -> int:
         """How many values it has."""
         shape = self.tensor(index).shape
         return math.prod(shape) if shape is not None else 1
+
+    def shape(self, index: int) -> list[int]:
+        """How many values it has along each axis."""
+        return [int(size) for size in self.tensor(index).shape]
 
     def scale(self, index: int) -> tuple[float, int]:
         """Scale and zero point of one that has one of each."""
@@ -70,14 +77,61 @@ class Graph:
 
     def values(self, index: int) -> npt.NDArray[np.int8]:
         """Those of an int8 constant, shape (n,)."""
-        data = np.asarray(self._model.buffers[self.tensor(index).buffer].data, np.uint8)
-        return data.view(np.int8)
+        return np.asarray(self._data(index), np.uint8).view(np.int8)
 
     def real_values(self, index: int) -> Reals:
         """What the values of an int8 constant with one scale stand for, shape (n,)."""
         scale, zero = self.scale(index)
         values: Reals = scale * (self.values(index).astype(np.float64) - zero)
         return values
+
+    def whole_numbers(self, index: int) -> list[int]:
+        """The values of an int32 constant."""
+        return [int(value) for value in self._whole(index)]
+
+    def _whole(self, index: int) -> npt.NDArray[np.int32]:
+        return np.asarray(self._data(index), np.uint8).view("<i4")
+
+    def real_channels(self, index: int, axis: int) -> Reals:
+        """What the values of an int8 or int32 constant stand for, shape (channels, values of one).
+
+        The channels lie along `axis`; there is one scale for each, or one for all, and the zero is 0.
+        """
+        is_int8 = self.is_int8(index)
+        values = (self.values(index) if is_int8 else self._whole(index)).astype(np.float64)
+        rows = np.moveaxis(values.reshape(self.shape(index)), axis, 0)
+        scales = np.asarray(self.tensor(index).quantization.scale, np.float64)
+        result: Reals = rows.reshape(len(rows), -1) * scales[:, np.newaxis]
+        return result
+
+    def set_channels(self, index: int, values: Reals, axis: int, scales: npt.NDArray[np.float32]) -> None:
+        """Replace the values of an int8 constant by whole numbers, shape (channels, values of one)."""
+        shape = self.shape(index)
+        moved = [shape[axis], *(size for at, size in enumerate(shape) if at != axis)]
+        rows = np.moveaxis(values.reshape(moved), 0, axis)
+        self._model.buffers[self.tensor(index).buffer].data = _bytes(rows.astype(np.int8))
+        self.tensor(index).quantization.scale = scales
+
+    def set_bias(self, operator: Any, values: Reals, scales: Reals) -> None:
+        """Give a sum whole numbers for its bias, shape (outputs,); whoever shares the old one keeps it."""
+        shape = values.shape
+        whole, told = values.astype(np.int32), np.broadcast_to(scales, shape).astype(np.float32)
+        if self.has_own_bias(operator):
+            bias = self.tensor(operator.inputs[2])
+            self._model.buffers[bias.buffer].data = _bytes(whole)
+            bias.quantization.scale, bias.quantization.zeroPoint = told, np.zeros(shape, np.int64)
+        else:
+            name = self.tensor(operator.outputs[0]).name + b"/bias"
+            added = self.add_constant(whole, name, told)
+            operator.inputs = np.array([*operator.inputs[:2], added], np.int32)
+
+    def multiply_scale(self, index: int, factor: float) -> None:
+        """Have the values of a tensor stand for so much more."""
+        told = self.tensor(index).quantization
+        scales = (np.asarray(told.scale, np.float64) * factor).astype(np.float32)
+        self.tensor(index).quantization = schema.QuantizationParametersT(
+            scale=scales, zeroPoint=told.zeroPoint, quantizedDimension=told.quantizedDimension
+        )
 
     def has_bias(self, operator: Any) -> bool:
         """Whether a convolution has one."""
@@ -87,7 +141,10 @@ class Graph:
         """Whether it has one that nothing else takes, so that it may be changed."""
         if not self.has_bias(operator):
             return False
-        index = int(operator.inputs[2])
+        return self.is_own(int(operator.inputs[2]))
+
+    def is_own(self, index: int) -> bool:
+        """Whether a constant is one operator's alone, so that it may be changed."""
         buffer = self.tensor(index).buffer
         return len(self.takers(index)) == 1 and sum(one.buffer == buffer for one in self._graph.tensors) == 1
 
@@ -99,7 +156,7 @@ class Graph:
         bias = self.tensor(operator.inputs[2])
         given = np.float64(self.tensor(operator.inputs[0]).quantization.scale[0])
         weights = np.asarray(self.tensor(operator.inputs[1]).quantization.scale, np.float64)
-        values = np.asarray(self._model.buffers[bias.buffer].data, np.uint8).view("<i4").astype(np.float64)
+        values = self._whole(int(operator.inputs[2])).astype(np.float64)
         scales = np.broadcast_to(given * weights, values.shape)
         changed = np.rint(change(values, scales)).astype(np.int32)
         self._model.buffers[bias.buffer].data = _bytes(changed)
@@ -170,6 +227,12 @@ class Graph:
             builtinOptionsType=_options_type(options),
             builtinOptions=options,
         )
+
+    def reshape(self, given: int, answer: int) -> Any:
+        """An operator, yet to be put there, that gives one tensor's values the shape of another."""
+        name = self.tensor(answer).name + b"/shape"
+        shape = self.add_constant(np.array(self.shape(answer), np.int32), name)
+        return self.new_operator(schema.BuiltinOperator.RESHAPE, [given, shape], [answer])
 
     def put(self, operator: Any, others: Sequence[Any]) -> None:
         """Have others in an operator's place, itself among them or not; what it made may be left over."""

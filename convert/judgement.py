@@ -80,6 +80,7 @@ class Judgement:
             ("recordings", str(one.recordings)),
             ("size", f"{one.float_bytes / 1024:.0f} KiB before, {one.int8_bytes / 1024:.0f} KiB {scheme}"),
             ("operators", operators),
+            ("rounding", _rounding(self.anatomy.rounded_apart)),
             ("multiply-adds", f"{self.anatomy.multiply_adds / 1e6:.2f} million a window"),
             ("peak memory", f"{self.arena_bytes / 1024:.0f} KiB of tensors, {self.runtime} without XNNPACK"),
             *((f"on {board}", f"{value:.1f} ms a window, estimated") for board, value in times.items()),
@@ -116,6 +117,12 @@ def _tuned(tuning: FineTuning | None, float_uar: float) -> list[tuple[str, str]]
 
 def _share(value: float | None) -> str:
     return "none there" if value is None else f"{value:.1%}"
+
+
+def _rounding(apart: Sequence[str] | None) -> str:
+    if apart is None:
+        return "each runtime in its own way"
+    return f"each runtime {', '.join(apart)} in its own way" if apart else "alike on every runtime"
 
 
 def _blame(layers: Sequence[Layer], guilty: Layer | None) -> str:

@@ -33,16 +33,15 @@ _PRODUCTS = {schema.BuiltinOperator.BATCH_MATMUL, schema.BuiltinOperator.FULLY_C
 _LOWEST, _HIGHEST = -128, 127
 
 
-def mend(model: Any) -> bool:
-    """Rewrite what tflite-runtime would compute wrongly in the parsed `model`; whether anything was.
+def mend(model: Any) -> None:
+    """Rewrite what tflite-runtime would compute wrongly in the parsed `model`.
 
     Raises ConversionError where there is no way to.
     """
-    tensors, graph = len(model.subgraphs[0].tensors), Graph(model)
+    graph = Graph(model)
     _give_biases(graph)
     _move_factors(graph)
     _take_two_axes(graph)
-    return len(model.subgraphs[0].tensors) > tensors
 
 
 def _give_biases(graph: Graph) -> None:
@@ -77,12 +76,10 @@ def _take_two_axes(graph: Graph) -> None:
         is_int16 = answer.type == schema.TensorType.INT16
         if not is_int16 or len(answer.shape) <= 2 or not graph.has_bias(operator):
             continue
-        shape = graph.add_constant(np.asarray(answer.shape, np.int32), answer.name + b"/shape")
         flat = graph.add_like(index, b"/flat", [math.prod(answer.shape[:-1]), answer.shape[-1]])
         operator.outputs = np.array([flat], np.int32)
         operator.builtinOptions.keepNumDims = False
-        reshape = graph.new_operator(schema.BuiltinOperator.RESHAPE, [flat, shape], [index])
-        graph.put(operator, [operator, reshape])
+        graph.put(operator, [operator, graph.reshape(flat, index)])
 
 
 def _movable(graph: Graph, factors: Sequence[int]) -> int:

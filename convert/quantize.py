@@ -132,6 +132,11 @@ def _parser() -> argparse.ArgumentParser:
         "--per-tensor", action="store_true", help="one scale a weight tensor instead of one a channel"
     )
     parser.add_argument(
+        "--eight-bit-weights",
+        action="store_true",
+        help="leave int8 weights the bit that they give up for every runtime to round their sums alike",
+    )
+    parser.add_argument(
         "--max-drop",
         type=_points,
         default=1.0,
@@ -198,6 +203,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     settings = Settings(
         scheme=options.scheme,
         per_channel=not options.per_tensor,
+        alike=not options.eight_bit_weights,
         least_clips=options.least_clips,
         max_drop=options.max_drop,
         fine_tune=options.fine_tune,

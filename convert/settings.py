@@ -26,6 +26,8 @@ class Settings:
 
     scheme: str = "int8"
     per_channel: bool = True
+    alike: bool = True
+    """Whether int8 weights give up a bit for every runtime to round their sums alike."""
     least_clips: int = LEAST_CLIPS
     max_drop: float = 1.0
     """Points of UAR."""

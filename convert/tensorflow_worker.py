@@ -28,7 +28,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.lite.python.convert_phase import ConverterError
 
-from convert import flatbuffer, folding, layers, mending, workers
+from convert import flatbuffer, folding, layers, mending, rounding, workers
 from convert.anatomy import Layer
 from convert.fine_tuning import fine_tune
 from convert.networks import load, predict
@@ -71,8 +71,8 @@ def converter_of(network: Any, job: Job, calibration: Windows) -> Any:
     return converter
 
 
-def convert(network: Any, job: Job, calibration: Windows) -> tuple[bytes, Any]:
-    """The flatbuffer of `network` as the job asks, and the same parsed; refused where no device runs it."""
+def convert(network: Any, job: Job, calibration: Windows) -> Any:
+    """The flatbuffer of `network` as the job asks, parsed; refused where no device runs it."""
     for _ in range(_ATTEMPTS):
         try:
             made: bytes = converter_of(network, job, calibration).convert()
@@ -82,7 +82,7 @@ def convert(network: Any, job: Job, calibration: Windows) -> tuple[bytes, Any]:
         if flatbuffer.floating(model) != {"SPLIT"}:
             break
     flatbuffer.refuse_unfit(model, job.scheme)
-    return _mended(made, model), model
+    return model
 
 
 def shrink(job: Job, folder: Path) -> None:
@@ -92,32 +92,27 @@ def shrink(job: Job, folder: Path) -> None:
     shown = np.load(folder / "calibration.npy")
     if job.fine_tune:
         fine_tune(network, shown, job)
-    made, model = convert(network, job, shown)
-    (folder / "model.tflite").write_bytes(made)
-    _tell(model, _errors(network, job, shown), folder)
+    model = convert(network, job, shown)
+    _finish(model, job, shown, _errors(network, job, shown), folder)
     (folder / "versions.txt").write_text(f"tensorflow {tf.__version__}\nkeras {keras.__version__}\n")
 
 
 def inspect(job: Job, folder: Path) -> None:
     """Look through a flatbuffer that another process made. Raises ConversionError."""
-    made = (folder / "model.tflite").read_bytes()
-    model = flatbuffer.parse(made)
+    model = flatbuffer.parse((folder / "model.tflite").read_bytes())
     flatbuffer.refuse_unfit(model, job.scheme)
-    (folder / "model.tflite").write_bytes(_mended(made, model))
-    _tell(model, [], folder)
+    _finish(model, job, np.load(folder / "calibration.npy"), [], folder)
 
 
-def _mended(made: bytes, model: Any) -> bytes:
-    """The flatbuffer as devices compute it rightly and soonest; the same bytes where they did.
-
-    `model` is it, parsed.
-    """
-    folded, mended = folding.fold(model), mending.mend(model)
-    return flatbuffer.packed(model) if folded or mended else made
-
-
-def _tell(model: Any, errors: list[Layer], folder: Path) -> None:
-    (folder / "anatomy.json").write_text(json.dumps(encode(flatbuffer.anatomy(model))))
+def _finish(model: Any, job: Job, shown: Windows, errors: list[Layer], folder: Path) -> None:
+    """Change the parsed `model` so that devices compute it rightly, soonest and alike; write all of it."""
+    folding.fold(model)
+    mending.mend(model)
+    # What was trained on while it was rounded to eight bits would lose by another rounding.
+    alike = job.scheme == "int8" and job.alike and not job.fine_tune
+    left = rounding.settle(model, shown) if alike else None
+    (folder / "model.tflite").write_bytes(flatbuffer.packed(model))
+    (folder / "anatomy.json").write_text(json.dumps(encode(flatbuffer.anatomy(model, left))))
     (folder / "layers.json").write_text(json.dumps(encode(errors)))
 
 

@@ -31,6 +31,8 @@ class Job:
     outputs: int = checked(minimum=1)
     scheme: str = checked(choices=tuple(SCHEMES), default="int8")
     per_channel: bool = checked(default=True)
+    alike: bool = checked(default=True)
+    """Whether all runtimes are to round int8 sums alike, which costs weights a bit; not when fine-tuned."""
     blame: bool = checked(default=True)
     """Whether each layer's error is measured, which takes longer than to convert."""
     weights: str = checked(default="")

@@ -137,8 +137,8 @@ def tensors(flatbuffer: bytes) -> tuple[Tensor, Tensor]:
 def plain_interpreter(flatbuffer: bytes) -> Any:
     """An interpreter on one thread, without XNNPACK, which for int8 ai-edge-litert alone has.
 
-    XNNPACK is faster and rounds differently, by up to five steps of the shipped model's scores. Without it
-    both runtimes give the same bytes on x86-64, and are three steps apart on arm64. Whole numbers go so.
+    XNNPACK is faster and rounds differently where a file was not made for all to round alike
+    (convert/rounding.py); without it such a file scores more nearly the same on both runtimes.
     """
     runtime = _runtime()
     kernels = runtime.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES

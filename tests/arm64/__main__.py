@@ -1,8 +1,9 @@
 """The same model files on every runtime and processor of a bed: `make test-arm64`.
 
 This machine's own runtime is the reference. Under ai-edge-litert here, and under both runtimes on the
-processors of the Raspberry Pis, emulated, every score must be as near to its, and to those of tests/golden,
-as a device's self-test asks. Then the instructions of a window are held against those of convert/timing.py.
+processors of the Raspberry Pis, emulated, every score must be the reference's, and that of tests/golden; of
+networks with operators that runtimes round each in its own way, as near to it as a device's self-test asks.
+Then the instructions of a window are held against those of convert/timing.py.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import platform
 import statistics
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ No device may take such a file: its self-test must refuse it there.
 LARGEST_SHARE = 0.02
 """Of a count, by which it may be off what convert/timing.py says."""
 LARGEST_DISTRESS = 0.02
-"""Of the distress score of a recording, of which one step of the scores moves some thousandths."""
+"""Of the distress score of a recording, whose features processors round differently."""
 GOLDEN = runtimes.ROOT / "tests/golden/golden.json"
 Counts = dict[str, dict[str, float]]
 """Instructions per multiply-add, by scheme and processor."""
@@ -65,10 +66,10 @@ def _compare() -> list[str]:
     runtimes.run_models(Path(sys.executable), reference_file, folder)
     reference = _read(reference_file)
     print(f"{'':<46}{'model':<20}{'scores':>7}{'steps':>8}{'features':>10}")
-    flaws = _golden("x86-64", reference)
+    flaws, alike = _golden("x86-64", reference), models.alike(folder)
     if sys.version_info < (3, 12):  # else it is the reference
         runtimes.run_models(runtimes.litert(), out, folder, reference_file)
-        flaws += _told("x86-64", reference, _read(out))
+        flaws += _told("x86-64", reference, _read(out), alike)
     script = Path(runtimes.__file__).with_name("run_models.py")
     for system in (DEBIAN_12, DEBIAN_13):
         counts: Counts = {}
@@ -77,7 +78,7 @@ def _compare() -> list[str]:
             userland = made(system)
             _, counted = emulator.run(processor, userland, [script, out, folder, reference_file])
             found = _read(out)
-            flaws += _told(where, reference, found)
+            flaws += _told(where, reference, found, alike)
             flaws += _golden(where, found)
             for scheme, count in _per_multiply_add(folder, found, counted).items():
                 counts.setdefault(scheme, {})[processor.name] = count
@@ -91,22 +92,23 @@ def _read(file: Path) -> Arrays:
         return dict(arrays)
 
 
-def _told(where: str, reference: Arrays, other: Arrays) -> list[str]:
+def _told(where: str, reference: Arrays, other: Arrays, alike: Collection[str]) -> list[str]:
     flaws = []
     name, beside = f"{where}, {other['runtime']}", f"x86-64, {reference['runtime']}"
     for one in agreements(reference, other):
         print(f"{name:<46}{one.model:<20}{one.scores:>7}{one.steps:>8.3f}{one.features:>10.1e}", flush=True)
+        allowed = 0 if one.model in alike else one.allowed
         if (one.model, name) in WRONG:
             if not one.refusal:
                 flaws.append(
                     f"{one.model} on {name} passes its self-test {one.steps:.3g} steps off; make it stricter"
                 )
-        elif one.refusal or not one.is_good:
+        elif one.refusal or not one.is_good or (one.model in alike and one.steps):
             flaws.append(
                 f"{one.model} on {name} is {one.steps:.3g} steps off its scores on {beside}, at most"
-                f" {one.allowed:.3g} are allowed, its features {one.features:.2g}, at most"
-                f" {LARGEST_FEATURE_CHANGE:g}, and its self-test says {one.refusal or 'nothing'}; pin another"
-                " runtime"
+                f" {allowed:.3g} are allowed, its features {one.features:.2g}, at most"
+                f" {LARGEST_FEATURE_CHANGE:g}, and its self-test says {one.refusal or 'nothing'};"
+                " pin another runtime"
             )
     return flaws
 
@@ -120,10 +122,10 @@ def _golden(where: str, found: Arrays) -> list[str]:
         first = np.array(golden["mfcc"]["0"])
         (at,) = np.flatnonzero(np.abs(windows[:, 0] - first).max(axis=1) < 2e-3)
         off = np.abs(found["shipped/scores"][at].astype(int) - golden["scores"]).max()
-        if off > found["shipped/allowed"]:
+        if off:
             flaws.append(
-                f"the shipped model on {where} is {off} steps off golden.json at {clip}.wav, more than"
-                f" {found['shipped/allowed']:.3g}; pin another runtime"
+                f"the shipped model on {where} is {off} steps off golden.json at {clip}.wav;"
+                " pin another runtime"
             )
     return flaws
 

@@ -85,6 +85,7 @@ def main(folder):
     newer(folder)
     unmended(folder)
     plain(folder, "limited")
+    plain(folder, "per_frame")
     for way in ("padded", "seen", "leaky"):
         folded(folder, f"limited_{way}")
     layer_values(folder, "lopsided")
