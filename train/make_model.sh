@@ -21,7 +21,7 @@ first=out/crossval/seed-$1
 [ -e out/ward/ward.json ] || bedside-train ward --crossval "$first" --corpora "$corpora" --out out/ward \
     --hours 6 --episodes 8
 bedside-train fit --manifest "$ravdess" --corpora "$corpora" --seed "$1" \
-    --crossval "$first" --ward out/ward --version 0.4.0 --out out/final
+    --crossval "$first" --ward out/ward --version 0.4.1 --out out/final
 bedside-quantize out/final/model.keras --calibration out/final/train.csv --evaluation "$ravdess" \
     --out model/bedside-ser.tflite
 bedside-train card --model model/bedside-ser.tflite --crossval out/crossval --ward out/ward --out model
