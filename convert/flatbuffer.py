@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+import tensorflow as tf
 from tensorflow.lite.python import schema_py_generated as schema
 from tensorflow.lite.tools import flatbuffer_utils
 
@@ -15,7 +16,8 @@ from convert.workers import WHOLE
 from edge.errors import ConversionError
 
 _FLOATING = {schema.TensorType.FLOAT32, schema.TensorType.FLOAT16, schema.TensorType.FLOAT64}
-_OPERATORS = {value: name for name, value in vars(schema.BuiltinOperator).items() if isinstance(value, int)}
+OPERATORS = {value: name for name, value in vars(schema.BuiltinOperator).items() if isinstance(value, int)}
+"""The names of operators by the schema's number."""
 _TYPES = {value: name for name, value in vars(schema.TensorType).items() if isinstance(value, int)}
 
 
@@ -30,6 +32,17 @@ def parse(flatbuffer: bytes) -> Any:
 def packed(model: Any) -> bytes:
     """The flatbuffer of the schema's own object; the same object gives the same bytes."""
     return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+
+
+def observed(flatbuffer: bytes) -> Any:
+    """A desktop's interpreter of it, all of whose tensors can be read after a window."""
+    interpreter = tf.lite.Interpreter(
+        model_content=flatbuffer,
+        experimental_preserve_all_tensors=True,
+        experimental_op_resolver_type=tf.lite.experimental.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+    )
+    interpreter.allocate_tensors()
+    return interpreter
 
 
 def anatomy(model: Any, rounded_apart: Sequence[str] | None = None) -> Anatomy:
@@ -119,7 +132,7 @@ def _name(code: Any) -> str:
     if code.customCode:
         return f"{_text(code.customCode)} v{code.version}"
     # The old field is one byte wide; newer operators do not fit and are in the new one alone.
-    return f"{_OPERATORS[max(code.builtinCode, code.deprecatedBuiltinCode)]} v{code.version}"
+    return f"{OPERATORS[max(code.builtinCode, code.deprecatedBuiltinCode)]} v{code.version}"
 
 
 def _text(name: bytes | str) -> str:

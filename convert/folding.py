@@ -18,13 +18,12 @@ from typing import Any
 import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
-from convert.graph import Graph
+from convert.graph import HIGHEST, LOWEST, Graph
 
 _CONVOLUTIONS = {schema.BuiltinOperator.CONV_2D, schema.BuiltinOperator.DEPTHWISE_CONV_2D}
 _POOLING = {schema.BuiltinOperator.MAX_POOL_2D}
 _KEEPING = _POOLING | {schema.BuiltinOperator.PAD}
 """Operators whose output has the scale of their input. A limit may not pass a padding: what is added is 0."""
-_LOWEST, _HIGHEST = -128, 127
 
 
 def fold(model: Any) -> None:
@@ -55,7 +54,7 @@ def _fold_limit(graph: Graph, add: Any) -> None:
     if any(len(graph.takers(index)) != 1 or graph.is_output(index) for index in between):
         return
     limit, (scale, zero) = graph.real_values(constant).item(), graph.scale(add.outputs[0])
-    if abs(scale * (_LOWEST - zero) - limit) > scale:
+    if abs(scale * (LOWEST - zero) - limit) > scale:
         return
     made.builtinOptions.fusedActivationFunction = schema.ActivationFunctionType.NONE
     graph.change_bias(made, lambda bias, scales: bias + limit / scales)
@@ -94,7 +93,7 @@ def _as_larger(graph: Graph, leaky: Any) -> None:
     if not graph.is_int8(given, answer) or graph.scale(given) != graph.scale(answer) or not 0 < slope <= 1:
         return
     # An odd number over a power of two, and a hair less, is what every runtime rounds alike (rounding.py).
-    power = math.floor(math.log2(_HIGHEST / slope))
+    power = math.floor(math.log2(HIGHEST / slope))
     odd = 2 * math.floor(slope * 2**power / 2) + 1
     factor = graph.add_constant(
         np.array(odd, np.int8),

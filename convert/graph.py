@@ -11,6 +11,8 @@ import numpy.typing as npt
 from tensorflow.lite.python import schema_py_generated as schema
 
 Reals = npt.NDArray[np.float64]
+LOWEST, HIGHEST = -128, 127
+"""Of int8."""
 _TYPES = {"int8": schema.TensorType.INT8, "int32": schema.TensorType.INT32}
 
 
@@ -113,13 +115,15 @@ class Graph:
         self.tensor(index).quantization.scale = scales
 
     def set_bias(self, operator: Any, values: Reals, scales: Reals) -> None:
-        """Give a sum whole numbers for its bias, shape (outputs,); whoever shares the old one keeps it."""
-        shape = values.shape
-        whole, told = values.astype(np.int32), np.broadcast_to(scales, shape).astype(np.float32)
+        """Give a sum whole numbers for its bias, shape (outputs,); whoever shares the old one keeps it.
+
+        There is a scale for each, or one for all.
+        """
+        whole, told = values.astype(np.int32), scales.astype(np.float32)
         if self.has_own_bias(operator):
             bias = self.tensor(operator.inputs[2])
             self._model.buffers[bias.buffer].data = _bytes(whole)
-            bias.quantization.scale, bias.quantization.zeroPoint = told, np.zeros(shape, np.int64)
+            bias.quantization.scale, bias.quantization.zeroPoint = told, np.zeros(len(told), np.int64)
         else:
             name = self.tensor(operator.outputs[0]).name + b"/bias"
             added = self.add_constant(whole, name, told)
@@ -153,14 +157,11 @@ class Graph:
 
         Both have the shape (outputs,); the scales are those of its input and weights as they are now.
         """
-        bias = self.tensor(operator.inputs[2])
         given = np.float64(self.tensor(operator.inputs[0]).quantization.scale[0])
         weights = np.asarray(self.tensor(operator.inputs[1]).quantization.scale, np.float64)
         values = self._whole(int(operator.inputs[2])).astype(np.float64)
         scales = np.broadcast_to(given * weights, values.shape)
-        changed = np.rint(change(values, scales)).astype(np.int32)
-        self._model.buffers[bias.buffer].data = _bytes(changed)
-        bias.quantization.scale = (given * weights).astype(np.float32)
+        self.set_bias(operator, np.rint(change(values, scales)), given * weights)
 
     def add_like(self, index: int, suffix: bytes, shape: Sequence[int] = (), quantization: Any = None) -> int:
         """The index of a tensor like another, whose name is followed by `suffix`.

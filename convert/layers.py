@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from convert import flatbuffer
 from convert.anatomy import Layer, layer_of
 
 Windows = np.ndarray[Any, Any]
@@ -29,12 +30,7 @@ def errors(converter: Any, windows: Windows, names: Sequence[str]) -> list[Layer
     debugger = tf.lite.experimental.QuantizationDebugger(converter=converter)
     # Its own run is not to be trusted: it reads tensors when later layers have written over them, and with
     # XNNPACK, as it runs, some that lie between two of XNNPACK's parts are never written.
-    interpreter = tf.lite.Interpreter(
-        model_content=debugger.get_debug_quantized_model(),
-        experimental_preserve_all_tensors=True,
-        experimental_op_resolver_type=tf.lite.experimental.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-    )
-    interpreter.allocate_tensors()
+    interpreter = flatbuffer.observed(debugger.get_debug_quantized_model())
     operators = interpreter._get_ops_details()  # noqa: SLF001 - there is no other way to the pairs
     maker = {output: one["op_name"] for one in operators for output in one["outputs"]}
     pairs = [one["inputs"] for one in operators if one["op_name"] == _VERIFY]

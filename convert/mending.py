@@ -26,11 +26,10 @@ from typing import Any
 import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
-from convert.graph import Graph
+from convert.graph import HIGHEST, LOWEST, Graph
 from edge.errors import ConversionError
 
 _PRODUCTS = {schema.BuiltinOperator.BATCH_MATMUL, schema.BuiltinOperator.FULLY_CONNECTED}
-_LOWEST, _HIGHEST = -128, 127
 
 
 def mend(model: Any) -> None:
@@ -87,7 +86,7 @@ def _movable(graph: Graph, factors: Sequence[int]) -> int:
     movable = [
         index
         for index in factors
-        if not graph.is_constant(index) and graph.tensor(index).quantization.zeroPoint[0] < _HIGHEST
+        if not graph.is_constant(index) and graph.tensor(index).quantization.zeroPoint[0] < HIGHEST
     ]
     if not movable:
         # What was fused is named after all of it: the first is what gives its values.
@@ -112,4 +111,4 @@ def _reaches_lowest(graph: Graph, index: int) -> bool:
     """Whether a tensor is of int8 and may hold -128; of a constant it is known."""
     if not graph.is_int8(index):
         return False
-    return not graph.is_constant(index) or bool((graph.values(index) == _LOWEST).any())
+    return not graph.is_constant(index) or bool((graph.values(index) == LOWEST).any())

@@ -20,15 +20,15 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import tensorflow as tf
 from tensorflow.lite.python import schema_py_generated as schema
 
 from convert import flatbuffer
-from convert.graph import Graph, Reals
+from convert.graph import HIGHEST, LOWEST, Graph, Reals
+from edge.classifier import quantise
+from edge.manifest import Tensor
 
 Windows = npt.NDArray[np.floating[Any]]
 Kind = schema.BuiltinOperator
-_NAMES = {code: name for name, code in vars(Kind).items() if isinstance(code, int)}
 _SUMS = {Kind.CONV_2D, Kind.DEPTHWISE_CONV_2D, Kind.FULLY_CONNECTED}
 _EXACT = {
     *(Kind.RESHAPE, Kind.SQUEEZE, Kind.EXPAND_DIMS, Kind.TRANSPOSE, Kind.PAD, Kind.PADV2, Kind.SLICE),
@@ -36,7 +36,6 @@ _EXACT = {
     *(Kind.MAX_POOL_2D, Kind.AVERAGE_POOL_2D, Kind.REDUCE_MAX, Kind.MAXIMUM, Kind.MINIMUM),
 }
 """Operators that move, compare or divide whole numbers, where all they take and answer has one scale."""
-_LOWEST, _HIGHEST = -128, 127
 _LARGEST = 126
 """The largest even weight."""
 _HAIR = 5e-8
@@ -68,27 +67,20 @@ def settle(model: Any, shown: Windows) -> list[str]:
         if _is_sum(graph, operator):
             _settle(graph, operator, means)
         elif not _is_exact(graph, operator):
-            left.append(_NAMES[graph.code(operator)])
+            left.append(flatbuffer.OPERATORS[graph.code(operator)])
     return sorted(set(left))
 
 
 def _channel_means(made: bytes, graph: Graph, shown: Windows) -> Mapping[int, Reals]:
     """The mean of each channel of the int8 tensors that are computed, shape (channels,), by their index."""
-    interpreter = tf.lite.Interpreter(
-        model_content=made,
-        num_threads=1,
-        experimental_preserve_all_tensors=True,
-        experimental_op_resolver_type=tf.lite.experimental.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-    )
-    interpreter.allocate_tensors()
+    interpreter = flatbuffer.observed(made)
     (given,) = (one["index"] for one in interpreter.get_input_details())
     computed = [int(index) for operator in graph.operators for index in operator.outputs]
     indices = [given, *(index for index in computed if graph.is_int8(index))]
     sums: dict[int, list[Reals]] = {index: [] for index in indices}
-    scale, zero = graph.scale(given)
+    taken = Tensor(tuple(graph.shape(given)), *graph.scale(given))
     for window in shown:
-        rounded = np.clip(np.rint(window / scale) + zero, _LOWEST, _HIGHEST).astype(np.int8)
-        interpreter.set_tensor(given, rounded[np.newaxis])
+        interpreter.set_tensor(given, quantise(window, taken)[np.newaxis])
         interpreter.invoke()
         for index in indices:
             values = np.atleast_1d(interpreter.get_tensor(index)).astype(np.float64)
@@ -202,10 +194,10 @@ def _back_to_sum(graph: Graph, index: int) -> list[int]:
 def _zero_in(graph: Graph, index: int, scale: float) -> int | None:
     """The zero point with which a tensor holds at this scale what it held; None where there is no room."""
     its_scale, its_zero = graph.scale(index)
-    lowest, highest = (its_scale * (end - its_zero) / scale for end in (_LOWEST, _HIGHEST))
-    if highest - lowest > _HIGHEST - _LOWEST + 1:  # half a step may be lost at either end
+    lowest, highest = (its_scale * (end - its_zero) / scale for end in (LOWEST, HIGHEST))
+    if highest - lowest > HIGHEST - LOWEST + 1:  # half a step may be lost at either end
         return None
-    return int(np.clip(np.rint((_LOWEST + _HIGHEST - lowest - highest) / 2), _LOWEST, _HIGHEST))
+    return int(np.clip(np.rint((LOWEST + HIGHEST - lowest - highest) / 2), LOWEST, HIGHEST))
 
 
 def _is_sum(graph: Graph, operator: Any) -> bool:
@@ -238,7 +230,7 @@ def _is_slope(graph: Graph, product: Any) -> bool:
         return False
     scale, zero = graph.scale(factor)
     power = math.floor(-math.log2(scale))
-    below = np.arange(_LOWEST - graph.scale(given)[1], 0)
+    below = np.arange(LOWEST - graph.scale(given)[1], 0)
     halfway = below * (int(graph.values(factor)[0]) - zero) % 2**power == 2 ** (power - 1)
     return 1 - _WIDEST < scale * 2.0**power < 1 and not bool(halfway.any())
 
@@ -246,7 +238,8 @@ def _is_slope(graph: Graph, product: Any) -> bool:
 def _settle(graph: Graph, operator: Any, means: Mapping[int, Reals]) -> None:
     """Make a sum's weights even, its bias odd and its factor a hair below a power of two."""
     given, weights = (int(index) for index in operator.inputs[:2])
-    axis = 3 if graph.code(operator) == Kind.DEPTHWISE_CONV_2D else 0
+    is_depthwise = graph.code(operator) == Kind.DEPTHWISE_CONV_2D
+    axis = 3 if is_depthwise else 0
     real = graph.real_channels(weights, axis)
     real_bias = np.zeros(len(real))
     if graph.has_bias(operator):
@@ -259,8 +252,8 @@ def _settle(graph: Graph, operator: Any, means: Mapping[int, Reals]) -> None:
     even = np.clip(2 * np.rint(real / scales[:, np.newaxis] / 2), -_LARGEST, _LARGEST)
     lost = real - even * scales[:, np.newaxis]
     mean = _mean_of(graph, given, means)
-    if mean is not None:
-        real_bias = real_bias + _in_the_mean(lost, mean, graph.code(operator))
+    if mean is not None and (is_depthwise or graph.shape(weights)[-1] == len(mean)):  # no group of channels
+        real_bias = real_bias + _in_the_mean(lost, mean, is_depthwise=is_depthwise)
     bias_scales = given_scale * scales.astype(np.float64)
     odd = 2 * np.floor(real_bias / bias_scales / 2) + 1
     graph.set_channels(weights, even, axis, scales)
@@ -288,13 +281,11 @@ def _mean_of(graph: Graph, index: int, means: Mapping[int, Reals]) -> Reals | No
     return means[index]
 
 
-def _in_the_mean(lost: Reals, mean: Reals, code: int) -> Reals:
+def _in_the_mean(lost: Reals, mean: Reals, *, is_depthwise: bool) -> Reals:
     """What a sum loses by weights that lack `lost`, shape (channels, weights of one), in the mean."""
-    channels, each = lost.shape
-    if code == Kind.DEPTHWISE_CONV_2D:
+    channels = len(lost)
+    if is_depthwise:
         result: Reals = lost.sum(axis=1) * np.repeat(mean, channels // len(mean))
-    elif each % len(mean) == 0:
+    else:
         result = (lost.reshape(channels, -1, len(mean)) * mean).sum(axis=(1, 2))
-    else:  # groups of channels, or a mean that was reshaped
-        result = np.zeros(channels)
     return result

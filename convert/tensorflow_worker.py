@@ -10,8 +10,8 @@ reads FOLDER/job.json, FOLDER/calibration.npy and FOLDER/evaluation.npy (normali
 FOLDER/model.tflite, FOLDER/float.npy (the float network's logits for the evaluation windows),
 FOLDER/anatomy.json, FOLDER/layers.json and FOLDER/versions.txt. Where the job asks for fine-tuning, the
 network is trained on the calibration windows before it is shrunk. With `inspect` FOLDER/model.tflite is
-there already, made by another; it is looked through, mended where a device would compute it wrongly, and
-anatomy.json and an empty layers.json are written.
+there already, made by another, and job.json and calibration.npy are all that is read beside it; it is looked
+through and changed as one made here is, and anatomy.json and an empty layers.json are written.
 """
 
 from __future__ import annotations
